@@ -101,7 +101,8 @@ pub fn progress(model: &mut Model, progress: Progress) -> Vec<Effect> {
         Progress::Received(id, receipt, at) => {
             if let Some(action) = action_mut(model, &id) {
                 action.answered = Answered::Accepted;
-                action.sent = action.sent.or(Some(at));
+                // Only looks that began after the answer prove anything.
+                action.sent = Some(at);
             }
             let text = format!("{} {}", receipt.status, receipt.says);
             proving(model, &id, &format!("accepted: {text}"))
