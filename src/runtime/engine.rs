@@ -54,7 +54,7 @@ impl Engine {
     /// Starts looking at every source. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(sources: Vec<Source>, recorder: Recorder, access: Access, clock: Clock) -> Self {
-        crate::provider::access::set(access);
+        crate::provider::access::set_access(access);
         let (out, inbox) = mpsc::channel(MAILBOX);
         let (ask, asked) = watch::channel(Ask::default());
         let mut providers = BTreeMap::new();
@@ -93,15 +93,26 @@ impl Engine {
             Effect::Copy(text) => return Beyond::Copy(text.to_string()),
             Effect::Quit => return Beyond::Quit,
         }
-        while self.tasks.try_join_next().is_some() {}
+        self.reap();
         Beyond::Done
     }
 
     /// Whether anything is being prepared, sent or recorded.
     #[must_use]
     pub fn busy(&mut self) -> bool {
-        while self.tasks.try_join_next().is_some() {}
+        self.reap();
         !self.tasks.is_empty()
+    }
+
+    /// Forgets what has ended. A crash of our own code in a task is a crash of the program, not a silence.
+    fn reap(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Err(error) = ended
+                && let Ok(panic) = error.try_into_panic()
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
     }
 
     /// Waits for what is being sent or recorded, at most `patience`.

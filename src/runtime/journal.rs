@@ -90,7 +90,11 @@ impl Entry {
     /// A step that is about to be sent.
     #[must_use]
     pub fn sending(action: &ActionId, step: &Step) -> Self {
-        Self::new("sending", action, json!({ "source": step.source, "method": step.method, "path": step.path }))
+        Self::new(
+            "sending",
+            action,
+            json!({ "source": step.source, "method": step.method, "path": step.path }),
+        )
     }
 
     /// What the source answered, or that it did not.

@@ -143,7 +143,8 @@ pub fn wait_for(
         Err(Fault { retry: Retry::After(wait), .. }) => (*wait).max(Duration::from_secs(1)),
         Err(Fault { retry: Retry::WhenMended, .. }) => LONGEST.mul_f64(0.5 + jitter / 2.0),
         Err(_) => {
-            let doubled = cadence.active.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(6)));
+            let doubled =
+                cadence.active.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(6)));
             doubled.min(LONGEST).mul_f64(0.75 + jitter / 2.0)
         }
         Ok(_) if hot => cadence.active.min(HOT_EVERY),
