@@ -5,7 +5,9 @@
 //! of source is one new file and one line in [`KINDS`].
 
 pub mod access;
+pub mod alertmanager;
 pub mod http;
+pub mod prometheus;
 pub mod secret;
 
 use std::collections::BTreeMap;
@@ -169,7 +171,7 @@ impl Kind {
 }
 
 /// The registry: every kind of source there is.
-pub const KINDS: &[&Kind] = &[];
+pub const KINDS: &[&Kind] = &[&prometheus::KIND, &alertmanager::KIND];
 
 /// The kind with this name.
 #[must_use]
