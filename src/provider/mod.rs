@@ -5,6 +5,7 @@
 //! of source is one new file and one line in [`KINDS`].
 
 pub mod access;
+pub mod docker;
 pub mod http;
 pub mod secret;
 
@@ -169,7 +170,7 @@ impl Kind {
 }
 
 /// The registry: every kind of source there is.
-pub const KINDS: &[&Kind] = &[];
+pub const KINDS: &[&Kind] = &[&docker::KIND];
 
 /// The kind with this name.
 #[must_use]
