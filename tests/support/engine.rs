@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An engine that manages a swarm of one node, and a registry that it pulls from.
-pub struct Engine {
+pub(crate) struct Engine {
     host: String,
     registry: String,
     folder: TempDir,
@@ -28,7 +28,7 @@ pub struct Engine {
 
 impl Engine {
     /// Starts both, or finds those that the environment names. `Err` says what is missing for it.
-    pub fn start() -> Result<Self, String> {
+    pub(crate) fn start() -> Result<Self, String> {
         let folder = TempDir::with_prefix("gonogo-engine-").map_err(|e| e.to_string())?;
         fs::create_dir(folder.path().join("cli")).map_err(|e| e.to_string())?;
         if let (Ok(host), Ok(registry)) =
@@ -52,17 +52,17 @@ impl Engine {
     }
 
     /// Where the engine listens: `unix:///..`.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// Where the registry listens: `127.0.0.1:PORT`.
-    pub fn registry(&self) -> &str {
+    pub(crate) fn registry(&self) -> &str {
         &self.registry
     }
 
     /// Builds an image that runs `command` (its stop signal kills at once), pushes it, and returns its digest.
-    pub fn push(&self, name: &str, tag: &str, command: &[&str]) -> String {
+    pub(crate) fn push(&self, name: &str, tag: &str, command: &[&str]) -> String {
         let context = self.folder.path().join(format!("image-{}-{tag}", name.replace('/', "-")));
         fs::create_dir_all(&context).unwrap();
         fs::copy(on_path("busybox").unwrap(), context.join("busybox")).unwrap();
@@ -71,14 +71,22 @@ impl Engine {
         );
         fs::write(context.join("Dockerfile"), file).unwrap();
         let reference = format!("{}/{name}:{tag}", self.registry);
-        self.docker(&["build", "--quiet", "--network", "none", "--tag", &reference, &context.display().to_string()]);
+        self.docker(&[
+            "build",
+            "--quiet",
+            "--network",
+            "none",
+            "--tag",
+            &reference,
+            &context.display().to_string(),
+        ]);
         self.docker(&["push", "--quiet", &reference]);
         let pushed = self.docker(&["image", "inspect", "--format", "{{index .RepoDigests 0}}", &reference]);
         pushed.trim().split_once('@').unwrap().1.to_owned()
     }
 
     /// Runs `docker` against this engine and returns what it prints; it must succeed.
-    pub fn docker(&self, arguments: &[&str]) -> String {
+    pub(crate) fn docker(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "docker {arguments:?}: {told}");
@@ -108,7 +116,8 @@ impl Engine {
             self.registry
         );
         fs::write(&file, text).unwrap();
-        let child = spawn("docker-registry", &["serve", &file.display().to_string()], &folder.join("registry.log"));
+        let child =
+            spawn("docker-registry", &["serve", &file.display().to_string()], &folder.join("registry.log"));
         self.own.push(child);
         let address = self.registry.clone();
         until("the registry listens", || std::net::TcpStream::connect(&address).is_ok());
@@ -147,7 +156,8 @@ impl Engine {
         let listen = format!("127.0.0.1:{}", free_port());
         self.docker(&["swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", &listen]);
         let mut remove = self.command(&["network", "rm", "ingress"]);
-        let mut child = remove.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            remove.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"y\n").unwrap();
         assert!(child.wait().unwrap().success(), "the ingress network stays");
     }
