@@ -1,4 +1,5 @@
 //! The Docker provider against a real engine and a real registry: a release, its failure, the way back.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail by panicking")]
 
 #[path = "support/engine.rs"]
 mod engine;

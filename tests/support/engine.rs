@@ -4,6 +4,7 @@
 //! Needs root, `dockerd`, `docker`, `docker-registry` and a static `busybox` on the `PATH`. No image is pulled from
 //! anywhere: images are built `FROM scratch` with that `busybox` in them. Or `GONOGO_TEST_DOCKER_HOST` (an engine that
 //! manages a swarm, `unix:///..`) and `GONOGO_TEST_REGISTRY` (`127.0.0.1:PORT`) name ones that run already.
+#![expect(clippy::unwrap_used, reason = "a test's server that does not start fails the test")]
 
 use std::fs;
 use std::net::TcpListener;
@@ -179,6 +180,12 @@ impl Drop for Engine {
         }
         for child in self.own.iter_mut().rev() {
             stop(child);
+        }
+        // What the engine mounted and left mounted would keep the folder from being removed.
+        let folder = self.folder.path().display().to_string();
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        for point in mounts.lines().filter_map(|l| l.split(' ').nth(1)).filter(|p| p.starts_with(&folder)) {
+            let _ = Command::new("umount").arg(point).status();
         }
     }
 }
