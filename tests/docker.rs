@@ -1,5 +1,10 @@
 //! The Docker provider against a scripted engine: what a real one answered (20.10, API 1.41), and what none should.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helpers fail by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

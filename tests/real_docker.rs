@@ -1,5 +1,10 @@
 //! The Docker provider against a real engine and a real registry: a release, its failure, the way back.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helpers fail by panicking"
+)]
 
 #[path = "support/engine.rs"]
 mod engine;
