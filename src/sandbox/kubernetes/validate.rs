@@ -12,8 +12,7 @@ pub(super) fn check(resource: &Resource, old: Option<&Value>, new: &Value) -> Re
     let mut causes = Vec::new();
     if resource.plural == DEPLOYMENTS.plural {
         deployment(new, &mut causes);
-        if let Some(old) = old.filter(|old| old.pointer("/spec/selector") != new.pointer("/spec/selector")) {
-            let _ = old;
+        if old.is_some_and(|old| old.pointer("/spec/selector") != new.pointer("/spec/selector")) {
             let shown = go_selector(new.pointer("/spec/selector"));
             causes.push(invalid("spec.selector", &shown, "field is immutable"));
         }
@@ -115,6 +114,9 @@ fn pod_update(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
+/// Whether a value has the right JSON type.
+type Fits = fn(&Value) -> bool;
+
 /// A field of the wrong JSON type does not even decode.
 fn types(resource: &Resource, object: &Value) -> Result<(), Failure> {
     let wrong = |field: &str, value: &Value, wanted: &str| {
@@ -131,7 +133,7 @@ fn types(resource: &Resource, object: &Value) -> Result<(), Failure> {
             resource.kind, resource.kind, resource.kind
         ))
     };
-    let expected: [(&str, &str, fn(&Value) -> bool); 8] = [
+    let expected: [(&str, &str, Fits); 8] = [
         ("spec.replicas", "int32", Value::is_i64),
         ("spec.paused", "bool", Value::is_boolean),
         ("spec.template", "v1.PodTemplateSpec", Value::is_object),
