@@ -206,7 +206,8 @@ fn serve(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
         })?,
         ("GET", ["tasks"]) => tasks(state, call)?,
         ("GET", ["tasks", id]) => task(state, id)?,
-        ("GET", ["nodes"]) => state.nodes(),
+        ("GET", ["nodes"]) => Value::Array(vec![state.node_json()]),
+        ("GET", ["nodes", reference]) => node(state, reference)?,
         ("GET", ["containers", "json"]) => state.containers(call.flag("all"), call.query("filters"))?,
         ("GET", ["containers", reference, "json"]) => state.container(reference)?,
         ("GET", ["images", name @ .., "json"]) if !name.is_empty() => image(state, &name.join("/"))?,
@@ -277,7 +278,7 @@ fn service(state: &State, reference: &str) -> Result<Value, Refusal> {
 fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
     let filters = Filters::parse(
         call.query("filters"),
-        &["id", "name", "label", "service", "node", "desired-state", "runtime"],
+        &["id", "name", "label", "service", "node", "desired-state", "runtime", "_up-to-date"],
     )?;
     let mut services = Vec::new();
     for reference in filters.values("service") {
@@ -287,7 +288,7 @@ fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
     }
     for wanted in filters.values("desired-state") {
         if !["running", "shutdown", "accepted"].contains(&wanted.as_str()) {
-            return Err(Refusal::new(400, "Invalid filter 'desired-state'"));
+            return Err(Refusal::new(500, format!("Invalid desired-state filter: '{wanted}'")));
         }
     }
     let chosen = state.tasks.iter().filter(|task| {
@@ -296,8 +297,10 @@ fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
             && filters.any("id", |id| task.id.starts_with(id))
             && filters.any("name", |name| service.is_some_and(|s| s.name().starts_with(name)))
             && filters.any("node", |node| node == "self" || state.node.starts_with(node) || node == "node-1")
-            // A task that is to become running is wanted as running.
-            && filters.any("desired-state", |wanted| wanted == task.desired || wanted == "running" && task.desired == "ready")
+            // Exactly: a task that is still to become running is wanted as ready.
+            && filters.any("desired-state", |wanted| wanted == task.desired)
+            // The command-line client asks with this one how far an update has come.
+            && filters.any("_up-to-date", |wanted| (wanted == "true") == state.is_current(task))
             && filters.labels(None)
     });
     Ok(Value::Array(chosen.map(|task| task.json(&state.node)).collect()))
@@ -306,6 +309,11 @@ fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
 fn task(state: &State, id: &str) -> Result<Value, Refusal> {
     let found = state.tasks.iter().find(|task| task.id == id);
     found.map(|task| task.json(&state.node)).ok_or_else(|| Refusal::new(404, format!("task {id} not found")))
+}
+
+fn node(state: &State, reference: &str) -> Result<Value, Refusal> {
+    let found = reference == "self" || reference == "node-1" || state.node.starts_with(reference);
+    if found { Ok(state.node_json()) } else { Err(Refusal::new(404, format!("node {reference} not found"))) }
 }
 
 fn image(state: &State, name: &str) -> Result<Value, Refusal> {

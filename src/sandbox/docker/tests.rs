@@ -346,3 +346,31 @@ async fn images_and_the_registry_name_digests() {
     served.engine.remove_image(&image("2"));
     assert_eq!(served.get(&format!("/v1.41/distribution/{}/json", image("2"))).await.0, 404);
 }
+
+#[tokio::test]
+async fn the_event_stream_tells_of_an_update() {
+    let served = served(FailureAction::Pause).await;
+    let mut events = served.client.get(format!("{}/events", served.url)).send().await.unwrap();
+    served.update_image("2").await;
+    let chunk =
+        tokio::time::timeout(Duration::from_secs(10), events.chunk()).await.unwrap().unwrap().unwrap();
+    let event: Value = serde_json::from_slice(chunk.split(|b| *b == b'\n').next().unwrap()).unwrap();
+    assert_eq!(
+        (&event["Type"], &event["Action"], &event["Actor"]["Attributes"]["name"]),
+        (&json!("service"), &json!("update"), &json!("shop_web"))
+    );
+}
+
+#[tokio::test]
+async fn an_unhealthy_image_never_runs_and_the_update_waits_for_its_failure() {
+    let served = served(FailureAction::Pause).await;
+    served.engine.set_behaviour(&image("3"), Behaviour::Unhealthy);
+    served.update_image("3").await;
+    served.pass(6);
+    assert_eq!(served.service().await["UpdateStatus"]["State"], "updating");
+    let (_, found) = served.get("/containers/json?filters=%7B%22health%22%3A%5B%22starting%22%5D%7D").await;
+    assert_eq!(found.as_array().unwrap().len(), 1);
+    served.pass(15);
+    assert_eq!(served.service().await["UpdateStatus"]["State"], "paused");
+    assert!(served.engine.images("shop_web").contains(&(pinned("1"), 1)), "the other task was left alone");
+}
