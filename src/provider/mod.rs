@@ -4,6 +4,9 @@
 //! screen or the clock's cadence: polling, back-off, budgets and staleness belong to `runtime`. A new kind
 //! of source is one new file and one line in [`KINDS`].
 
+pub mod kubernetes;
+pub mod registry;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -165,7 +168,7 @@ impl Kind {
 }
 
 /// The registry: every kind of source there is.
-pub const KINDS: &[&Kind] = &[];
+pub const KINDS: &[&Kind] = &[&kubernetes::KIND];
 
 /// The kind with this name.
 #[must_use]

@@ -1,0 +1,1 @@
+//! Tests of the folder's own seams: configuration, patches on fixtures, drift.
