@@ -117,7 +117,8 @@ fn merge(paths: &[PathBuf], named: bool) -> Result<Option<Kubeconfig>, Fault> {
         if !named && !path.exists() {
             continue;
         }
-        let unusable = |why: &str| Fault::new(Cause::Local, format!("the kubeconfig {} {why}", path.display()));
+        let unusable =
+            |why: &str| Fault::new(Cause::Local, format!("the kubeconfig {} {why}", path.display()));
         let read = Kubeconfig::read_from(path).map_err(|error| match error {
             kube::config::KubeconfigError::ReadConfig(error, _) => {
                 unusable(&format!("cannot be read: {}", error.kind()))
@@ -139,7 +140,8 @@ async fn from_kubeconfig(
     pin: Option<&Pin>,
 ) -> Result<(Config, String), Fault> {
     let pinned = pin.map(|p| p.context.clone());
-    let Some(context) = pinned.or_else(|| asked.context.clone()).or_else(|| kubeconfig.current_context.clone())
+    let Some(context) =
+        pinned.or_else(|| asked.context.clone()).or_else(|| kubeconfig.current_context.clone())
     else {
         return Err(Fault::new(Cause::Local, "the kubeconfig has no current context")
             .with_hint(format!("name one: context = \"..\"; there are: {}", contexts(&kubeconfig))));
@@ -148,11 +150,8 @@ async fn from_kubeconfig(
         return Err(Fault::new(Cause::Local, format!("the kubeconfig has no context {context}"))
             .with_hint(format!("there are: {}", contexts(&kubeconfig))));
     }
-    let user = kubeconfig
-        .contexts
-        .iter()
-        .find(|c| c.name == context)
-        .and_then(|c| c.context.as_ref()?.user.clone());
+    let user =
+        kubeconfig.contexts.iter().find(|c| c.name == context).and_then(|c| c.context.as_ref()?.user.clone());
     for named in kubeconfig.auth_infos.iter_mut().filter(|a| Some(&a.name) == user.as_ref()) {
         if let Some(auth) = named.auth_info.as_mut() {
             credential(auth, asked)?;
@@ -203,8 +202,11 @@ fn contexts(kubeconfig: &Kubeconfig) -> String {
 /// Makes a credential safe to use from a full-screen program, or refuses it.
 fn credential(auth: &mut AuthInfo, asked: &Asked) -> Result<(), Fault> {
     if auth.auth_provider.as_ref().is_some_and(|p| p.config.contains_key("cmd-path")) {
-        return Err(Fault::new(Cause::Local, "the kubeconfig's auth-provider runs a command; that is not supported")
-            .with_hint("use an exec credential plugin"));
+        return Err(Fault::new(
+            Cause::Local,
+            "the kubeconfig's auth-provider runs a command; that is not supported",
+        )
+        .with_hint("use an exec credential plugin"));
     }
     let Some(exec) = auth.exec.as_mut() else { return Ok(()) };
     // Any other mode lends the plugin our keyboard and screen.
@@ -227,10 +229,10 @@ fn allowed(exec: &mut ExecConfig, asked: &Asked) -> Result<(), Fault> {
     }
     let found = if path.is_absolute() { Some(path.to_owned()) } else { search(&command, &asked.env) };
     let Some(found) = found else {
-        let hint = exec.install_hint.clone().unwrap_or_else(|| "install it, or log in another way".to_owned());
-        return Err(
-            Fault::new(Cause::Local, format!("the credential plugin {command} is not installed")).with_hint(hint)
-        );
+        let hint =
+            exec.install_hint.clone().unwrap_or_else(|| "install it, or log in another way".to_owned());
+        return Err(Fault::new(Cause::Local, format!("the credential plugin {command} is not installed"))
+            .with_hint(hint));
     };
     if let Some(list) = &asked.exec {
         if !list.contains(&found) {
@@ -252,7 +254,11 @@ fn search(command: &str, env: &BTreeMap<String, String>) -> Option<PathBuf> {
 }
 
 /// Through which proxy a host is reached: the cluster's own, else the environment's; none on this machine.
-fn proxy(own: Option<String>, host: &str, env: &BTreeMap<String, String>) -> Result<Option<http::Uri>, Fault> {
+fn proxy(
+    own: Option<String>,
+    host: &str,
+    env: &BTreeMap<String, String>,
+) -> Result<Option<http::Uri>, Fault> {
     if is_loopback(host) {
         return Ok(None);
     }
@@ -263,7 +269,8 @@ fn proxy(own: Option<String>, host: &str, env: &BTreeMap<String, String>) -> Res
     };
     let Some(url) = own.or_else(from_env) else { return Ok(None) };
     // The address may hold a password: it is not shown.
-    let uri = url.parse().map_err(|_| Fault::new(Cause::Local, "the cluster's proxy address is not an address"))?;
+    let uri =
+        url.parse().map_err(|_| Fault::new(Cause::Local, "the cluster's proxy address is not an address"))?;
     Ok(Some(uri))
 }
 
@@ -342,7 +349,8 @@ mod tests {
 
     #[test]
     fn a_server_on_this_machine_is_reached_directly() {
-        let vars = env(&[("HTTPS_PROXY", "http://proxy.test:3128"), ("NO_PROXY", "corp.test,.in.test,10.0.0.1")]);
+        let vars =
+            env(&[("HTTPS_PROXY", "http://proxy.test:3128"), ("NO_PROXY", "corp.test,.in.test,10.0.0.1")]);
         for (host, own, expected) in [
             ("127.0.0.1", Some("http://own.test:1"), None),
             ("localhost", None, None),

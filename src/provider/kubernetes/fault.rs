@@ -97,7 +97,8 @@ pub(super) fn of_transport(error: &kube::Error, host: &str, sort: Sort) -> Fault
 
 /// The fault of a deadline that passed.
 pub(super) fn timed_out(host: &str, limit: Duration, sort: Sort) -> Fault {
-    let fault = Fault::new(Cause::TimedOut, format!("{host}: no answer within {} s", limit.as_secs_f32().ceil()));
+    let fault =
+        Fault::new(Cause::TimedOut, format!("{host}: no answer within {} s", limit.as_secs_f32().ceil()));
     if sort == Sort::Write { fault.perhaps_applied() } else { fault }
 }
 
@@ -125,8 +126,14 @@ fn of_credential(error: &kube::Error) -> Option<Fault> {
         // What a plugin printed to its standard output may hold a token: only its complaints are shown.
         AuthError::AuthExecRun { out, .. } => {
             let stderr = String::from_utf8_lossy(&out.stderr);
-            let said: String =
-                stderr.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("").chars().take(200).collect();
+            let said: String = stderr
+                .lines()
+                .map(str::trim)
+                .find(|l| !l.is_empty())
+                .unwrap_or("")
+                .chars()
+                .take(200)
+                .collect();
             Fault::new(Cause::Unauthorized, format!("the credential plugin failed ({}): {said}", out.status))
         }
         AuthError::AuthExecStart(error) => {
@@ -146,7 +153,8 @@ fn of_credential(error: &kube::Error) -> Option<Fault> {
 
 /// Whether the connection itself failed, so that no byte of the request left.
 fn never_left(error: &kube::Error) -> bool {
-    find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect)
+    find::<hyper_util::client::legacy::Error>(error)
+        .is_some_and(hyper_util::client::legacy::Error::is_connect)
 }
 
 fn transport_words(error: &kube::Error) -> String {
@@ -192,10 +200,8 @@ mod tests {
     use crate::domain::{Reached, Retry};
 
     fn status(code: u16, message: &str, details: &str) -> Vec<u8> {
-        format!(
-            r#"{{"kind":"Status","code":{code},"reason":"x","message":"{message}","details":{details}}}"#
-        )
-        .into_bytes()
+        format!(r#"{{"kind":"Status","code":{code},"reason":"x","message":"{message}","details":{details}}}"#)
+            .into_bytes()
     }
 
     #[test]
@@ -217,7 +223,11 @@ mod tests {
             (504, "{}", Cause::ServerFailed, Reached::Perhaps),
         ] {
             let fault = of_status(code, &status(code, "as told", details), None, Sort::Write);
-            assert_eq!((fault.cause, fault.reached, fault.detail.as_str()), (cause, reached, "as told"), "{code}");
+            assert_eq!(
+                (fault.cause, fault.reached, fault.detail.as_str()),
+                (cause, reached, "as told"),
+                "{code}"
+            );
             let read = of_status(code, &status(code, "as told", details), None, Sort::Read);
             assert_eq!(read.reached, Reached::No);
         }

@@ -50,7 +50,10 @@ impl Object {
     }
 
     pub(super) fn waiting(self, reason: &str) -> Self {
-        self.set("/status/containerStatuses/0/state", json!({"waiting":{"reason":reason,"message":"as told"}}))
+        self.set(
+            "/status/containerStatuses/0/state",
+            json!({"waiting":{"reason":reason,"message":"as told"}}),
+        )
     }
 
     pub(super) fn ready(self) -> Self {

@@ -84,7 +84,11 @@ pub(super) fn of_promotion(fresh: &Fresh, to: &Artifact) -> Vec<Hazard> {
     } else if to.repository() != now.repository() {
         hazards.push(Hazard::new(
             Severity::Warning,
-            format!("the image comes from another repository: {} instead of {}", to.repository(), now.repository()),
+            format!(
+                "the image comes from another repository: {} instead of {}",
+                to.repository(),
+                now.repository()
+            ),
         ));
     }
     let limit = fresh.raw.pointer("/spec/revisionHistoryLimit").and_then(serde_json::Value::as_u64);
@@ -98,7 +102,12 @@ pub(super) fn of_promotion(fresh: &Fresh, to: &Artifact) -> Vec<Hazard> {
 }
 
 /// Hazards of going back.
-pub(super) fn of_way_back(fresh: &Fresh, set: &ReplicaSet, to: &Artifact, manifest: &Manifest) -> Vec<Hazard> {
+pub(super) fn of_way_back(
+    fresh: &Fresh,
+    set: &ReplicaSet,
+    to: &Artifact,
+    manifest: &Manifest,
+) -> Vec<Hazard> {
     let mut hazards = Vec::new();
     if set.template == fresh.deployment.template {
         hazards.push(Hazard::new(
@@ -109,11 +118,17 @@ pub(super) fn of_way_back(fresh: &Fresh, set: &ReplicaSet, to: &Artifact, manife
     match (manifest, &to.digest) {
         (Manifest::Missing, _) => hazards.push(Hazard::new(
             Severity::Warning,
-            format!("the registry no longer has {}: only nodes that still hold it could start it", to.reference()),
+            format!(
+                "the registry no longer has {}: only nodes that still hold it could start it",
+                to.reference()
+            ),
         )),
         (Manifest::Found(found), Some(digest)) if found != digest => hazards.push(Hazard::new(
             Severity::Warning,
-            format!("the tag {} was moved: it ran {digest}, and pods started now would run {found}", to.image),
+            format!(
+                "the tag {} was moved: it ran {digest}, and pods started now would run {found}",
+                to.image
+            ),
         )),
         (_, None) => hazards.push(Hazard::new(
             Severity::Warning,

@@ -28,7 +28,10 @@ pub(super) fn owns(deployment: &Deployment, set: &ReplicaSet) -> bool {
 
 /// The ReplicaSet of the template that is asked for now: the oldest with an equal template, as the controller
 /// chooses. None until the controller has made it.
-pub(super) fn current<'a>(deployment: &Deployment, owned: &'a [Arc<ReplicaSet>]) -> Option<&'a Arc<ReplicaSet>> {
+pub(super) fn current<'a>(
+    deployment: &Deployment,
+    owned: &'a [Arc<ReplicaSet>],
+) -> Option<&'a Arc<ReplicaSet>> {
     owned
         .iter()
         .filter(|set| set.template == deployment.template)
@@ -129,8 +132,10 @@ mod tests {
         let deployment = fixture::deployment().image("web:v2").cut();
         let all = sets(vec![
             fixture::replica_set("web-1", "1", "web:v1"),
-            fixture::replica_set("web-2", "4", "web:v2")
-                .annotations(&[("deployment.kubernetes.io/revision-history", "2"), ("kubernetes.io/change-cause", "back to v2")]),
+            fixture::replica_set("web-2", "4", "web:v2").annotations(&[
+                ("deployment.kubernetes.io/revision-history", "2"),
+                ("kubernetes.io/change-cause", "back to v2"),
+            ]),
             fixture::replica_set("web-3", "3", "web:v3"),
         ]);
         let revisions = revisions(&deployment, &owned(&deployment, &all), &BTreeMap::new(), "web");
@@ -158,8 +163,10 @@ mod tests {
     fn the_oldest_of_equal_templates_is_the_current_one() {
         let deployment = fixture::deployment().image("web:v2").cut();
         let all = sets(vec![
-            fixture::replica_set("web-b", "2", "web:v2").set("/metadata/creationTimestamp", "2026-11-20T12:00:00Z".into()),
-            fixture::replica_set("web-a", "3", "web:v2").set("/metadata/creationTimestamp", "2026-11-20T13:00:00Z".into()),
+            fixture::replica_set("web-b", "2", "web:v2")
+                .set("/metadata/creationTimestamp", "2026-11-20T12:00:00Z".into()),
+            fixture::replica_set("web-a", "3", "web:v2")
+                .set("/metadata/creationTimestamp", "2026-11-20T13:00:00Z".into()),
         ]);
         assert_eq!(current(&deployment, &all).unwrap().meta.name, "web-b");
     }
@@ -170,7 +177,8 @@ mod tests {
         assert_eq!(artifact(&pinned.containers, "web", &[]).digest.unwrap().as_str(), DIGEST_A);
         let tagged = fixture::replica_set("web-1", "1", "web:v1").cut_set();
         assert_eq!(artifact(&tagged.containers, "web", &[]).digest, None);
-        let pod = Arc::new(fixture::pod("a", "web-1", "web:v1").image_id(&format!("web@{DIGEST_A}")).cut_pod());
+        let pod =
+            Arc::new(fixture::pod("a", "web-1", "web:v1").image_id(&format!("web@{DIGEST_A}")).cut_pod());
         assert_eq!(artifact(&tagged.containers, "web", &[pod]).digest.unwrap().as_str(), DIGEST_A);
     }
 }

@@ -121,13 +121,15 @@ impl Link {
     ) -> Result<Answer, Fault> {
         let until = Instant::now() + limit;
         let late = |_| fault::timed_out(self.host.as_str(), limit, sort);
-        let (status, headers, mut body) = timeout_at(until, self.send(method, path, content, sort)).await.map_err(late)??;
+        let (status, headers, mut body) =
+            timeout_at(until, self.send(method, path, content, sort)).await.map_err(late)??;
         let mut bytes = Vec::new();
         while let Some(frame) = timeout_at(until, body.frame()).await.map_err(late)? {
             let frame = frame.map_err(|e| fault::of_transport(&e, self.host.as_str(), sort))?;
             let Ok(data) = frame.into_data() else { continue };
             if bytes.len() + data.len() > LONGEST {
-                let fault = Fault::new(Cause::TooLarge, format!("the answer to {} exceeds 10 MiB", bare(path)));
+                let fault =
+                    Fault::new(Cause::TooLarge, format!("the answer to {} exceeds 10 MiB", bare(path)));
                 return Err(if sort == Sort::Write { fault.perhaps_applied() } else { fault });
             }
             bytes.extend_from_slice(&data);
@@ -150,9 +152,9 @@ impl Link {
             request = request.header(CONTENT_TYPE, *kind);
         }
         let body = content.map(|(_, body)| Body::from(body.into_bytes())).unwrap_or_else(Body::empty);
-        let request = request
-            .body(body)
-            .map_err(|_| Fault::new(Cause::Local, format!("{} is not a path that can be asked for", bare(path))))?;
+        let request = request.body(body).map_err(|_| {
+            Fault::new(Cause::Local, format!("{} is not a path that can be asked for", bare(path)))
+        })?;
         let answer =
             self.client.send(request).await.map_err(|e| fault::of_transport(&e, self.host.as_str(), sort))?;
         let (head, body) = answer.into_parts();

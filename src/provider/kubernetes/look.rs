@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::Binding;
 use super::link::Link;
 use super::rollout::{Seen, rollout};
 use super::watch::{self, Feed, SILENCE, Shelf};
 use super::wire::{Deployment, Pod, ReplicaSet, Selector, Watched};
-use super::Binding;
 use crate::domain::{Cause, Fault, Rollout, SafeText};
 
 /// What a watch said within this time is taken as it is.
@@ -160,9 +160,10 @@ fn remark(feed: &Feed, what: &str) -> Option<SafeText> {
             "the watch is down for {} s ({fault}): {what} asked for directly",
             since.elapsed().as_secs()
         ))),
-        Feed::Denied(fault) => {
-            Some(SafeText::new(&format!("{what} may not be watched ({}): asked for at every look", fault.detail)))
-        }
+        Feed::Denied(fault) => Some(SafeText::new(&format!(
+            "{what} may not be watched ({}): asked for at every look",
+            fault.detail
+        ))),
     }
 }
 
@@ -184,8 +185,10 @@ async fn kind<T: Watched>(
     }
     match watch::list::<T>(link, namespace, &format!("&labelSelector={}", watch::encoded(selector))).await {
         Ok((listed, _)) => {
-            let objects =
-                listed.into_iter().map(|o| o.map(Arc::new).map_err(|(_, f)| f)).collect::<Result<Vec<_>, _>>()?;
+            let objects = listed
+                .into_iter()
+                .map(|o| o.map(Arc::new).map_err(|(_, f)| f))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok(Had { objects, remark: remark(&feed, what) })
         }
         Err(fault) if fault.cause == Cause::Forbidden => Ok(Had {

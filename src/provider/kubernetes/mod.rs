@@ -132,6 +132,7 @@ struct Session {
 struct Open {
     link: Link,
     identity: Option<SafeText>,
+    env: Arc<BTreeMap<String, String>>,
     namespaces: BTreeMap<String, Namespace>,
     turns: tokio::sync::watch::Sender<u64>,
     _tasks: JoinSet<()>,
@@ -172,7 +173,8 @@ fn local(text: impl AsRef<str>) -> Fault {
 
 fn binding(bound: &Bound) -> Result<Binding, Fault> {
     let place = bound.place().ok_or_else(|| local("a deployment target needs an environment"))?;
-    let (namespace, workload) = (required(&bound.settings, "namespace")?, required(&bound.settings, "workload")?);
+    let (namespace, workload) =
+        (required(&bound.settings, "namespace")?, required(&bound.settings, "workload")?);
     let name = match workload.split_once('/') {
         Some(("deployment", name)) => name,
         _ => {
@@ -241,7 +243,7 @@ impl Kubernetes {
                 tokio::time::sleep(DEBOUNCE).await;
             }
         });
-        Open { link, identity, namespaces, turns, _tasks: tasks }
+        Open { link, identity, env: Arc::clone(&self.asked.env), namespaces, turns, _tasks: tasks }
     }
 
     /// After a refused credential the kubeconfig is read afresh at the next look.
@@ -283,11 +285,16 @@ impl Kubernetes {
         if fault.cause == Cause::Unauthorized {
             self.forget(&open).await;
         }
-        if observation.rollouts.is_empty() && of_the_whole(fault.cause) { Err(fault) } else { Ok(observation) }
+        if observation.rollouts.is_empty() && of_the_whole(fault.cause) {
+            Err(fault)
+        } else {
+            Ok(observation)
+        }
     }
 
     fn bound(&self, intent: &Intent) -> Result<&Binding, Fault> {
-        let place = intent.place.as_ref().ok_or_else(|| local("a deployment is changed in an environment"))?;
+        let place =
+            intent.place.as_ref().ok_or_else(|| local("a deployment is changed in an environment"))?;
         self.bindings
             .iter()
             .find(|b| &b.place == place)

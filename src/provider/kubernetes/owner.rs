@@ -14,11 +14,7 @@ pub(super) fn owner(meta: &Meta, namespace: &str) -> Option<Owner> {
 }
 
 fn told(tool: &str, name: &str, consequence: &str) -> Owner {
-    Owner {
-        tool: SafeText::new(tool),
-        name: SafeText::new(name),
-        consequence: SafeText::new(consequence),
-    }
+    Owner { tool: SafeText::new(tool), name: SafeText::new(name), consequence: SafeText::new(consequence) }
 }
 
 /// `app:group/Kind:namespace/name`. A mark that names another object was copied along with the manifest and
@@ -68,7 +64,11 @@ fn flux_helm(meta: &Meta) -> Option<Owner> {
 fn helm(meta: &Meta) -> Option<Owner> {
     let release = meta.annotation(HELM_RELEASE)?;
     (meta.label("app.kubernetes.io/managed-by") == Some("Helm")).then(|| {
-        told("Helm", release, "the next helm upgrade wins over a manual change; helm rollback is its own way back")
+        told(
+            "Helm",
+            release,
+            "the next helm upgrade wins over a manual change; helm rollback is its own way back",
+        )
     })
 }
 
@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn every_owner_is_known_by_its_marks_and_a_copied_mark_claims_nothing() {
         let argo = "argocd.argoproj.io/tracking-id";
-        let flux = [("kustomize.toolkit.fluxcd.io/name", "apps"), ("kustomize.toolkit.fluxcd.io/namespace", "flux-system")];
+        let flux = [
+            ("kustomize.toolkit.fluxcd.io/name", "apps"),
+            ("kustomize.toolkit.fluxcd.io/namespace", "flux-system"),
+        ];
         let release = [("helm.toolkit.fluxcd.io/name", "web"), ("helm.toolkit.fluxcd.io/namespace", "shop")];
         let managed = [("app.kubernetes.io/managed-by", "Helm")];
         for (labels, annotations, expected) in [

@@ -151,9 +151,24 @@ mod tests {
     #[test]
     fn a_tag_that_moved_shows_as_two_things_that_run() {
         let pods = vec![
-            Arc::new(fixture::pod("a", "rs-2", "r.test/web:v2").ready().image_id(&format!("r.test/web@{DIGEST_A}")).cut_pod()),
-            Arc::new(fixture::pod("b", "rs-2", "r.test/web:v2").ready().image_id(&format!("r.test/web@{DIGEST_B}")).cut_pod()),
-            Arc::new(fixture::pod("c", "rs-2", "r.test/web:v2").ready().image_id(&format!("r.test/web@{DIGEST_B}")).cut_pod()),
+            Arc::new(
+                fixture::pod("a", "rs-2", "r.test/web:v2")
+                    .ready()
+                    .image_id(&format!("r.test/web@{DIGEST_A}"))
+                    .cut_pod(),
+            ),
+            Arc::new(
+                fixture::pod("b", "rs-2", "r.test/web:v2")
+                    .ready()
+                    .image_id(&format!("r.test/web@{DIGEST_B}"))
+                    .cut_pod(),
+            ),
+            Arc::new(
+                fixture::pod("c", "rs-2", "r.test/web:v2")
+                    .ready()
+                    .image_id(&format!("r.test/web@{DIGEST_B}"))
+                    .cut_pod(),
+            ),
         ];
         let running = running(&pods, "web");
         assert_eq!(running.len(), 2);
@@ -163,7 +178,9 @@ mod tests {
 
     #[test]
     fn a_pinned_image_runs_what_it_pins_and_a_bare_id_proves_nothing() {
-        let pinned = fixture::pod("a", "rs-2", &format!("r.test/web:v2@{DIGEST_A}")).ready().image_id(&format!("r.test/web@{DIGEST_B}"));
+        let pinned = fixture::pod("a", "rs-2", &format!("r.test/web:v2@{DIGEST_A}"))
+            .ready()
+            .image_id(&format!("r.test/web@{DIGEST_B}"));
         assert_eq!(running(&one(pinned), "web")[0].artifact.digest.as_ref().unwrap().as_str(), DIGEST_A);
         let bare = fixture::pod("a", "rs-2", "r.test/web:v2").ready().image_id(DIGEST_B);
         assert_eq!(running(&one(bare), "web")[0].artifact.digest, None);

@@ -31,7 +31,7 @@ pub(super) async fn prepare(
     let path = binding.path();
     let (object, permission) = tokio::join!(link.get(&path), permission(link, binding));
     let fresh = Fresh::read(object?.json()?, &binding.namespace, binding.container.as_deref())?;
-    let mut edit = edit(link, binding, &fresh, intent).await?;
+    let mut edit = edit(open, binding, &fresh, intent).await?;
     let mut permission = permission;
     if let Some(objection) = link.trust.objection() {
         permission = Permission::Denied(SafeText::new(objection));
@@ -62,25 +62,23 @@ pub(super) async fn prepare(
     })
 }
 
-async fn edit(link: &Link, binding: &Binding, fresh: &Fresh, intent: &Intent) -> Result<Edit, Fault> {
+async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) -> Result<Edit, Fault> {
+    let link = &open.link;
     let cluster = link.place();
     match (intent.verb, &intent.target) {
         (Verb::Promote, Target::Artifact(artifact)) => {
-            let manifest = registry::manifest(&ask_for(artifact)).await;
+            let manifest = registry::manifest(&ask_for(artifact), &open.env).await;
             Ok(act::promote(fresh, &cluster, intent, artifact, &manifest))
         }
         (Verb::RollBack, Target::Revision { id, artifact }) => {
             let set = revision(link, binding, id.as_str()).await?;
             // The tag, not the digest: what matters is what pods would be started from.
             let image = image_of(&set, &fresh.container).unwrap_or_default();
-            let manifest = registry::manifest(&image).await;
+            let manifest = registry::manifest(&image, &open.env).await;
             act::roll_back(fresh, &cluster, intent, &set, artifact, &manifest)
         }
         (Verb::Pause | Verb::Resume, _) => Ok(act::switch(fresh, &cluster, intent.verb)),
-        (verb, _) => Err(Fault::new(
-            Cause::Refused,
-            format!("a Deployment cannot do this: {}", verb.word()),
-        )),
+        (verb, _) => Err(Fault::new(Cause::Refused, format!("a Deployment cannot do this: {}", verb.word()))),
     }
 }
 
@@ -124,7 +122,8 @@ async fn permission(link: &Link, binding: &Binding) -> Permission {
             "name": binding.name
         }}
     });
-    let Ok(answer) = link.ask("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &question).await else {
+    let Ok(answer) = link.ask("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &question).await
+    else {
         return Permission::Untold;
     };
     let Some(allowed) = answer.pointer("/status/allowed").and_then(Value::as_bool) else {
@@ -136,7 +135,8 @@ async fn permission(link: &Link, binding: &Binding) -> Permission {
     let text = |key: &str| {
         answer.pointer(&format!("/status/{key}")).and_then(Value::as_str).filter(|t| !t.is_empty())
     };
-    let why = text("reason").or_else(|| text("evaluationError")).unwrap_or("no rule of the cluster allows it");
+    let why =
+        text("reason").or_else(|| text("evaluationError")).unwrap_or("no rule of the cluster allows it");
     Permission::Denied(SafeText::new(&format!(
         "you may not patch deployment/{} in namespace {}: {why}",
         binding.name, binding.namespace
@@ -157,7 +157,8 @@ pub(super) async fn perform(link: &Link, source: &SourceName, step: &Step) -> Re
     if !step.path.starts_with("/api") {
         return Err(local(format!("{} is not a path of the Kubernetes API", step.path)));
     }
-    let content = step.body.clone().map(|body| (step.content_type.as_deref().unwrap_or("application/json"), body));
+    let content =
+        step.body.clone().map(|body| (step.content_type.as_deref().unwrap_or("application/json"), body));
     let answer = link.write(method, &step.path, content, WRITE).await?;
     Ok(Receipt { status: answer.status, says: SafeText::new(&says(&answer.body)) })
 }

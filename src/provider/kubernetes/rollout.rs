@@ -49,7 +49,10 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
         signs.extend(refused_replicas(set));
     }
     Ok(Rollout {
-        workload: SafeText::new(&format!("deployment/{} in namespace {}", deployment.meta.name, seen.namespace)),
+        workload: SafeText::new(&format!(
+            "deployment/{} in namespace {}",
+            deployment.meta.name, seen.namespace
+        )),
         host: seen.host,
         phase: phase(deployment),
         replicas: Replicas {
@@ -169,11 +172,7 @@ mod tests {
                 with_condition(base().set("/status/updatedReplicas", 1.into()), late),
                 Phase::Failed(SafeText::new("exceeded its progress deadline of 600 s")),
             ),
-            (
-                "only the reason is tested",
-                with_condition(base(), "ReplicaSetUpdated"),
-                Phase::Done,
-            ),
+            ("only the reason is tested", with_condition(base(), "ReplicaSetUpdated"), Phase::Done),
             (
                 "updated before old replicas",
                 base().set("/status", status(4, 2, 2)),
@@ -222,7 +221,9 @@ mod tests {
             (
                 "paused after it was late",
                 with_condition(base().set("/spec/paused", true.into()), late),
-                Phase::Paused(SafeText::new("paused by spec.paused, after it exceeded its progress deadline")),
+                Phase::Paused(SafeText::new(
+                    "paused by spec.paused, after it exceeded its progress deadline",
+                )),
             ),
         ] {
             assert_eq!(phase(&object.cut()), expected, "{what}");
@@ -239,12 +240,22 @@ mod tests {
         let sets = [
             Arc::new(fixture::replica_set("web-1", "1", "r.test/web:v1").cut_set()),
             Arc::new(fixture::replica_set("web-2", "2", "r.test/web:v2").cut_set()),
-            Arc::new(fixture::replica_set("alien", "9", "r.test/web:v9").set("/metadata/ownerReferences/0/uid", "x".into()).cut_set()),
+            Arc::new(
+                fixture::replica_set("alien", "9", "r.test/web:v9")
+                    .set("/metadata/ownerReferences/0/uid", "x".into())
+                    .cut_set(),
+            ),
         ];
         let pods = [
             Arc::new(fixture::pod("a", "web-1", "r.test/web:v1").ready().cut_pod()),
             Arc::new(fixture::pod("b", "web-1", "r.test/web:v1").ready().cut_pod()),
-            Arc::new(fixture::pod("c", "web-2", "r.test/web:v2").image_id(&format!("r.test/web@{DIGEST_A}")).waiting("CrashLoopBackOff").restarts(4).cut_pod()),
+            Arc::new(
+                fixture::pod("c", "web-2", "r.test/web:v2")
+                    .image_id(&format!("r.test/web@{DIGEST_A}"))
+                    .waiting("CrashLoopBackOff")
+                    .restarts(4)
+                    .cut_pod(),
+            ),
             Arc::new(fixture::pod("d", "alien", "r.test/web:v9").ready().cut_pod()),
         ];
         let seen = Seen {

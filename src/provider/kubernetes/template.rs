@@ -37,7 +37,13 @@ pub(super) fn differences(old: &Value, new: &Value) -> Vec<Difference> {
         }
     }
     named_things(old, new, "volumes", "volume", &mut out);
-    fields("pod", &pointer(old, "/spec"), &pointer(new, "/spec"), &["containers", "initContainers", "volumes"], &mut out);
+    fields(
+        "pod",
+        &pointer(old, "/spec"),
+        &pointer(new, "/spec"),
+        &["containers", "initContainers", "volumes"],
+        &mut out,
+    );
     for map in ["labels", "annotations"] {
         let path = format!("/metadata/{map}");
         fields(map, &pointer(old, &path), &pointer(new, &path), &[TEMPLATE_HASH], &mut out);
@@ -82,7 +88,9 @@ fn container(what: &str, old: &Value, new: &Value, out: &mut Vec<Difference>) {
         let (a, b) = (before.get(name), after.get(name));
         match (a, b) {
             (Some(a), Some(b)) if a == b => {}
-            (Some(_), Some(_)) => out.push(difference(&format!("env {name} of {what}"), "set", "set otherwise")),
+            (Some(_), Some(_)) => {
+                out.push(difference(&format!("env {name} of {what}"), "set", "set otherwise"))
+            }
             _ => out.push(difference(
                 &format!("env {name} of {what}"),
                 if a.is_some() { "set" } else { "" },
@@ -146,7 +154,8 @@ mod tests {
         let old = fixture::replica_set("web-1", "1", "web:v1").0["spec"]["template"].clone();
         let mut new = fixture::deployment().image("web:v2").0["spec"]["template"].clone();
         let c = &mut new["spec"]["containers"][0];
-        c["env"] = json!([{"name":"LOG_LEVEL","value":"SECRET-CANARY"},{"name":"NEW","value":"SECRET-CANARY"}]);
+        c["env"] =
+            json!([{"name":"LOG_LEVEL","value":"SECRET-CANARY"},{"name":"NEW","value":"SECRET-CANARY"}]);
         c["resources"] = json!({"limits":{"memory":"1Gi"}});
         c["livenessProbe"] = json!({"httpGet":{"path":"/"}});
         c["command"] = json!(["run"]);

@@ -352,8 +352,9 @@ async fn watch_once<T: Watched>(
         if line.is_empty() {
             continue;
         }
-        let event: Event<'_> = serde_json::from_slice(&line)
-            .map_err(|_| Fault::new(Cause::Malformed, format!("a line of the watch of {} is not one", T::PLURAL)))?;
+        let event: Event<'_> = serde_json::from_slice(&line).map_err(|_| {
+            Fault::new(Cause::Malformed, format!("a line of the watch of {} is not one", T::PLURAL))
+        })?;
         match event.kind {
             "ERROR" => return gone(event.object),
             "BOOKMARK" => shelf.set(Feed::Live(Instant::now())),
@@ -376,7 +377,8 @@ async fn next(lines: &mut Lines) -> Result<Option<Vec<u8>>, Fault> {
 }
 
 fn value(raw: &RawValue) -> Result<Value, Fault> {
-    serde_json::from_str(raw.get()).map_err(|_| Fault::new(Cause::Malformed, "an object of the watch is not JSON"))
+    serde_json::from_str(raw.get())
+        .map_err(|_| Fault::new(Cause::Malformed, "an object of the watch is not JSON"))
 }
 
 /// What an ERROR event means.

@@ -473,14 +473,20 @@ pub(super) fn chosen(containers: &[Container], wanted: Option<&str>, workload: &
     let position = |name: &str| containers.iter().position(|c| c.name == name);
     match (wanted, containers) {
         (Some(name), _) => position(name).ok_or_else(|| {
-            Fault::new(Cause::Local, format!("deployment {workload} has no container {name}; it has: {}", names()))
+            Fault::new(
+                Cause::Local,
+                format!("deployment {workload} has no container {name}; it has: {}", names()),
+            )
         }),
         (None, [_]) => Ok(0),
         (None, []) => Err(Fault::new(Cause::Malformed, format!("deployment {workload} has no container"))),
         (None, _) => position(workload).ok_or_else(|| {
             Fault::new(
                 Cause::Local,
-                format!("deployment {workload} has several containers ({}) and none is called like it", names()),
+                format!(
+                    "deployment {workload} has several containers ({}) and none is called like it",
+                    names()
+                ),
             )
             .with_hint("name the one that is released: container = \"..\"")
         }),
