@@ -8,7 +8,9 @@ pub mod access;
 pub mod alertmanager;
 pub mod docker;
 pub mod http;
+pub mod kubernetes;
 pub mod prometheus;
+pub mod registry;
 pub mod secret;
 
 use std::collections::BTreeMap;
@@ -172,7 +174,7 @@ impl Kind {
 }
 
 /// The registry: every kind of source there is.
-pub const KINDS: &[&Kind] = &[&prometheus::KIND, &alertmanager::KIND, &docker::KIND];
+pub const KINDS: &[&Kind] = &[&prometheus::KIND, &alertmanager::KIND, &docker::KIND, &kubernetes::KIND];
 
 /// The kind with this name.
 #[must_use]
