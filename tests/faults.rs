@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
-use gonogo::domain::{
-    Bound, Cause, EnvironmentName, Reached, Role, SafeText, ServiceName, Settings, SourceName, Step,
-};
-use gonogo::provider::http::{Auth, Endpoint, EndpointSpec, Read};
+use gonogo::domain::{Bound, EnvironmentName, Role, SafeText, ServiceName, Settings, SourceName, Step};
+use gonogo::provider::http::{Auth, Endpoint, EndpointSpec};
 use gonogo::provider::secret::Secret;
 use gonogo::provider::{Provider, SecretPlace, SourceSpec, alertmanager, prometheus};
 use serde_json::Value;
@@ -18,7 +15,7 @@ use serde_json::Value;
 #[path = "support/faults.rs"]
 mod faults;
 
-use faults::{Act, FAULTS, FaultCase, LIMITS, SECRET, Server, check, no_secret};
+use faults::{FAULTS, FaultCase, LIMITS, SECRET, Server, check, no_secret};
 
 fn env() -> Arc<BTreeMap<String, String>> {
     Arc::new(BTreeMap::from([("TOKEN".to_owned(), SECRET.to_owned())]))
@@ -101,7 +98,7 @@ async fn a_write_that_meets_a_fault_is_sent_once_and_knows_whether_it_may_have_h
             Ok(value) => panic!("{name}: went unnoticed: {value}"),
             Err(fault) => fault,
         };
-        assert_eq!(fault.reached, case.reached, "{name}: {fault:?}");
+        assert!(case.reached.contains(&fault.reached), "{name}: {fault:?}");
         no_secret(name, &format!("{fault} {fault:?}"));
         assert!(server.requests.lock().unwrap().len() <= 1, "{name}: sent more than once");
         assert!(server.elsewhere.lock().unwrap().is_empty(), "{name}: sent to another host");

@@ -15,11 +15,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// The credential of every provider under test. It must never be seen outside a request.
-pub const SECRET: &str = "canary-Zx81-speccy-9f3kQ";
+pub(crate) const SECRET: &str = "canary-Zx81-speccy-9f3kQ";
 
 /// Limits short enough for a table of many.
-pub const LIMITS: Limits = Limits {
-    connect: Duration::from_millis(1_500),
+pub(crate) const LIMITS: Limits = Limits {
+    connect: Duration::from_millis(600),
     headers: Duration::from_millis(900),
     idle: Duration::from_millis(600),
     total: Duration::from_millis(2_500),
@@ -29,13 +29,15 @@ pub const LIMITS: Limits = Limits {
 
 /// What the server does with a connection.
 #[derive(Clone, Copy, Debug)]
-pub enum Act {
+pub(crate) enum Act {
     /// Nobody listens.
     Refuse,
     /// The host's name cannot be resolved (a label longer than names may have; nothing is asked of a network).
     NoSuchHost,
     /// The address says https, the server speaks plain HTTP.
     PlainInsteadOfTls,
+    /// The address says https, the server says nothing.
+    SilenceInsteadOfTls,
     /// RST right after the connection stands.
     ResetAtOnce,
     /// FIN right after the connection stands.
@@ -67,7 +69,7 @@ pub enum Act {
 
 /// Whether a body's length is announced.
 #[derive(Clone, Copy, Debug)]
-pub enum Announced {
+pub(crate) enum Announced {
     /// `Content-Length`.
     Yes,
     /// Until the connection ends.
@@ -76,26 +78,31 @@ pub enum Announced {
 
 /// One fault, and what must be said about it.
 #[derive(Clone, Copy, Debug)]
-pub struct FaultCase {
+pub(crate) struct FaultCase {
     /// In words.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What the server does.
-    pub act: Act,
+    pub(crate) act: Act,
     /// What a look must say: one of these.
-    pub causes: &'static [Cause],
-    /// What a write that meets it must say.
-    pub reached: Reached,
+    pub(crate) causes: &'static [Cause],
+    /// What a write that meets it must say: one of these.
+    pub(crate) reached: &'static [Reached],
     /// When to ask again, where the server said so.
-    pub retry: Option<Retry>,
+    pub(crate) retry: Option<Retry>,
 }
 
-const fn case(name: &'static str, act: Act, causes: &'static [Cause], reached: Reached) -> FaultCase {
+const fn case(
+    name: &'static str,
+    act: Act,
+    causes: &'static [Cause],
+    reached: &'static [Reached],
+) -> FaultCase {
     FaultCase { name, act, causes, reached, retry: None }
 }
 
 const fn after(name: &'static str, said: &'static str, seconds: u64) -> FaultCase {
     let retry = Some(Retry::After(Duration::from_secs(seconds)));
-    FaultCase { name, act: Act::Say(said), causes: &[Cause::RateLimited], reached: Reached::No, retry }
+    FaultCase { name, act: Act::Say(said), causes: &[Cause::RateLimited], reached: NO, retry }
 }
 
 use Act::{Drip, Raw, Say, ThenReset, ThenSilence};
@@ -103,176 +110,181 @@ use Cause::{
     Forbidden, Malformed, Moved, NotFound, RateLimited, Redirected, Refused, ServerFailed, TimedOut, Tls,
     TooLarge, Unauthorized, Unreachable,
 };
-use Reached::{No, Perhaps};
+
+const NO: &[Reached] = &[Reached::No];
+const PERHAPS: &[Reached] = &[Reached::Perhaps];
+/// It depends on how far the connection came before it was cut; both are true.
+const EITHER: &[Reached] = &[Reached::No, Reached::Perhaps];
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 
 /// Every fault.
-pub const FAULTS: &[FaultCase] = &[
-    case("refused", Act::Refuse, &[Unreachable], No),
-    case("no such host", Act::NoSuchHost, &[Unreachable], No),
-    case("plain instead of TLS", Act::PlainInsteadOfTls, &[Tls], No),
-    case("reset at once", Act::ResetAtOnce, &[Unreachable], Perhaps),
-    case("closed at once", Act::CloseAtOnce, &[Unreachable], Perhaps),
-    case("reset after the request", Act::ResetAfterRequest, &[Unreachable], Perhaps),
-    case("reset in the headers", ThenReset("HTTP/1.1 200 OK\r\ncontent-ty"), &[Unreachable], Perhaps),
+pub(crate) const FAULTS: &[FaultCase] = &[
+    case("refused", Act::Refuse, &[Unreachable], NO),
+    case("no such host", Act::NoSuchHost, &[Unreachable], NO),
+    case("plain instead of TLS", Act::PlainInsteadOfTls, &[Tls], NO),
+    case("silence instead of TLS", Act::SilenceInsteadOfTls, &[TimedOut], NO),
+    case("reset at once", Act::ResetAtOnce, &[Unreachable], EITHER),
+    case("closed at once", Act::CloseAtOnce, &[Unreachable], EITHER),
+    case("reset after the request", Act::ResetAfterRequest, &[Unreachable], PERHAPS),
+    case("reset in the headers", ThenReset("HTTP/1.1 200 OK\r\ncontent-ty"), &[Unreachable], PERHAPS),
     case(
         "reset in the body",
         ThenReset("HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{\"a\":"),
         &[Unreachable],
-        Perhaps,
+        PERHAPS,
     ),
-    case("silence", Act::Silence, &[TimedOut], Perhaps),
-    case("silence in the headers", ThenSilence("HTTP/1.1 200 OK\r\nx-a: "), &[TimedOut], Perhaps),
+    case("silence", Act::Silence, &[TimedOut], PERHAPS),
+    case("silence in the headers", ThenSilence("HTTP/1.1 200 OK\r\nx-a: "), &[TimedOut], PERHAPS),
     case(
         "silence in the body",
         ThenSilence("HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{\"a\":"),
         &[TimedOut],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "headers by drips",
         Drip("HTTP/1.1 200 OK\r\n", "x-a: b\r\n", Duration::from_millis(60)),
         &[TimedOut],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "body by drips",
         Drip("HTTP/1.1 200 OK\r\ncontent-length: 90000\r\n\r\n", " ", Duration::from_millis(60)),
         &[TimedOut],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "storm of 100",
         Drip("", "HTTP/1.1 100 Continue\r\n\r\n", Duration::from_millis(1)),
         &[TimedOut, Malformed],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "storm of 103",
         Drip("", "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", Duration::from_millis(1)),
         &[TimedOut, Malformed],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "body shorter than announced",
         Say("HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{\"a\":"),
         &[Unreachable],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "truncated JSON",
         Say("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"status\":\"succ"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "plain text",
         Say("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nhello"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "login page",
         Say("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<!doctype html><title>Sign in</title>"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "login page that says it is JSON",
         Say("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n<html></html>"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
-    case("empty", Say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), &[Malformed], Perhaps),
-    case("204", Say("HTTP/1.1 204 No Content\r\n\r\n"), &[Malformed], Perhaps),
-    case("blanks", Say("HTTP/1.1 200 OK\r\n\r\n \r\n\t "), &[Malformed], Perhaps),
-    case("304 unasked", Say("HTTP/1.1 304 Not Modified\r\n\r\n"), &[Malformed, Redirected], No),
-    case("flood", Act::Flood(Announced::No), &[TooLarge], Perhaps),
-    case("announced flood", Act::Flood(Announced::Yes), &[TooLarge], Perhaps),
-    case("gzip bomb", Act::Bomb, &[TooLarge], Perhaps),
+    case("empty", Say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), &[Malformed], PERHAPS),
+    case("204", Say("HTTP/1.1 204 No Content\r\n\r\n"), &[Malformed], PERHAPS),
+    case("blanks", Say("HTTP/1.1 200 OK\r\n\r\n \r\n\t "), &[Malformed], PERHAPS),
+    case("304 unasked", Say("HTTP/1.1 304 Not Modified\r\n\r\n"), &[Malformed, Redirected], NO),
+    case("flood", Act::Flood(Announced::No), &[TooLarge], PERHAPS),
+    case("announced flood", Act::Flood(Announced::Yes), &[TooLarge], PERHAPS),
+    case("gzip bomb", Act::Bomb, &[TooLarge], PERHAPS),
     case(
         "broken gzip",
         Say("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nthis is not gzip"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "unknown encoding",
         Say("HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n\r\nabc"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
-    case("deep JSON", Act::Deep, &[Malformed], Perhaps),
-    case("not JSON", Say("HTTP/1.1 200 OK\r\n\r\n{status: success}"), &[Malformed], Perhaps),
-    case("two JSONs", Say("HTTP/1.1 200 OK\r\n\r\n{} {}"), &[Malformed], Perhaps),
-    case("not UTF-8", Raw(b"HTTP/1.1 200 OK\r\n\r\n{\"status\":\"\xff\xfe\"}"), &[Malformed], Perhaps),
+    case("deep JSON", Act::Deep, &[Malformed], PERHAPS),
+    case("not JSON", Say("HTTP/1.1 200 OK\r\n\r\n{status: success}"), &[Malformed], PERHAPS),
+    case("two JSONs", Say("HTTP/1.1 200 OK\r\n\r\n{} {}"), &[Malformed], PERHAPS),
+    case("not UTF-8", Raw(b"HTTP/1.1 200 OK\r\n\r\n{\"status\":\"\xff\xfe\"}"), &[Malformed], PERHAPS),
     case(
         "broken chunk size",
         Say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
         &[Malformed, Unreachable],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "endless chunk size",
         Say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffffff\r\n"),
         &[Malformed, Unreachable],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "chunk cut",
         Say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{\"a\""),
         &[Unreachable],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "no last chunk",
         Say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n"),
         &[Unreachable],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "two lengths",
         Say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
-    case("another protocol", Say("SSH-2.0-OpenSSH_9.7\r\n"), &[Malformed], Perhaps),
-    case("noise", Raw(b"\x16\x03\x01\x00\xff\xfe\x00\x01noise\r\n\r\n"), &[Malformed], Perhaps),
+    case("another protocol", Say("SSH-2.0-OpenSSH_9.7\r\n"), &[Malformed], PERHAPS),
+    case("noise", Raw(b"\x16\x03\x01\x00\xff\xfe\x00\x01noise\r\n\r\n"), &[Malformed], PERHAPS),
     case(
         "control character in a header",
         Raw(b"HTTP/1.1 200 OK\r\nx-a: \x01\x1b[2J\r\n\r\n{}"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
-    case("a thousand headers", Act::Headers, &[Malformed], Perhaps),
-    case("400", Say("HTTP/1.1 400 Bad Request\r\n\r\n\"bad matcher\""), &[Refused], No),
+    case("a thousand headers", Act::Headers, &[Malformed], PERHAPS),
+    case("400", Say("HTTP/1.1 400 Bad Request\r\n\r\n\"bad matcher\""), &[Refused], NO),
     case(
         "401",
         Say("HTTP/1.1 401 Unauthorized\r\n\r\n{\"message\":\"Bad credentials\"}"),
         &[Unauthorized],
-        No,
+        NO,
     ),
     case(
         "403",
         Say("HTTP/1.1 403 Forbidden\r\n\r\n{\"message\":\"Resource not accessible\"}"),
         &[Forbidden],
-        No,
+        NO,
     ),
-    case("404", Say("HTTP/1.1 404 Not Found\r\n\r\n404 page not found"), &[NotFound], No),
+    case("404", Say("HTTP/1.1 404 Not Found\r\n\r\n404 page not found"), &[NotFound], NO),
     case(
         "407",
         Say("HTTP/1.1 407 Proxy Authentication Required\r\nproxy-authenticate: Basic\r\n\r\n"),
         &[Unauthorized],
-        No,
+        NO,
     ),
-    case("408", Say("HTTP/1.1 408 Request Timeout\r\n\r\n"), &[TimedOut], Perhaps),
-    case("409", Say("HTTP/1.1 409 Conflict\r\n\r\n{\"message\":\"conflict\"}"), &[Moved], No),
-    case("410", Say("HTTP/1.1 410 Gone\r\n\r\n"), &[NotFound], No),
-    case("412", Say("HTTP/1.1 412 Precondition Failed\r\n\r\n"), &[Moved], No),
-    case("418", Say("HTTP/1.1 418 I'm a teapot\r\n\r\nshort and stout"), &[Refused], No),
-    case("422", Say("HTTP/1.1 422 Unprocessable Entity\r\n\r\n{\"message\":\"no\"}"), &[Refused], No),
-    case("429", Say("HTTP/1.1 429 Too Many Requests\r\n\r\n"), &[RateLimited], No),
+    case("408", Say("HTTP/1.1 408 Request Timeout\r\n\r\n"), &[TimedOut], PERHAPS),
+    case("409", Say("HTTP/1.1 409 Conflict\r\n\r\n{\"message\":\"conflict\"}"), &[Moved], NO),
+    case("410", Say("HTTP/1.1 410 Gone\r\n\r\n"), &[NotFound], NO),
+    case("412", Say("HTTP/1.1 412 Precondition Failed\r\n\r\n"), &[Moved], NO),
+    case("418", Say("HTTP/1.1 418 I'm a teapot\r\n\r\nshort and stout"), &[Refused], NO),
+    case("422", Say("HTTP/1.1 422 Unprocessable Entity\r\n\r\n{\"message\":\"no\"}"), &[Refused], NO),
+    case("429", Say("HTTP/1.1 429 Too Many Requests\r\n\r\n"), &[RateLimited], NO),
     after("429 with seconds", "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\n\r\n", 7),
     after(
         "429 with a date",
@@ -293,109 +305,109 @@ pub const FAULTS: &[FaultCase] = &[
         "429 with nonsense",
         Say("HTTP/1.1 429 Too Many Requests\r\nretry-after: -3 fortnights\r\n\r\n"),
         &[RateLimited],
-        No,
+        NO,
     ),
     after(
         "403 with nothing left",
         "HTTP/1.1 403 Forbidden\r\ndate: Fri, 20 Nov 2026 14:00:00 GMT\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: 1795183260\r\n\r\n",
         60,
     ),
-    case("500", Say("HTTP/1.1 500 Internal Server Error\r\n\r\noops"), &[ServerFailed], Perhaps),
-    case("501", Say("HTTP/1.1 501 Not Implemented\r\n\r\n"), &[ServerFailed], Perhaps),
+    case("500", Say("HTTP/1.1 500 Internal Server Error\r\n\r\noops"), &[ServerFailed], PERHAPS),
+    case("501", Say("HTTP/1.1 501 Not Implemented\r\n\r\n"), &[ServerFailed], PERHAPS),
     case(
         "502",
         Say("HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\n\r\n<html>bad gateway</html>"),
         &[ServerFailed],
-        Perhaps,
+        PERHAPS,
     ),
-    case("503", Say("HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\r\n"), &[ServerFailed], Perhaps),
-    case("504", Say("HTTP/1.1 504 Gateway Timeout\r\n\r\n"), &[ServerFailed], Perhaps),
-    case("999", Say("HTTP/1.1 999 What\r\n\r\n"), &[Malformed], Perhaps),
+    case("503", Say("HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\r\n"), &[ServerFailed], PERHAPS),
+    case("504", Say("HTTP/1.1 504 Gateway Timeout\r\n\r\n"), &[ServerFailed], PERHAPS),
+    case("999", Say("HTTP/1.1 999 What\r\n\r\n"), &[Malformed], PERHAPS),
     case(
         "500 that repeats the request",
         Say("HTTP/1.1 500 Oops\r\nx-you-sent: {echo1}\r\n\r\n{echo}"),
         &[ServerFailed],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "400 that repeats the request",
         Say("HTTP/1.1 400 Oops\r\n\r\n{\"message\":\"{echo1}\"}"),
         &[Refused],
-        No,
+        NO,
     ),
     case(
         "200 that repeats the request",
         Say("HTTP/1.1 200 OK\r\n\r\n{\"status\":{\"{echo1}\":1}, {echo1}"),
         &[Malformed],
-        Perhaps,
+        PERHAPS,
     ),
     case(
         "redirect to another host",
         Say("HTTP/1.1 302 Found\r\nlocation: http://{elsewhere}/x\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
     case(
         "301 to another host",
         Say("HTTP/1.1 301 Moved\r\nlocation: http://{elsewhere}/x\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
     case(
         "307 to another host",
         Say("HTTP/1.1 307 Temporary\r\nlocation: http://{elsewhere}/x\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
     case(
         "308 to another host",
         Say("HTTP/1.1 308 Permanent\r\nlocation: //{elsewhere}/x\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
     case(
         "303 to another host",
         Say("HTTP/1.1 303 See\r\nlocation: http://{elsewhere}/x\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
     case(
         "redirect to a user at the same host",
         Say("HTTP/1.1 307 Found\r\nlocation: http://u:p@{host}/x\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
     case(
         "redirect to a look-alike",
         Say("HTTP/1.1 307 Found\r\nlocation: http://{host}@{elsewhere}/x\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
     case(
         "redirect to another scheme",
         Say("HTTP/1.1 307 Found\r\nlocation: https://{host}/x\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
     case(
         "redirect to a file",
         Say("HTTP/1.1 307 Found\r\nlocation: file:///etc/passwd\r\n\r\n"),
         &[Redirected],
-        No,
+        NO,
     ),
-    case("redirect to nowhere", Say("HTTP/1.1 307 Found\r\nlocation: http://[\r\n\r\n"), &[Redirected], No),
-    case("redirect without a place", Say("HTTP/1.1 302 Found\r\n\r\n"), &[Redirected], No),
-    case("redirect in a circle", Say("HTTP/1.1 307 Found\r\nlocation: /again\r\n\r\n"), &[Redirected], No),
+    case("redirect to nowhere", Say("HTTP/1.1 307 Found\r\nlocation: http://[\r\n\r\n"), &[Redirected], NO),
+    case("redirect without a place", Say("HTTP/1.1 302 Found\r\n\r\n"), &[Redirected], NO),
+    case("redirect in a circle", Say("HTTP/1.1 307 Found\r\nlocation: /again\r\n\r\n"), &[Redirected], NO),
 ];
 
 /// A server that does one act to everybody who connects, and a second one that must never be visited.
-pub struct Server {
+pub(crate) struct Server {
     /// Its base URL.
-    pub url: String,
+    pub(crate) url: String,
     /// The heads of all requests that it read.
-    pub requests: Arc<Mutex<Vec<String>>>,
+    pub(crate) requests: Arc<Mutex<Vec<String>>>,
     /// What the other host heard.
-    pub elsewhere: Arc<Mutex<Vec<String>>>,
+    pub(crate) elsewhere: Arc<Mutex<Vec<String>>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -409,14 +421,14 @@ impl Drop for Server {
 
 impl Server {
     /// Starts on a free port of loopback.
-    pub async fn start(act: Act) -> Self {
+    pub(crate) async fn start(act: Act) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let there = other.local_addr().unwrap().to_string();
         let url = match act {
             Act::NoSuchHost => format!("https://{}.test", "x".repeat(64)),
-            Act::PlainInsteadOfTls => format!("https://{address}"),
+            Act::PlainInsteadOfTls | Act::SilenceInsteadOfTls => format!("https://{address}"),
             _ => format!("http://{address}"),
         };
         let (requests, elsewhere) = (Arc::default(), Arc::default());
@@ -475,7 +487,8 @@ async fn treat(mut stream: TcpStream, act: Act, heard: Arc<Mutex<Vec<String>>>, 
     if matches!(act, Act::CloseAtOnce) {
         return;
     }
-    let asked = request(&mut stream).await;
+    let tls = matches!(act, Act::PlainInsteadOfTls | Act::SilenceInsteadOfTls);
+    let asked = if tls { String::new() } else { request(&mut stream).await };
     heard.lock().unwrap().push(asked.clone());
     let said = perform(&mut stream, act, &asked, &names).await;
     if matches!(act, Act::ResetAfterRequest | Act::ThenReset(_)) {
@@ -509,7 +522,7 @@ async fn perform(
             stream.write_all(text.as_bytes()).await?;
             stream.flush().await
         }
-        Act::Silence => std::future::pending().await,
+        Act::Silence | Act::SilenceInsteadOfTls => std::future::pending().await,
         Act::ThenSilence(text) => {
             stream.write_all(text.as_bytes()).await?;
             std::future::pending().await
@@ -607,16 +620,16 @@ impl Bits {
 }
 
 /// What a provider said about a fault.
-pub struct Seen {
+pub(crate) struct Seen {
     /// What it handed back.
-    pub result: Result<Observation, Fault>,
+    pub(crate) result: Result<Observation, Fault>,
     /// How long it took.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 impl Seen {
     /// Every fault in it.
-    pub fn faults(&self) -> Vec<&Fault> {
+    pub(crate) fn faults(&self) -> Vec<&Fault> {
         match &self.result {
             Ok(observation) => observation.faults.values().collect(),
             Err(fault) => vec![fault],
@@ -625,7 +638,7 @@ impl Seen {
 }
 
 /// Lets a provider look at a server with this fault.
-pub async fn run(case: &FaultCase, make: impl Fn(&str) -> Arc<dyn Provider>) -> Seen {
+pub(crate) async fn run(case: &FaultCase, make: impl Fn(&str) -> Arc<dyn Provider>) -> Seen {
     let server = Server::start(case.act).await;
     let provider = make(&server.url);
     let began = Instant::now();
@@ -638,7 +651,7 @@ pub async fn run(case: &FaultCase, make: impl Fn(&str) -> Arc<dyn Provider>) -> 
 }
 
 /// Runs one case and checks everything that must hold for every provider.
-pub async fn check(case: &FaultCase, make: impl Fn(&str) -> Arc<dyn Provider>) {
+pub(crate) async fn check(case: &FaultCase, make: impl Fn(&str) -> Arc<dyn Provider>) {
     let name = case.name;
     let seen = run(case, make).await;
     let faults = seen.faults();
@@ -657,7 +670,7 @@ pub async fn check(case: &FaultCase, make: impl Fn(&str) -> Arc<dyn Provider>) {
 }
 
 /// That no part of the credential, plain or encoded, is in a text.
-pub fn no_secret(name: &str, text: &str) {
+pub(crate) fn no_secret(name: &str, text: &str) {
     use base64::Engine as _;
     let encoded = base64::engine::general_purpose::STANDARD.encode(SECRET);
     for (form, whole) in [("plain", SECRET), ("base64", encoded.as_str())] {
