@@ -15,6 +15,8 @@ pub const SETTLE: Duration = Duration::from_secs(3);
 pub enum Judgement {
     /// Not yet, or nobody has looked since; what is missing.
     Pending(SafeText),
+    /// The world is as it was before the request; nothing of it is to be seen.
+    Untouched(SafeText),
     /// It holds; what proves it.
     Holds(SafeText),
     /// It cannot become true any more; what happened instead.
@@ -31,27 +33,29 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
             service,
             world,
         ),
-        Promise::Runs { artifact } => with_rollout(intent, sent, service, world, |r| runs(artifact, r)),
+        Promise::Runs { artifact } => {
+            with_rollout(intent, sent, service, world, |r| runs(artifact, prepared.from.as_ref(), r))
+        }
         Promise::Paused => with_rollout(intent, sent, service, world, |r| match &r.phase {
             Phase::Paused(_) => holds("the rollout is paused"),
-            _ => pending("the rollout is not paused yet"),
+            _ => untouched("the rollout is not paused"),
         }),
         Promise::Resumed => with_rollout(intent, sent, service, world, |r| match &r.phase {
-            Phase::Paused(_) => pending("the rollout is still paused"),
+            Phase::Paused(_) => untouched("the rollout is still paused"),
             _ => holds("the rollout is no longer paused"),
         }),
         Promise::Attempt { run, attempt } => with_run(run, sent, service, world, |r| {
             if r.attempt >= *attempt {
                 holds(&format!("run {} is in attempt {}", r.number, r.attempt))
             } else {
-                pending(&format!("run {} is still in attempt {}", r.number, r.attempt))
+                untouched(&format!("run {} is still in attempt {}", r.number, r.attempt))
             }
         }),
         Promise::Ended { run } => with_run(run, sent, service, world, |r| {
             if r.state.ended() {
                 holds(&format!("run {} has ended", r.number))
             } else {
-                pending(&format!("run {} has not ended yet", r.number))
+                untouched(&format!("run {} has not ended yet", r.number))
             }
         }),
         Promise::RunAppeared { before, workflow } => appeared(before, workflow, sent, service, world),
@@ -94,12 +98,16 @@ fn gate_decided(case: GateCase<'_>, sent: Now, service: &Service, world: &World)
     }
 }
 
-fn runs(artifact: &Artifact, rollout: &Rollout) -> Judgement {
+fn runs(artifact: &Artifact, from: Option<&Artifact>, rollout: &Rollout) -> Judgement {
     if !rollout.target.same_as(artifact) {
+        let as_before = from.is_some_and(|from| from.same_as(&rollout.target));
         return match &rollout.phase {
             Phase::RollingBack(why) => broken(&format!("the target rolls back by itself: {why}")),
             Phase::RolledBack => {
                 broken(&format!("the target went back to {} by itself", rollout.target.label()))
+            }
+            Phase::Done if as_before => {
+                untouched(&format!("{} is still asked for there", rollout.target.label()))
             }
             _ => broken(&format!(
                 "{} is asked for there now, not {}",
@@ -173,7 +181,7 @@ fn appeared(
                 pipeline.value.runs.iter().find(|r| !before.contains(&r.key.id) && &r.workflow == workflow);
             match new {
                 Some(run) => holds(&format!("run {} of {workflow} has begun", run.number)),
-                None => pending(&format!("no new run of {workflow} yet")),
+                None => untouched(&format!("no new run of {workflow} yet")),
             }
         }
         None => pending("no look since the request left"),
@@ -186,6 +194,10 @@ fn later(seen: Now, sent: Now) -> bool {
 
 fn pending(text: &str) -> Judgement {
     Judgement::Pending(SafeText::new(text))
+}
+
+fn untouched(text: &str) -> Judgement {
+    Judgement::Untouched(SafeText::new(text))
 }
 
 fn holds(text: &str) -> Judgement {

@@ -4,9 +4,12 @@
 //! enter as messages, and everything that should happen outside leaves as an effect.
 
 pub mod activity;
+pub mod board;
 pub mod command;
+pub mod deed;
 pub mod dialog;
 pub mod key;
+pub mod keys;
 pub mod model;
 pub mod msg;
 pub mod update;

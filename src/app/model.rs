@@ -7,14 +7,14 @@ use crate::action::Plan;
 use crate::domain::service::Access;
 use crate::domain::{
     ActionId, Ask, Assessment, ChangeSet, Gate, GateKey, Now, Outcome, Place, SafeText, Seen, Service,
-    ServiceName, World,
+    ServiceName, SourceName, World,
 };
 
 use super::activity::Event;
 use super::dialog::Dialog;
 
 /// A panel that can have the keyboard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Panel {
     /// The services.
     #[default]
@@ -119,6 +119,8 @@ pub struct Action {
     pub sent: Option<Now>,
     /// Whether the source answered the request at all.
     pub answered: Answered,
+    /// Since when looks say that the promise is broken, or that nothing happened.
+    pub against: Option<Now>,
 }
 
 /// What is known about a request's arrival.
@@ -157,6 +159,8 @@ pub enum Tone {
 pub struct Setup {
     /// The services in configured order.
     pub services: Vec<Service>,
+    /// The sources in configured order.
+    pub sources: Vec<SourceName>,
     /// Whether the program may write.
     pub access: Access,
     /// A line that stays on top: "DEMO: nothing here is real".
@@ -198,6 +202,8 @@ pub struct Model {
     pub zoom: Zoom,
     /// First visible line of panels that scroll by line (pipeline, health, activity, changes).
     pub scroll: BTreeMap<Panel, u16>,
+    /// First visible line of the overlay on top (help, changes, reasons, follow).
+    pub overlay_scroll: u16,
     /// What lies on top; the last one has the keyboard.
     pub overlays: Vec<Overlay>,
     /// The filter text.
@@ -231,6 +237,42 @@ pub enum Leaving {
 }
 
 impl Model {
+    /// A model in which nobody has answered yet.
+    #[must_use]
+    pub fn new(setup: Setup, session: SafeText, now: Now, size: (u16, u16)) -> Self {
+        let mut model = Self {
+            world: World::of(setup.sources.iter()),
+            selected: setup.services.first().map(|s| s.name.clone()),
+            assessments: Vec::new(),
+            shown: (0..setup.services.len()).collect(),
+            setup,
+            now,
+            began: now,
+            size,
+            environments: BTreeMap::new(),
+            gate: None,
+            inbox: Vec::new(),
+            changes: BTreeMap::new(),
+            ask: Ask::default(),
+            focus: Panel::default(),
+            zoom: Zoom::default(),
+            scroll: BTreeMap::new(),
+            overlay_scroll: 0,
+            overlays: Vec::new(),
+            filter: String::new(),
+            typing: Typing::default(),
+            actions: Vec::new(),
+            activity: VecDeque::new(),
+            toast: None,
+            journal_fault: None,
+            tickets: 0,
+            session,
+            leaving: Leaving::default(),
+        };
+        super::board::assess_all(&mut model);
+        model
+    }
+
     /// The index of the selected service.
     #[must_use]
     pub fn selected_index(&self) -> Option<usize> {

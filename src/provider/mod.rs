@@ -4,6 +4,10 @@
 //! screen or the clock's cadence: polling, back-off, budgets and staleness belong to `runtime`. A new kind
 //! of source is one new file and one line in [`KINDS`].
 
+pub mod access;
+pub mod http;
+pub mod secret;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
