@@ -64,13 +64,11 @@ pub struct Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The specification carries the environment, which may hold secrets.
         f.debug_struct("Source")
-            .field("name", &self.spec.name)
+            .field("spec", &self.spec)
             .field("kind", &self.kind.name)
             .field("every", &self.every)
-            .field("bounds", &self.spec.bounds)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 

@@ -126,7 +126,7 @@ pub enum SecretPlace {
 }
 
 /// Everything that a provider is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceSpec {
     /// The source's configured name.
     pub name: SourceName,
@@ -138,6 +138,18 @@ pub struct SourceSpec {
     pub bounds: Vec<Bound>,
     /// Environment variables that the program was started with, as `main` read them.
     pub env: Arc<BTreeMap<String, String>>,
+}
+
+impl std::fmt::Debug for SourceSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Variables may hold secrets: they are never part of a debug text.
+        f.debug_struct("SourceSpec")
+            .field("name", &self.name)
+            .field("settings", &self.settings)
+            .field("secrets", &self.secrets)
+            .field("bounds", &self.bounds)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How often a source is looked at, unless configured otherwise.
