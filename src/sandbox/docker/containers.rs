@@ -75,7 +75,8 @@ impl State {
         })
     }
 
-    fn container_name(&self, task: &Task) -> String {
+    /// The name of a task and of its container: service, slot and task ID.
+    pub(super) fn container_name(&self, task: &Task) -> String {
         let service = self.services.get(&task.service).map_or("", |service| service.name());
         format!("{service}.{}.{}", task.slot, task.id)
     }

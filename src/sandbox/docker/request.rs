@@ -256,9 +256,9 @@ fn services(state: &State, call: &Call) -> Result<Value, Refusal> {
         }
         let mut shown = service.json();
         if let (true, Some(fields)) = (call.flag("status"), shown.as_object_mut()) {
+            // What is being shut down still counts for as long as it runs.
             let running = |t: &&super::task::Task| t.service == service.id && t.state == TaskState::Running;
-            // What is being shut down still runs, but is no longer wanted.
-            let running = state.tasks.iter().filter(running).filter(|t| t.desired == "running").count();
+            let running = state.tasks.iter().filter(running).count();
             let status =
                 json!({"RunningTasks": running, "DesiredTasks": service.replicas(), "CompletedTasks": 0});
             fields.insert("ServiceStatus".into(), status);
@@ -286,6 +286,9 @@ fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
         let found = found.ok_or_else(|| Refusal::new(404, format!("service {reference} not found")))?;
         services.push(found.id.clone());
     }
+    for reference in filters.values("node") {
+        node(state, reference)?;
+    }
     for wanted in filters.values("desired-state") {
         if !["running", "shutdown", "accepted"].contains(&wanted.as_str()) {
             return Err(Refusal::new(500, format!("Invalid desired-state filter: '{wanted}'")));
@@ -295,13 +298,13 @@ fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
         let service = state.services.get(&task.service);
         (services.is_empty() || services.contains(&task.service))
             && filters.any("id", |id| task.id.starts_with(id))
-            && filters.any("name", |name| service.is_some_and(|s| s.name().starts_with(name)))
-            && filters.any("node", |node| node == "self" || state.node.starts_with(node) || node == "node-1")
+            && filters.any("name", |name| state.container_name(task).starts_with(name))
             // Exactly: a task that is still to become running is wanted as ready.
             && filters.any("desired-state", |wanted| wanted == task.desired)
             // The command-line client asks with this one how far an update has come.
             && filters.any("_up-to-date", |wanted| (wanted == "true") == state.is_current(task))
-            && filters.labels(None)
+            // A task answers to its service's labels, although it shows none of its own.
+            && filters.labels(service.and_then(|service| service.spec.get("Labels")))
     });
     Ok(Value::Array(chosen.map(|task| task.json(&state.node)).collect()))
 }

@@ -555,3 +555,21 @@ async fn a_version_of_the_future_answers_504_and_a_wrong_scale_is_refused() {
     assert_eq!(served.cluster.images("shop", "web"), [(image("3"), 2)]);
     assert_eq!(served.patch(&scale, MERGE, &json!({"spec": {"replicas": -1}})).await.0, 422);
 }
+
+#[tokio::test]
+async fn a_quiet_cluster_writes_nothing() {
+    let served = served().await;
+    served.pass(5);
+    let before = served.get("/api/v1/pods").await;
+    served.pass(120);
+    assert_eq!(served.get("/api/v1/pods").await, before, "also the list's resource version stands still");
+}
+
+#[tokio::test]
+async fn the_history_limit_prunes_the_oldest_revisions() {
+    let served = served().await;
+    served.patch(WEB, MERGE, &json!({"spec": {"revisionHistoryLimit": 1}})).await;
+    served.cluster.set_image("shop", "web", "web", &image("4"), "release 4");
+    served.pass(60);
+    assert_eq!(served.revisions().await.iter().map(|r| r.0.as_str()).collect::<Vec<_>>(), ["3", "4"]);
+}
