@@ -20,7 +20,8 @@ pub(super) fn rows(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width()).saturating_sub(1);
     let events = &scene.model.activity;
     if events.is_empty() {
-        return sheet.line(0, &scene.words().gap(1).say(Role::Muted, "nothing has happened yet").within(room));
+        return sheet
+            .line(0, &scene.words().gap(1).say(Role::Muted, "nothing has happened yet").within(room));
     }
     let height = usize::from(sheet.height());
     let skip = usize::from(scene.scroll(Panel::Activity)).min(events.len().saturating_sub(height));

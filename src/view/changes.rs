@@ -39,9 +39,12 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 fn body(scene: Scene<'_>, changes: &ChangeSet, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default(), change_words(scene.words(), changes).within(room)];
     let words = match (&changes.base, &changes.head) {
-        (Some(base), Some(head)) => {
-            scene.words().say(Role::Accent, base.short()).say(Role::Muted, " → ").say(Role::Accent, head.short()).dot()
-        }
+        (Some(base), Some(head)) => scene
+            .words()
+            .say(Role::Accent, base.short())
+            .say(Role::Muted, " → ")
+            .say(Role::Accent, head.short())
+            .dot(),
         _ => scene.words(),
     };
     let words = words.say(Role::Base, text::counted(changes.files_total, "file")).gap(1);
@@ -112,7 +115,8 @@ fn commit_line(scene: Scene<'_>, commit: &Commit, room: usize) -> Line<'static> 
     let subject = if commit.tickets.is_empty() {
         subject
     } else {
-        let keys: Vec<&str> = commit.tickets.iter().map(SafeText::as_str).filter(|k| !subject.contains(k)).collect();
+        let keys: Vec<&str> =
+            commit.tickets.iter().map(SafeText::as_str).filter(|k| !subject.contains(k)).collect();
         format!("{subject} {}", keys.join(" "))
     };
     words.say(Role::Base, text::fit(&subject, left)).gap(1).say(Role::Muted, side).within(room)

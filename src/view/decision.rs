@@ -165,7 +165,9 @@ fn keys<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     match &gate.may_decide {
         MayDecide::Yes => words.sign(Sign::Good).say(Role::Muted, " you may decide"),
         MayDecide::No(why) => words.sign(Sign::Bad).say(Role::NoGo, format!(" you may not: {why}")),
-        MayDecide::Unknown => words.sign(Sign::Unknown).say(Role::Muted, " whether you may decide shows on trying"),
+        MayDecide::Unknown => {
+            words.sign(Sign::Unknown).say(Role::Muted, " whether you may decide shows on trying")
+        }
     }
 }
 
@@ -194,7 +196,10 @@ fn quiet_words(scene: Scene<'_>) -> Words<'_> {
     }
     let words = if unheard > 0 {
         let of = scene.model.world.sources().count();
-        words.sign(Sign::Asking).gap(1).say(Role::Muted, format!("{} of {of} sources have not answered yet.", unheard))
+        words
+            .sign(Sign::Asking)
+            .gap(1)
+            .say(Role::Muted, format!("{} of {of} sources have not answered yet.", unheard))
     } else {
         words.sign(Sign::Good).gap(1).say(Role::Base, "Nothing waits for you.")
     };

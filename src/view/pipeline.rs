@@ -55,7 +55,9 @@ fn lines(scene: Scene<'_>, age: Age, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![headline(scene, run, age).within(room)];
     lines.extend(jobs(scene, service, seen.value, run, room));
     for remark in &seen.value.remarks {
-        lines.push(scene.words().gap(1).sign(Sign::Note).gap(1).say(Role::Muted, remark.as_str()).within(room));
+        lines.push(
+            scene.words().gap(1).sign(Sign::Note).gap(1).say(Role::Muted, remark.as_str()).within(room),
+        );
     }
     let older: Vec<&Run> = seen.value.runs.iter().skip(1).collect();
     if !older.is_empty() {
@@ -67,12 +69,15 @@ fn lines(scene: Scene<'_>, age: Age, room: usize) -> Vec<Line<'static>> {
 
 fn headline<'a>(scene: Scene<'a>, run: &Run, age: Age) -> Words<'a> {
     let (sign, word) = run_sign(&run.state);
-    let words = scene.words().gap(1).sign(sign).gap(1).say(age.ink(Role::Strong), format!("#{}", run.number)).gap(1);
+    let words =
+        scene.words().gap(1).sign(sign).gap(1).say(age.ink(Role::Strong), format!("#{}", run.number)).gap(1);
     let words = words.say(age.ink(Role::Strong), text::cut(run.title.as_str(), 32)).gap(2);
     let words = words.say(Role::Accent, run.revision.short());
-    let words = words.maybe(Role::Muted, run.branch.as_ref().map(|b| format!(" {}", text::cut_middle(b.as_str(), 24))));
+    let words = words
+        .maybe(Role::Muted, run.branch.as_ref().map(|b| format!(" {}", text::cut_middle(b.as_str(), 24))));
     let words = words.dot().say(sign.role(), word);
-    let words = words.maybe(Role::Muted, took(scene, run.started, ended(run)).map(|d| format!(" {}", spoken(d))));
+    let words =
+        words.maybe(Role::Muted, took(scene, run.started, ended(run)).map(|d| format!(" {}", spoken(d))));
     let words = words.dot().say(Role::Muted, run.workflow.as_str());
     let words = words.maybe(Role::Muted, (run.attempt > 1).then(|| format!(" attempt {}", run.attempt)));
     words.maybe(Role::Muted, run.actor.as_ref().map(|who| format!(" by {}", text::cut(who.as_str(), 20))))
@@ -87,7 +92,13 @@ fn took(scene: Scene<'_>, started: Option<Timestamp>, ended: Option<Timestamp>) 
 }
 
 /// The jobs of a run grouped by stage, in the stages' order.
-fn jobs(scene: Scene<'_>, service: &Service, pipeline: &Pipeline, run: &Run, room: usize) -> Vec<Line<'static>> {
+fn jobs(
+    scene: Scene<'_>,
+    service: &Service,
+    pipeline: &Pipeline,
+    run: &Run,
+    room: usize,
+) -> Vec<Line<'static>> {
     if run.jobs.is_empty() {
         return vec![scene.words().gap(3).say(Role::Muted, "its jobs are not known").line()];
     }
@@ -117,13 +128,20 @@ const fn is_failed(state: &RunState) -> bool {
     matches!(state, RunState::Failed(_))
 }
 
-fn job_row<'a>(scene: Scene<'a>, words: Words<'a>, pipeline: &Pipeline, job: &Job, name_room: usize) -> Words<'a> {
+fn job_row<'a>(
+    scene: Scene<'a>,
+    words: Words<'a>,
+    pipeline: &Pipeline,
+    job: &Job,
+    name_room: usize,
+) -> Words<'a> {
     let (sign, word) = run_sign(&job.state);
     let name = text::cut_middle(job.name.as_str(), name_room);
     let role = if matches!(sign, Sign::Ahead | Sign::Skipped) { Role::Muted } else { Role::Base };
     let words = words.sign(sign).gap(1).say(role, text::fit(&name, name_room));
     let elapsed = took(scene, job.started, job.finished).filter(|_| job.state != RunState::Queued);
-    let words = words.gap(1).say(Role::Base, text::fit_right(&elapsed.map(short).unwrap_or_default(), 6)).gap(2);
+    let words =
+        words.gap(1).say(Role::Base, text::fit_right(&elapsed.map(short).unwrap_or_default(), 6)).gap(2);
     if job.state != RunState::Running {
         let quiet = matches!(job.state, RunState::Passed);
         return if quiet { words } else { words.say(sign.role(), word) };
@@ -138,7 +156,9 @@ fn job_row<'a>(scene: Scene<'a>, words: Words<'a>, pipeline: &Pipeline, job: &Jo
                 return words.say(Role::Hold, format!("{} over the usual {}", short(over), short(usual)));
             }
             let left = usual.saturating_sub(elapsed);
-            words.say(Role::Base, format!("{percent} %")).say(Role::Muted, format!("  about {} left", short(left)))
+            words
+                .say(Role::Base, format!("{percent} %"))
+                .say(Role::Muted, format!("  about {} left", short(left)))
         }
         _ => words.say(Role::Running, word),
     }
@@ -170,11 +190,13 @@ fn stage_of(service: &Service, job: &Job) -> Option<Stage> {
 
 fn earlier<'a>(scene: Scene<'a>, run: &Run) -> Words<'a> {
     let (sign, word) = run_sign(&run.state);
-    let words = scene.words().gap(1).sign(sign).gap(1).say(Role::Base, text::fit(&format!("#{}", run.number), 6));
+    let words =
+        scene.words().gap(1).sign(sign).gap(1).say(Role::Base, text::fit(&format!("#{}", run.number), 6));
     let words = words.say(Role::Base, text::fit(run.title.as_str(), 24)).gap(1);
     let words = words.say(Role::Accent, text::fit(run.revision.short(), 8));
     let when = run.started.map(|at| format!("{} ago", spoken(ago(scene.model.now.wall, at))));
     let words = words.say(Role::Muted, text::fit_right(&when.unwrap_or_default(), 15));
-    let words = words.maybe(Role::Muted, took(scene, run.started, ended(run)).map(|d| text::fit_right(&short(d), 8)));
+    let words =
+        words.maybe(Role::Muted, took(scene, run.started, ended(run)).map(|d| text::fit_right(&short(d), 8)));
     if run.state.passed() { words } else { words.gap(2).say(sign.role(), word) }
 }
