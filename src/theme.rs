@@ -273,9 +273,25 @@ mod tests {
     #[test]
     fn every_sign_is_one_cell_wide_in_both_glyph_sets() {
         for sign in [
-            Sign::Good, Sign::Hold, Sign::Bad, Sign::Unknown, Sign::NotWatched, Sign::Ahead, Sign::Running,
-            Sign::Waiting, Sign::Timer, Sign::Paused, Sign::Warning, Sign::Cancelled, Sign::Skipped,
-            Sign::Again, Sign::Alive, Sign::Late, Sign::Asking, Sign::Deed, Sign::Note,
+            Sign::Good,
+            Sign::Hold,
+            Sign::Bad,
+            Sign::Unknown,
+            Sign::NotWatched,
+            Sign::Ahead,
+            Sign::Running,
+            Sign::Waiting,
+            Sign::Timer,
+            Sign::Paused,
+            Sign::Warning,
+            Sign::Cancelled,
+            Sign::Skipped,
+            Sign::Again,
+            Sign::Alive,
+            Sign::Late,
+            Sign::Asking,
+            Sign::Deed,
+            Sign::Note,
         ] {
             assert_eq!(sign.glyph().width(), 1, "{sign:?}");
             let c = sign.glyph().chars().next().unwrap();
@@ -285,10 +301,11 @@ mod tests {
 
     #[test]
     fn good_hold_bad_and_unknown_differ_without_colour() {
-        let shapes: std::collections::BTreeSet<char> = [Sign::Good, Sign::Hold, Sign::Bad, Sign::Unknown, Sign::Waiting, Sign::Running]
-            .into_iter()
-            .map(|s| s.glyph().chars().next().and_then(|c| plain(c).or(Some(c))).unwrap())
-            .collect();
+        let shapes: std::collections::BTreeSet<char> =
+            [Sign::Good, Sign::Hold, Sign::Bad, Sign::Unknown, Sign::Waiting, Sign::Running]
+                .into_iter()
+                .map(|s| s.glyph().chars().next().and_then(|c| plain(c).or(Some(c))).unwrap())
+                .collect();
         assert_eq!(shapes.len(), 6);
     }
 }

@@ -72,7 +72,10 @@ fn every_module_knows_only_whom_it_may() {
         ("config", &["config", "provider", "domain"]),
         ("sandbox", &["sandbox"]),
         ("runtime", &["runtime", "app", "action", "provider", "domain"]),
-        ("cli", &["cli", "runtime", "config", "view", "theme", "app", "provider", "action", "domain", "sandbox"]),
+        (
+            "cli",
+            &["cli", "runtime", "config", "view", "theme", "app", "provider", "action", "domain", "sandbox"],
+        ),
         ("main", &[]),
         ("lib", &[]),
     ];
@@ -123,9 +126,9 @@ fn each_outside_library_lives_in_one_place() {
     for (name, text) in sources().iter().filter(|(n, _)| !is_test(n)) {
         let code = code(text);
         for (library, places) in homes {
-            let says = code.match_indices(library).any(|(at, _)| {
-                !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
-            });
+            let says = code
+                .match_indices(library)
+                .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
             let home = places.iter().any(|p| name.starts_with(p));
             assert!(!says || home, "{name} must not say {library}");
         }
@@ -135,8 +138,16 @@ fn each_outside_library_lives_in_one_place() {
 #[test]
 fn the_pure_parts_read_no_clock_and_do_no_work_outside() {
     let banned = [
-        "Timestamp::now", "Zoned::now", "Instant::now", "SystemTime", "std::fs", "std::env", "std::net",
-        "std::process", "std::thread", "spawn(",
+        "Timestamp::now",
+        "Zoned::now",
+        "Instant::now",
+        "SystemTime",
+        "std::fs",
+        "std::env",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "spawn(",
     ];
     for (name, text) in sources() {
         if ["domain", "action", "app", "view", "theme", "config"].contains(&house(&name)) && !is_test(&name) {
@@ -175,7 +186,10 @@ fn writes_pass_one_gate() {
         .filter(|(name, text)| name != "provider/access.rs" && code(text).contains("check_write("))
         .map(|(name, _)| name)
         .collect();
-    assert!(callers.iter().all(|c| c.starts_with("provider/http") || c.starts_with("provider/kubernetes")), "{callers:?}");
+    assert!(
+        callers.iter().all(|c| c.starts_with("provider/http") || c.starts_with("provider/kubernetes")),
+        "{callers:?}"
+    );
     assert!((1..=2).contains(&callers.len()), "one call for each transport: {callers:?}");
 }
 

@@ -143,7 +143,10 @@ impl Draft {
                         _ => self.wrong(value, &format!("{word} is true or false")),
                     },
                     None => {
-                        let hint = near(word, ["fg", "bg", "bold", "dim", "italic", "underline", "reverse", "strike"]);
+                        let hint = near(
+                            word,
+                            ["fg", "bg", "bold", "dim", "italic", "underline", "reverse", "strike"],
+                        );
                         self.wrong.push((key.span().start, format!("unknown key `{word}`{hint}")));
                     }
                 },
@@ -159,7 +162,10 @@ impl Draft {
             _ => None,
         };
         if colour.is_none() {
-            self.wrong(value, "a colour is \"#rrggbb\", a name such as \"bright-red\", \"reset\", or 0 to 255");
+            self.wrong(
+                value,
+                "a colour is \"#rrggbb\", a name such as \"bright-red\", \"reset\", or 0 to 255",
+            );
         }
         colour
     }
@@ -261,7 +267,8 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_at_once_with_its_place_and_a_suggestion() {
-        let text = "nam = \"x\"\n[roles]\ngo = { fg = \"#12\", blod = true }\nholt = { fg = 300 }\nbase = 7\n";
+        let text =
+            "nam = \"x\"\n[roles]\ngo = { fg = \"#12\", blod = true }\nholt = { fg = 300 }\nbase = 7\n";
         let error = parse(text).unwrap_err();
         let told: Vec<(usize, usize)> = error.mistakes.iter().map(|m| (m.line, m.column)).collect();
         assert_eq!(told, [(1, 1), (3, 13), (3, 20), (4, 1), (5, 8)], "{error}");
@@ -279,7 +286,8 @@ mod tests {
 
     #[test]
     fn a_theme_extends_another_and_changes_only_what_it_names() {
-        let theme = parse("name = \"mine\"\nextends = \"dark\"\n[roles]\ngo = { fg = 34, bold = true }").unwrap();
+        let theme =
+            parse("name = \"mine\"\nextends = \"dark\"\n[roles]\ngo = { fg = 34, bold = true }").unwrap();
         let dark = Theme::built_in("dark").unwrap();
         assert_eq!(theme.style(Role::Go), Style::new().fg(Color::Indexed(34)).add_modifier(Modifier::BOLD));
         assert_eq!(theme.style(Role::NoGo), dark.style(Role::NoGo));

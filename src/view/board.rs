@@ -172,7 +172,12 @@ fn version_cell<'a>(scene: Scene<'a>, assessment: &Assessment, room: usize) -> W
 }
 
 /// `v2.14.2 → v2.15.0`, or the one version that is known, in at most `room` cells.
-pub(super) fn versions<'a>(words: Words<'a>, live: Option<&str>, coming: Option<&str>, room: usize) -> Words<'a> {
+pub(super) fn versions<'a>(
+    words: Words<'a>,
+    live: Option<&str>,
+    coming: Option<&str>,
+    room: usize,
+) -> Words<'a> {
     match (live, coming) {
         (Some(live), Some(coming)) => {
             let half = room.saturating_sub(3) / 2;
@@ -225,7 +230,10 @@ mod tests {
     fn the_columns_never_need_more_than_the_width() {
         for width in 60..220 {
             let c = Columns::of(width);
-            assert!(2 + c.service + c.versions + c.stage * 8 + 1 + c.verdict + c.waits <= width, "{width} {c:?}");
+            assert!(
+                2 + c.service + c.versions + c.stage * 8 + 1 + c.verdict + c.waits <= width,
+                "{width} {c:?}"
+            );
         }
     }
 

@@ -7,7 +7,6 @@ use super::overlay::{self, heading};
 use super::scene::Scene;
 use super::sheet::{Sheet, write_lines};
 use super::text;
-use crate::app::model::Panel;
 use crate::domain::code::{Breaking, Commit, FileDelta, FileKind};
 use crate::domain::time::{ago, spoken};
 use crate::domain::{ChangeSet, SafeText};
@@ -31,7 +30,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let title = title.maybe(Role::Strong, place.as_ref().map(ToString::to_string));
     let below = {
         let mut inside = overlay::open(scene, &mut window, title, &[("esc", "close"), ("↑ ↓", "scroll")]);
-        write_lines(&mut inside, &body, scene.scroll(Panel::Board))
+        write_lines(&mut inside, &body, scene.model.overlay_scroll)
     };
     super::panel::more_below(&mut window, scene.theme, below);
 }
@@ -39,9 +38,12 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 fn body(scene: Scene<'_>, changes: &ChangeSet, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default(), change_words(scene.words(), changes).within(room)];
     let words = match (&changes.base, &changes.head) {
-        (Some(base), Some(head)) => {
-            scene.words().say(Role::Accent, base.short()).say(Role::Muted, " → ").say(Role::Accent, head.short()).dot()
-        }
+        (Some(base), Some(head)) => scene
+            .words()
+            .say(Role::Accent, base.short())
+            .say(Role::Muted, " → ")
+            .say(Role::Accent, head.short())
+            .dot(),
         _ => scene.words(),
     };
     let words = words.say(Role::Base, text::counted(changes.files_total, "file")).gap(1);
@@ -112,7 +114,8 @@ fn commit_line(scene: Scene<'_>, commit: &Commit, room: usize) -> Line<'static> 
     let subject = if commit.tickets.is_empty() {
         subject
     } else {
-        let keys: Vec<&str> = commit.tickets.iter().map(SafeText::as_str).filter(|k| !subject.contains(k)).collect();
+        let keys: Vec<&str> =
+            commit.tickets.iter().map(SafeText::as_str).filter(|k| !subject.contains(k)).collect();
         format!("{subject} {}", keys.join(" "))
     };
     words.say(Role::Base, text::fit(&subject, left)).gap(1).say(Role::Muted, side).within(room)

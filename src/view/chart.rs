@@ -49,7 +49,11 @@ impl Scale {
     fn row(self, value: f64, steps: u16) -> u16 {
         let share = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
         let from_bottom = (share * f64::from(steps.saturating_sub(1))).round();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ..= steps - 1 by the clamp")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 ..= steps - 1 by the clamp"
+        )]
         let from_bottom = from_bottom as u16;
         steps.saturating_sub(1).saturating_sub(from_bottom)
     }
@@ -95,7 +99,11 @@ pub(super) fn deploy_column(course: Course<'_>, width: u16) -> Option<u16> {
     let count = u32::try_from(course.series.values.len()).ok()?;
     let whole = course.series.step.checked_mul(count)?.as_secs_f64();
     let share = ago(deploy, course.series.start).as_secs_f64() / whole;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "share is checked to lie in 0..1")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "share is checked to lie in 0..1"
+    )]
     (share < 1.0).then(|| (share * f64::from(width)) as u16)
 }
 
@@ -131,7 +139,15 @@ fn braille(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scal
             continue;
         };
         let y = scale.row(value, rows);
-        let from = before.map_or(y, |b| if b < y { b + 1 } else if b > y { b - 1 } else { y });
+        let from = before.map_or(y, |b| {
+            if b < y {
+                b + 1
+            } else if b > y {
+                b - 1
+            } else {
+                y
+            }
+        });
         for dot in from.min(y)..=from.max(y) {
             let at = usize::from(dot / 4) * usize::from(sheet.width()) + usize::from(x / 2);
             if let Some((bits, worst)) = cells.get_mut(at) {
@@ -171,9 +187,11 @@ fn columns(course: Course<'_>, count: u16) -> Vec<Option<f64>> {
             let from = column * have / want;
             let to = ((column + 1) * have / want).max(from + 1);
             let part = values.get(from..to.min(have)).unwrap_or_default();
-            part.iter().flatten().copied().filter(|v| v.is_finite()).fold(None, |worst, value| {
-                Some(worse(course, worst, value))
-            })
+            part.iter()
+                .flatten()
+                .copied()
+                .filter(|v| v.is_finite())
+                .fold(None, |worst, value| Some(worse(course, worst, value)))
         })
         .collect()
 }

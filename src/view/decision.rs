@@ -9,14 +9,16 @@ use super::text::{self, counted};
 use crate::app::command::{Command, available, entry_of};
 use crate::app::model::{Action, ActionStage};
 use crate::domain::code::FileKind;
-use crate::domain::pipeline::MayDecide;
+use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::{ago, spoken};
-use crate::domain::{ChangeSet, Gate, SafeText, Stage, Verdict};
+use crate::domain::{ChangeSet, Gate, SafeText, Seen, Stage, Verdict};
 use crate::theme::{Role, Sign};
 
 /// The gate that the card tells of: the one that the keys would act on, else the oldest.
 pub(super) fn gate<'a>(scene: Scene<'a>) -> Option<&'a Gate> {
-    scene.model.gate_at_hand().or_else(|| scene.model.inbox.first()).map(|seen| &seen.value)
+    let human = |seen: &&Seen<Gate>| seen.value.waits_for == WaitsFor::Human;
+    let at_hand = scene.model.gate_at_hand().filter(human);
+    at_hand.or_else(|| scene.model.inbox.first().filter(human)).map(|seen| &seen.value)
 }
 
 /// Draws the card as a box of five rows, or as few as there are.
@@ -165,7 +167,9 @@ fn keys<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     match &gate.may_decide {
         MayDecide::Yes => words.sign(Sign::Good).say(Role::Muted, " you may decide"),
         MayDecide::No(why) => words.sign(Sign::Bad).say(Role::NoGo, format!(" you may not: {why}")),
-        MayDecide::Unknown => words.sign(Sign::Unknown).say(Role::Muted, " whether you may decide shows on trying"),
+        MayDecide::Unknown => {
+            words.sign(Sign::Unknown).say(Role::Muted, " whether you may decide shows on trying")
+        }
     }
 }
 
@@ -194,7 +198,10 @@ fn quiet_words(scene: Scene<'_>) -> Words<'_> {
     }
     let words = if unheard > 0 {
         let of = scene.model.world.sources().count();
-        words.sign(Sign::Asking).gap(1).say(Role::Muted, format!("{} of {of} sources have not answered yet.", unheard))
+        words
+            .sign(Sign::Asking)
+            .gap(1)
+            .say(Role::Muted, format!("{} of {of} sources have not answered yet.", unheard))
     } else {
         words.sign(Sign::Good).gap(1).say(Role::Base, "Nothing waits for you.")
     };

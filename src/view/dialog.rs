@@ -54,9 +54,7 @@ fn title<'a>(scene: Scene<'a>, dialog: &Dialog) -> Words<'a> {
     let environment = intent.as_ref().and_then(|i| i.place.as_ref()).map(|p| p.environment.as_str());
     let words = scene.words();
     let words = match environment {
-        Some(name) => words
-            .say(Role::Badge, format!(" {} ", text::cut(name, 20).to_uppercase()))
-            .gap(1),
+        Some(name) => words.say(Role::Badge, format!(" {} ", text::cut(name, 20).to_uppercase())).gap(1),
         None => words,
     };
     match dialog.plan() {
@@ -91,7 +89,13 @@ fn body(scene: Scene<'_>, dialog: &Dialog, room: usize) -> Vec<Line<'static>> {
                 scene
                     .words()
                     .gap(2)
-                    .say(Role::Muted, format!("nothing is sent while you read this · {}", spoken(scene.model.now.since(dialog.opened))))
+                    .say(
+                        Role::Muted,
+                        format!(
+                            "nothing is sent while you read this · {}",
+                            spoken(scene.model.now.since(dialog.opened))
+                        ),
+                    )
                     .within(room),
             ]
         }
@@ -110,7 +114,12 @@ fn body(scene: Scene<'_>, dialog: &Dialog, room: usize) -> Vec<Line<'static>> {
     }
 }
 
-fn lay_out(scene: Scene<'_>, inside: &mut Sheet<'_>, dialog: &Dialog, body: &[Line<'static>]) -> Option<Position> {
+fn lay_out(
+    scene: Scene<'_>,
+    inside: &mut Sheet<'_>,
+    dialog: &Dialog,
+    body: &[Line<'static>],
+) -> Option<Position> {
     let (width, height) = (inside.width(), inside.height());
     let fixed = fixed_rows(dialog).min(height);
     let body_height = height - fixed;
@@ -213,7 +222,9 @@ fn notice(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) {
     let room = usize::from(sheet.width());
     let words = match (&dialog.notice, dialog.missing(scene.model.now)) {
         (Some(notice), _) => scene.words().sign(Sign::Warning).gap(1).say(Role::Hold, notice.as_str()),
-        (None, Some(missing)) if dialog.plan().is_some() => scene.words().gap(1).say(Role::Muted, missing.as_str()),
+        (None, Some(missing)) if dialog.plan().is_some() => {
+            scene.words().gap(1).say(Role::Muted, missing.as_str())
+        }
         _ => scene.words(),
     };
     sheet.line(0, &words.within(room));

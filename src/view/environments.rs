@@ -4,7 +4,7 @@ use ratatui::text::Line;
 
 use super::board;
 use super::panel::{self, Title};
-use super::scene::{Age, Scene, bar, phase_sign, verdict_sign, verdict_words};
+use super::scene::{Age, Scene, bar, phase_sign, verdict_words};
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;
 use crate::app::model::Panel;
@@ -80,7 +80,8 @@ fn block(
             let known = scene.model.world.live(service, environment).map(|seen| seen.value);
             let words = match known.filter(|_| environment.deploy.is_none()) {
                 Some(live) => {
-                    let since = live.since.map(|at| format!(" since {} ago", spoken(ago(scene.model.now.wall, at))));
+                    let since =
+                        live.since.map(|at| format!(" since {} ago", spoken(ago(scene.model.now.wall, at))));
                     what.say(Role::Muted, "live by what the pipeline says").maybe(Role::Muted, since)
                 }
                 None => what.then(scene.nothing(source, &service.name, "rollout")),
@@ -91,7 +92,14 @@ fn block(
     }
     let label = age.label(scene.theme);
     if label.width() > 0 && whole && rollout.is_some() {
-        lines.push(scene.words().gap(3).then(label).maybe(Role::Muted, source.map(|s| format!("  {s}"))).within(room));
+        lines.push(
+            scene
+                .words()
+                .gap(3)
+                .then(label)
+                .maybe(Role::Muted, source.map(|s| format!("  {s}")))
+                .within(room),
+        );
     }
     lines
 }
@@ -143,15 +151,20 @@ fn details(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: bool) -> Vec
         lines.push(scene.words().gap(3).say(sign.role(), "▸ ").say(Role::Base, what).within(room));
     }
     for early in &rollout.signs {
-        lines.push(scene.words().gap(3).sign(Sign::Warning).gap(1).say(Role::Hold, early.as_str()).within(room));
+        lines.push(
+            scene.words().gap(3).sign(Sign::Warning).gap(1).say(Role::Hold, early.as_str()).within(room),
+        );
     }
     if !whole {
         return lines;
     }
     let words = scene.words().gap(3).say(Role::Muted, rollout.workload.as_str());
-    let words = if rollout.host.is_empty() { words } else { words.dot().say(Role::Muted, rollout.host.as_str()) };
+    let words =
+        if rollout.host.is_empty() { words } else { words.dot().say(Role::Muted, rollout.host.as_str()) };
     let words = match rollout.began {
-        Some(began) => words.dot().say(Role::Muted, format!("since {}", spoken(ago(scene.model.now.wall, began)))),
+        Some(began) => {
+            words.dot().say(Role::Muted, format!("since {}", spoken(ago(scene.model.now.wall, began))))
+        }
         None => words,
     };
     let words = match rollout.replicas.restarts {
@@ -162,7 +175,9 @@ fn details(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: bool) -> Vec
     if rollout.running.len() > 1 {
         let each: Vec<String> =
             rollout.running.iter().map(|r| format!("{} × {}", r.ready, r.artifact.label())).collect();
-        lines.push(scene.words().gap(3).say(Role::Muted, "runs ").say(Role::Base, each.join(", ")).within(room));
+        lines.push(
+            scene.words().gap(3).say(Role::Muted, "runs ").say(Role::Base, each.join(", ")).within(room),
+        );
     }
     lines.push(way_back(scene, rollout).within(room));
     if let Some(owner) = &rollout.owner {
@@ -171,7 +186,9 @@ fn details(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: bool) -> Vec
         lines.push(words.say(Role::Muted, owner.consequence.as_str()).within(room));
     }
     for remark in &rollout.remarks {
-        lines.push(scene.words().gap(3).sign(Sign::Note).gap(1).say(Role::Muted, remark.as_str()).within(room));
+        lines.push(
+            scene.words().gap(3).sign(Sign::Note).gap(1).say(Role::Muted, remark.as_str()).within(room),
+        );
     }
     lines
 }
@@ -193,14 +210,4 @@ fn way_back<'a>(scene: Scene<'a>, rollout: &Rollout) -> Words<'a> {
     let age = previous.created.map(|at| format!(" from {} ago", spoken(ago(scene.model.now.wall, at))));
     let words = words.maybe(Role::Muted, age);
     words.maybe(Role::Muted, (others > 0).then(|| format!(" or {others} older")))
-}
-
-/// Every environment's verdict in a row, for titles.
-pub(super) fn verdicts(scene: Scene<'_>) -> Words<'_> {
-    let mut words = scene.words();
-    for standing in scene.assessment.iter().flat_map(|a| &a.standings) {
-        let sign = verdict_sign(standing.verdict);
-        words = words.sign(sign).gap(1).say(Role::Muted, text::cut(standing.environment.as_str(), 12)).gap(2);
-    }
-    words
 }

@@ -175,14 +175,23 @@ fn time_axis(scene: Scene<'_>, course: Course<'_>, sheet: &mut Sheet<'_>) {
     if let (Some(x), Some(deploy)) = (chart::deploy_column(course, width), course.deploy) {
         let label = format!("deploy {}", clock(deploy));
         let most = width.saturating_sub(19);
-        sheet.put(x.saturating_sub(3).clamp(6.min(most), most.max(6)), 0, &label, scene.theme.style(Role::Strong));
+        sheet.put(
+            x.saturating_sub(3).clamp(6.min(most), most.max(6)),
+            0,
+            &label,
+            scene.theme.style(Role::Strong),
+        );
     }
 }
 
 fn unanswered<'a>(scene: Scene<'a>, name: &SafeText, age: Age) -> Words<'a> {
     let words = scene.words().gap(1);
     match age {
-        Age::Never => words.sign(Sign::Asking).gap(1).say(Role::Base, text::fit(name.as_str(), 14)).say(Role::Muted, "asking…"),
+        Age::Never => words
+            .sign(Sign::Asking)
+            .gap(1)
+            .say(Role::Base, text::fit(name.as_str(), 14))
+            .say(Role::Muted, "asking…"),
         Age::Failing(..) => words
             .sign(Sign::Unknown)
             .gap(1)
@@ -200,11 +209,8 @@ fn value<'a>(scene: Scene<'a>, signal: &Signal, age: Age) -> Words<'a> {
     match &signal.reading {
         Reading::Value(value) => {
             let style = scene.theme.style(age.ink(verdict_sign(signal.verdict()).role()));
-            let style = if age == Age::Fresh {
-                style.add_modifier(ratatui::style::Modifier::BOLD)
-            } else {
-                style
-            };
+            let style =
+                if age == Age::Fresh { style.add_modifier(ratatui::style::Modifier::BOLD) } else { style };
             let words = scene.words().styled(style, text::number(*value));
             if signal.unit.is_empty() { words } else { words.say(Role::Muted, format!(" {}", signal.unit)) }
         }
@@ -241,7 +247,9 @@ fn alert_lines<'a>(scene: Scene<'a>, service: &Service, environment: &Environmen
             let words = scene.words().gap(1);
             match age {
                 Age::Fresh => vec![words.sign(Sign::Good).say(age.ink(Role::Muted), " no alert")],
-                _ => vec![words.sign(Sign::Unknown).say(Role::Muted, " no alert, ").then(age.label(scene.theme))],
+                _ => vec![
+                    words.sign(Sign::Unknown).say(Role::Muted, " no alert, ").then(age.label(scene.theme)),
+                ],
             }
         }
         Some(seen) => seen.value.iter().map(|alert| alert_line(scene, alert)).collect(),

@@ -67,7 +67,8 @@ fn version(scene: Scene<'_>, gate: &Gate) -> String {
 
 fn details<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     let words = scene.words().gap(4);
-    let words = words.say(Role::Muted, format!("#{} on ", gate.run_number)).say(Role::Accent, gate.revision.short());
+    let words =
+        words.say(Role::Muted, format!("#{} on ", gate.run_number)).say(Role::Accent, gate.revision.short());
     let words = match &gate.asked_by {
         Some(who) => words.dot().say(Role::Muted, format!("asked by {}", text::cut(who.as_str(), 20))),
         None => words,

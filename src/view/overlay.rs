@@ -21,12 +21,7 @@ pub(super) fn darken(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 pub(super) fn middle(area: Rect, width: u16, height: u16) -> Rect {
     let width = width.min(area.width);
     let height = height.min(area.height);
-    Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    }
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }
 
 /// Draws the box with its title and a line of keys at the bottom; hands back the inside.
@@ -64,7 +59,13 @@ pub(super) fn heading(scene: Scene<'_>, what: &str) -> Line<'static> {
 }
 
 /// A label and its text, wrapped beside it.
-pub(super) fn labelled(scene: Scene<'_>, label: &str, role: Role, what: &str, room: usize) -> Vec<Line<'static>> {
+pub(super) fn labelled(
+    scene: Scene<'_>,
+    label: &str,
+    role: Role,
+    what: &str,
+    room: usize,
+) -> Vec<Line<'static>> {
     const LABEL: usize = 13;
     let parts = text::wrap(what, room.saturating_sub(LABEL).max(1));
     parts

@@ -38,7 +38,9 @@ fn hazards(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'sta
             Severity::Warning => (Sign::Warning, Role::Hold, "hazard"),
             Severity::Blocking => (Sign::Bad, Role::NoGo, "blocks"),
         };
-        for (index, part) in text::wrap(hazard.text.as_str(), room.saturating_sub(13).max(1)).into_iter().enumerate() {
+        for (index, part) in
+            text::wrap(hazard.text.as_str(), room.saturating_sub(13).max(1)).into_iter().enumerate()
+        {
             let words = scene.words();
             let words = if index == 0 {
                 words.sign(sign).gap(1).say(role, text::fit(word, 11))
@@ -58,7 +60,8 @@ fn versions(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
     for (label, artifact) in [("runs now", &prepared.from), ("would run", &prepared.to)] {
         let Some(artifact) = artifact else { continue };
         let role = if label == "runs now" { Role::Base } else { Role::Accent };
-        let words = scene.words().say(Role::Muted, text::fit(label, 13)).say(role, text::fit(artifact.label(), 14));
+        let words =
+            scene.words().say(Role::Muted, text::fit(label, 13)).say(role, text::fit(artifact.label(), 14));
         let words = words.gap(1).say(Role::Muted, identity(artifact, room.saturating_sub(28)));
         lines.push(words.within(room));
     }
@@ -88,7 +91,11 @@ fn differences(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<
 fn requests(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
     lines.push(Line::default());
     let count = plan.prepared.steps.len();
-    let title = if count == 1 { "what is sent".to_owned() } else { format!("what is sent: {count} requests, in order") };
+    let title = if count == 1 {
+        "what is sent".to_owned()
+    } else {
+        format!("what is sent: {count} requests, in order")
+    };
     lines.push(heading(scene, &title));
     for step in &plan.prepared.steps {
         request(scene, step, room, lines);
@@ -183,7 +190,9 @@ fn promise(promise: &Promise) -> String {
         Promise::GateDecided { decision, environment, .. } => {
             format!("the gate of {environment} no longer waits and lists this review as {}", decision.word())
         }
-        Promise::Runs { artifact } => format!("every replica runs {} and the rollout is at rest", artifact.label()),
+        Promise::Runs { artifact } => {
+            format!("every replica runs {} and the rollout is at rest", artifact.label())
+        }
         Promise::Paused => "the rollout is paused".to_owned(),
         Promise::Resumed => "the rollout is no longer paused".to_owned(),
         Promise::Attempt { attempt, .. } => format!("the run is in attempt {attempt}"),
@@ -211,7 +220,13 @@ fn evidence(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
     }
     lines.push(words.within(room));
     for basis in &plan.prepared.basis {
-        lines.extend(labelled(scene, &text::cut(basis.name.as_str(), 12), Role::Muted, basis.value.as_str(), room));
+        lines.extend(labelled(
+            scene,
+            &text::cut(basis.name.as_str(), 12),
+            Role::Muted,
+            basis.value.as_str(),
+            room,
+        ));
     }
     let print = text::cut(plan.fingerprint.as_str(), 16);
     lines.extend(labelled(scene, "plan", Role::Muted, &print, room));

@@ -6,7 +6,6 @@ use super::overlay::{self, heading};
 use super::scene::{Scene, mark_sign, verdict_sign, verdict_words};
 use super::sheet::{Sheet, write_lines};
 use super::text;
-use crate::app::model::Panel;
 use crate::domain::{Assessment, Mark, Stage};
 use crate::theme::Role;
 
@@ -31,7 +30,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     };
     let below = {
         let mut inside = overlay::open(scene, &mut window, title, &[("esc", "close"), ("↑ ↓", "scroll")]);
-        write_lines(&mut inside, &body, scene.scroll(Panel::Board))
+        write_lines(&mut inside, &body, scene.model.overlay_scroll)
     };
     super::panel::more_below(&mut window, scene.theme, below);
 }
@@ -39,7 +38,9 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 fn body(scene: Scene<'_>, assessment: &Assessment, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default()];
     for standing in &assessment.standings {
-        let words = scene.words().say(Role::Base, text::fit(&text::cut_middle(standing.environment.as_str(), 15), 16));
+        let words = scene
+            .words()
+            .say(Role::Base, text::fit(&text::cut_middle(standing.environment.as_str(), 15), 16));
         let words = words.then(verdict_words(scene.theme, standing.verdict)).to(27);
         let live = standing.live.as_ref().map(|a| a.label());
         let coming = standing.coming.as_ref().map(|a| a.label());
@@ -58,10 +59,13 @@ fn body(scene: Scene<'_>, assessment: &Assessment, room: usize) -> Vec<Line<'sta
         }
         let sign = verdict_sign(reason.verdict);
         let where_ = reason.environment.as_ref().map_or("", |e| e.as_str());
-        let words = scene.words().sign(sign).gap(1).say(Role::Muted, text::fit(reason.stage.word(), 8)).gap(1);
+        let words =
+            scene.words().sign(sign).gap(1).say(Role::Muted, text::fit(reason.stage.word(), 8)).gap(1);
         let words = words.say(Role::Muted, text::fit(&text::cut_middle(where_, 12), 13));
         let indent = words.width();
-        for (index, part) in text::wrap(reason.text.as_str(), room.saturating_sub(indent).max(8)).into_iter().enumerate() {
+        for (index, part) in
+            text::wrap(reason.text.as_str(), room.saturating_sub(indent).max(8)).into_iter().enumerate()
+        {
             let line = if index == 0 { words.clone() } else { scene.words().gap(indent) };
             lines.push(line.say(Role::Base, part).line());
         }

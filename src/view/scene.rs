@@ -62,10 +62,8 @@ impl<'a> Scene<'a> {
             return Age::Failing(age, fault.cause.word());
         }
         let Some(age) = age else { return Age::Never };
-        let expected = world
-            .source(source)
-            .and_then(|state| Some(state.next?.since(state.seen?)))
-            .unwrap_or(limit);
+        let expected =
+            world.source(source).and_then(|state| Some(state.next?.since(state.seen?))).unwrap_or(limit);
         if age > limit {
             Age::Stale(age)
         } else if age > expected.saturating_mul(2) {
@@ -76,7 +74,12 @@ impl<'a> Scene<'a> {
     }
 
     /// What to say where there is no data yet: never blank, and never as if all were well.
-    pub(super) fn nothing(&self, source: Option<&SourceName>, service: &ServiceName, what: &str) -> Words<'a> {
+    pub(super) fn nothing(
+        &self,
+        source: Option<&SourceName>,
+        service: &ServiceName,
+        what: &str,
+    ) -> Words<'a> {
         let words = self.words().gap(1);
         let Some(source) = source else {
             return words.say(Role::Muted, format!("no source is configured for {what}"));
