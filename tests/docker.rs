@@ -60,6 +60,9 @@ fn script(name: &str) -> Script {
 }
 
 async fn answer(State(script): State<Shared>, method: Method, uri: Uri, body: Bytes) -> Response {
+    if uri.path().contains("/distribution/slow.test/") {
+        std::future::pending::<()>().await;
+    }
     let mut script = script.lock().unwrap();
     let body = String::from_utf8(body.to_vec()).unwrap();
     script.asked.push((method.clone(), uri.to_string(), body));
@@ -479,6 +482,17 @@ async fn a_rollback_goes_to_what_the_previous_specification_really_holds() {
     let warnings = texts(&plan, Severity::Warning);
     says(&warnings, "gone from the registry");
     says(&warnings, "More than the image goes back: env PORT, env TOKEN");
+    assert_eq!(texts(&plan, Severity::Blocking), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_answer_holds_up_no_rollback() {
+    let mut script = script("paused");
+    let image = format!("slow.test/acme/web:v2@{}", digest('2'));
+    script.services[0]["PreviousSpec"]["TaskTemplate"]["ContainerSpec"]["Image"] = image.as_str().into();
+    let target = Target::Revision { id: "previous".into(), artifact: Artifact::from_reference(&image) };
+    let plan = Stage::of(script).await.prepare(Verb::RollBack, target).await.unwrap();
+    says(&texts(&plan, Severity::Note), "could not be checked");
     assert_eq!(texts(&plan, Severity::Blocking), Vec::<String>::new());
 }
 

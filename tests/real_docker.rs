@@ -34,6 +34,14 @@ struct Stage {
     engine: Engine,
     digests: BTreeMap<&'static str, String>,
     provider: Arc<dyn Provider>,
+    services: Vec<String>,
+}
+
+/// An engine that is somebody else's keeps none of our services.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.engine.remove(&self.services);
+    }
 }
 
 impl Stage {
@@ -58,7 +66,8 @@ impl Stage {
             env: Arc::default(),
         };
         let provider = (kind("docker").unwrap().build)(spec).unwrap();
-        Self { engine, digests, provider }
+        let services = services.iter().map(|s| (*s).to_owned()).collect();
+        Self { engine, digests, provider, services }
     }
 
     /// A service of two replicas at v1 that tells within a second whether a new replica fails.

@@ -1,6 +1,6 @@
 //! What happened, newest first.
 
-use super::panel::{self, Edge, Title};
+use super::panel::{self, Title};
 use super::scene::Scene;
 use super::sheet::{Sheet, Words};
 use super::text;
@@ -43,9 +43,4 @@ fn row<'a>(scene: Scene<'a>, event: &Event) -> Words<'a> {
     let about = event.service.as_ref().map(|s| s.as_str()).or(event.source.as_ref().map(|s| s.as_str()));
     let words = words.say(Role::Strong, text::fit(&text::cut_middle(about.unwrap_or(""), 14), 14)).gap(1);
     words.say(role, event.text.as_str())
-}
-
-/// How the activity is set off: one line needs no frame.
-pub(super) const fn edge(height: u16) -> Option<Edge> {
-    if height >= 3 { Some(Edge::Box) } else { None }
 }

@@ -7,7 +7,6 @@ use super::overlay::{self, heading};
 use super::scene::Scene;
 use super::sheet::{Sheet, write_lines};
 use super::text;
-use crate::app::model::Panel;
 use crate::domain::code::{Breaking, Commit, FileDelta, FileKind};
 use crate::domain::time::{ago, spoken};
 use crate::domain::{ChangeSet, SafeText};
@@ -31,7 +30,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let title = title.maybe(Role::Strong, place.as_ref().map(ToString::to_string));
     let below = {
         let mut inside = overlay::open(scene, &mut window, title, &[("esc", "close"), ("↑ ↓", "scroll")]);
-        write_lines(&mut inside, &body, scene.scroll(Panel::Board))
+        write_lines(&mut inside, &body, scene.model.overlay_scroll)
     };
     super::panel::more_below(&mut window, scene.theme, below);
 }

@@ -9,14 +9,16 @@ use super::text::{self, counted};
 use crate::app::command::{Command, available, entry_of};
 use crate::app::model::{Action, ActionStage};
 use crate::domain::code::FileKind;
-use crate::domain::pipeline::MayDecide;
+use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::{ago, spoken};
-use crate::domain::{ChangeSet, Gate, SafeText, Stage, Verdict};
+use crate::domain::{ChangeSet, Gate, SafeText, Seen, Stage, Verdict};
 use crate::theme::{Role, Sign};
 
 /// The gate that the card tells of: the one that the keys would act on, else the oldest.
 pub(super) fn gate<'a>(scene: Scene<'a>) -> Option<&'a Gate> {
-    scene.model.gate_at_hand().or_else(|| scene.model.inbox.first()).map(|seen| &seen.value)
+    let human = |seen: &&Seen<Gate>| seen.value.waits_for == WaitsFor::Human;
+    let at_hand = scene.model.gate_at_hand().filter(human);
+    at_hand.or_else(|| scene.model.inbox.first().filter(human)).map(|seen| &seen.value)
 }
 
 /// Draws the card as a box of five rows, or as few as there are.

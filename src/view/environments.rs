@@ -4,7 +4,7 @@ use ratatui::text::Line;
 
 use super::board;
 use super::panel::{self, Title};
-use super::scene::{Age, Scene, bar, phase_sign, verdict_sign, verdict_words};
+use super::scene::{Age, Scene, bar, phase_sign, verdict_words};
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;
 use crate::app::model::Panel;
@@ -210,14 +210,4 @@ fn way_back<'a>(scene: Scene<'a>, rollout: &Rollout) -> Words<'a> {
     let age = previous.created.map(|at| format!(" from {} ago", spoken(ago(scene.model.now.wall, at))));
     let words = words.maybe(Role::Muted, age);
     words.maybe(Role::Muted, (others > 0).then(|| format!(" or {others} older")))
-}
-
-/// Every environment's verdict in a row, for titles.
-pub(super) fn verdicts(scene: Scene<'_>) -> Words<'_> {
-    let mut words = scene.words();
-    for standing in scene.assessment.iter().flat_map(|a| &a.standings) {
-        let sign = verdict_sign(standing.verdict);
-        words = words.sign(sign).gap(1).say(Role::Muted, text::cut(standing.environment.as_str(), 12)).gap(2);
-    }
-    words
 }

@@ -7,7 +7,7 @@ use super::overlay::{self, heading, labelled};
 use super::scene::Scene;
 use super::sheet::{Sheet, write_lines};
 use super::text;
-use crate::app::model::{Action, ActionStage, Answered, Panel};
+use crate::app::model::{Action, ActionStage, Answered};
 use crate::domain::time::spoken;
 use crate::domain::{ActionId, Outcome};
 use crate::theme::{Role, Sign};
@@ -34,7 +34,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>, id: &ActionId) {
     };
     let keys = [("esc", "close; it goes on"), ("↑ ↓", "scroll")];
     let mut inside = overlay::open(scene, &mut window, title, &keys);
-    write_lines(&mut inside, &body, scene.scroll(Panel::Activity));
+    write_lines(&mut inside, &body, scene.model.overlay_scroll);
 }
 
 fn body(scene: Scene<'_>, action: &Action, room: usize) -> Vec<Line<'static>> {

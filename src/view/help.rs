@@ -7,7 +7,6 @@ use super::scene::Scene;
 use super::sheet::{Sheet, write_lines};
 use super::text;
 use crate::app::command::{COMMANDS, Entry, available};
-use crate::app::model::Panel;
 use crate::theme::{Role, Sign};
 
 /// Draws the keys over the screen.
@@ -21,7 +20,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let title = scene.words().say(Role::Strong, "keys");
     let below = {
         let mut inside = overlay::open(scene, &mut window, title, &[("esc", "close"), ("↑ ↓", "scroll")]);
-        write_lines(&mut inside, &body, scene.scroll(Panel::Board))
+        write_lines(&mut inside, &body, scene.model.overlay_scroll)
     };
     super::panel::more_below(&mut window, scene.theme, below);
 }

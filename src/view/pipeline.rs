@@ -18,18 +18,15 @@ use super::scene::{Age, Scene, bar, run_sign};
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;
 use crate::app::model::Panel;
+use crate::domain::assess::{STALE, stage_of, usual};
 use crate::domain::time::{ago, short, spoken};
 use crate::domain::{Job, Pipeline, Run, RunState, Service, Stage};
 use crate::theme::{Role, Sign};
 
-/// Data older than this is stale where no environment's rules say otherwise.
-const LIMIT: Duration = Duration::from_secs(60);
-
 /// Draws the pipeline panel.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let about = scene.service.map_or("", |s| s.name.as_str());
-    let limit = scene.environment.map_or(LIMIT, |e| e.policy.max_age);
-    let age = scene.service.and_then(|s| Some(scene.age(s.pipeline.as_ref()?, &s.name, limit)));
+    let age = scene.service.and_then(|s| Some(scene.age(s.pipeline.as_ref()?, &s.name, STALE)));
     let right = age.map_or_else(|| scene.words(), |age| age.label(scene.theme));
     let title = Title::new(scene.theme, Panel::Pipeline.title()).about(about).right(right);
     let keyboard = scene.keyboard(Panel::Pipeline);
@@ -102,9 +99,9 @@ fn jobs(
     if run.jobs.is_empty() {
         return vec![scene.words().gap(3).say(Role::Muted, "its jobs are not known").line()];
     }
-    let mut grouped: Vec<(Option<Stage>, &Job)> =
-        run.jobs.iter().map(|job| (stage_of(service, job), job)).collect();
-    grouped.sort_by_key(|(stage, _)| stage.map_or(8, |s| s as usize));
+    let mut grouped: Vec<(Stage, &Job)> =
+        run.jobs.iter().map(|job| (stage_of(service, job.name.as_str()), job)).collect();
+    grouped.sort_by_key(|(stage, _)| *stage);
     let name_room = grouped.iter().map(|(_, job)| text::width(job.name.as_str())).max().unwrap_or(0);
     let name_room = name_room.clamp(8, (room / 3).max(8));
     let mut lines = Vec::new();
@@ -112,7 +109,7 @@ fn jobs(
     for (stage, job) in grouped {
         let first = before != Some(stage);
         before = Some(stage);
-        let label = stage.map_or("other", Stage::word);
+        let label = stage.word();
         let words = scene.words().gap(1).say(Role::Title, text::fit(if first { label } else { "" }, 8));
         lines.push(job_row(scene, words.gap(1), pipeline, job, name_room).within(room));
         if let Some(step) = job.steps.iter().find(|s| s.state == RunState::Running || is_failed(&s.state)) {
@@ -146,7 +143,7 @@ fn job_row<'a>(
         let quiet = matches!(job.state, RunState::Passed);
         return if quiet { words } else { words.say(sign.role(), word) };
     }
-    match (usual(pipeline, job), elapsed) {
+    match (usual(pipeline, job.name.as_str()), elapsed) {
         (Some(usual), Some(elapsed)) if !usual.is_zero() => {
             let percent = percent(elapsed, usual);
             let (full, empty) = bar(12, percent);
@@ -167,25 +164,6 @@ fn job_row<'a>(
 fn percent(elapsed: Duration, usual: Duration) -> u32 {
     let share = elapsed.as_secs().saturating_mul(100).checked_div(usual.as_secs().max(1)).unwrap_or(0);
     u32::try_from(share).unwrap_or(99).min(99)
-}
-
-/// How long a job of this name usually takes: the median of those that passed in earlier runs.
-fn usual(pipeline: &Pipeline, job: &Job) -> Option<Duration> {
-    let mut known: Vec<Duration> = pipeline
-        .runs
-        .iter()
-        .flat_map(|run| &run.jobs)
-        .filter(|other| other.name == job.name && other.state.passed())
-        .filter_map(|other| Some(ago(other.finished?, other.started?)))
-        .collect();
-    known.sort();
-    known.get(known.len() / 2).copied()
-}
-
-/// The stage that a job belongs to: the first of the service's patterns that is found in its name.
-fn stage_of(service: &Service, job: &Job) -> Option<Stage> {
-    let name = job.name.as_str().to_lowercase();
-    service.stages.iter().find(|p| name.contains(&p.text.to_lowercase())).map(|p| p.stage)
 }
 
 fn earlier<'a>(scene: Scene<'a>, run: &Run) -> Words<'a> {

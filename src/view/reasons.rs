@@ -6,7 +6,6 @@ use super::overlay::{self, heading};
 use super::scene::{Scene, mark_sign, verdict_sign, verdict_words};
 use super::sheet::{Sheet, write_lines};
 use super::text;
-use crate::app::model::Panel;
 use crate::domain::{Assessment, Mark, Stage};
 use crate::theme::Role;
 
@@ -31,7 +30,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     };
     let below = {
         let mut inside = overlay::open(scene, &mut window, title, &[("esc", "close"), ("↑ ↓", "scroll")]);
-        write_lines(&mut inside, &body, scene.scroll(Panel::Board))
+        write_lines(&mut inside, &body, scene.model.overlay_scroll)
     };
     super::panel::more_below(&mut window, scene.theme, below);
 }

@@ -94,6 +94,13 @@ impl Engine {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Removes services; those that are not there are none to remove.
+    pub(crate) fn remove(&self, services: &[String]) {
+        let mut arguments = vec!["service", "rm"];
+        arguments.extend(services.iter().map(String::as_str));
+        let _ = self.command(&arguments).output();
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command

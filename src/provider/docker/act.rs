@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::differ;
 use super::observe::Update;
-use super::wire::{Mode, Service, Spec, UpdateConfig, with_image};
+use super::splice::with_image;
+use super::wire::{Mode, Service, Spec, UpdateConfig};
 use crate::domain::intent::Difference;
 use crate::domain::{
     Artifact, Basis, Cause, Fault, Guard, Hazard, Permission, Prepared, Promise, SafeText, Severity,

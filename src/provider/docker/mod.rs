@@ -8,9 +8,11 @@
 //! login are checked only as far as the engine may see them without one.
 
 mod act;
+mod address;
 mod differ;
 mod engine;
 mod observe;
+mod splice;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -118,13 +120,13 @@ impl Docker {
         let name = configured(bound).unwrap_or_default();
         let text = self.engine.service(&prefix, name).await?;
         let service: Service = wire::read(&format!("service {name}"), &text)?;
-        observe::rollout(&service, &[], &info.name)?;
+        observe::rolls_out(&service)?;
         let fresh = Fresh {
             source: &self.name,
             prefix: &prefix,
             host: &info.name,
             service: &service,
-            spec: wire::spec_text(&text)?,
+            spec: splice::spec_text(&text)?,
         };
         match wanted {
             Wanted::Run(artifact) => self.ship(&fresh, artifact, Vec::new()).await,

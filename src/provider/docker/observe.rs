@@ -22,14 +22,7 @@ pub(super) const CURRENT: &str = "current";
 /// # Errors
 /// [`Cause::Refused`] for a job: it ends by itself, nothing of it rolls out.
 pub(super) fn rollout(service: &Service, tasks: &[Task], host: &SafeText) -> Result<Rollout, Fault> {
-    if matches!(service.spec.mode(), Mode::ReplicatedJob {} | Mode::GlobalJob {}) {
-        let name = service.spec.name();
-        return Err(Fault::new(
-            Cause::Refused,
-            format!("{name} is a Swarm job: it ends by itself, nothing rolls out"),
-        )
-        .with_hint("bind a replicated or global service"));
-    }
+    rolls_out(service)?;
     let count = Count::of(service, tasks);
     let began = began(service);
     Ok(Rollout {
@@ -45,6 +38,22 @@ pub(super) fn rollout(service: &Service, tasks: &[Task], host: &SafeText) -> Res
         owner: None,
         remarks: remarks(service, tasks),
     })
+}
+
+/// Whether this is a service that rolls out at all.
+///
+/// # Errors
+/// [`Cause::Refused`] for a job: it ends by itself, nothing of it rolls out.
+pub(super) fn rolls_out(service: &Service) -> Result<(), Fault> {
+    if matches!(service.spec.mode(), Mode::ReplicatedJob {} | Mode::GlobalJob {}) {
+        let name = service.spec.name();
+        return Err(Fault::new(
+            Cause::Refused,
+            format!("{name} is a Swarm job: it ends by itself, nothing rolls out"),
+        )
+        .with_hint("bind a replicated or global service"));
+    }
+    Ok(())
 }
 
 /// How many tasks are in which condition.
