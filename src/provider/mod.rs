@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod alertmanager;
+pub mod github;
 pub mod http;
 pub mod prometheus;
 pub mod secret;
@@ -171,7 +172,7 @@ impl Kind {
 }
 
 /// The registry: every kind of source there is.
-pub const KINDS: &[&Kind] = &[&prometheus::KIND, &alertmanager::KIND];
+pub const KINDS: &[&Kind] = &[&prometheus::KIND, &alertmanager::KIND, &github::KIND];
 
 /// The kind with this name.
 #[must_use]
