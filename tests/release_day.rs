@@ -55,7 +55,8 @@ fn port_prefix() -> u16 {
 }
 
 fn run(program: &str, arguments: &[&str], folder: &Path) {
-    let output = Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    let output =
+        Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -72,7 +73,8 @@ fn repository(folder: &Path) -> PathBuf {
     let repository = folder.join("web");
     fs::create_dir_all(repository.join("migrations")).unwrap();
     let git = |arguments: &[&str]| {
-        let mut all = vec!["-c", "user.name=Ann", "-c", "user.email=ann@example.test", "-c", "commit.gpgsign=false"];
+        let mut all =
+            vec!["-c", "user.name=Ann", "-c", "user.email=ann@example.test", "-c", "commit.gpgsign=false"];
         all.extend(arguments);
         run("git", &all, &repository);
     };
@@ -101,14 +103,27 @@ fn image(engine: &Engine, folder: &Path, tag: &str, error_percent: u32) -> Strin
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/service/http.rs");
     let binary = context.join("service");
     let compiler = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    let arguments = ["--edition", "2024", "-O", "-C", "target-feature=+crt-static", "-C", "strip=symbols", "-o"];
-    run(&compiler, &[&arguments[..], &[&binary.display().to_string(), &source.display().to_string()]].concat(), folder);
+    let arguments =
+        ["--edition", "2024", "-O", "-C", "target-feature=+crt-static", "-C", "strip=symbols", "-o"];
+    run(
+        &compiler,
+        &[&arguments[..], &[&binary.display().to_string(), &source.display().to_string()]].concat(),
+        folder,
+    );
     let file = format!(
         "FROM scratch\nCOPY service /service\nSTOPSIGNAL SIGKILL\nENV ERROR_PERCENT={error_percent}\nCMD [\"/service\"]\n"
     );
     fs::write(context.join("Dockerfile"), file).unwrap();
     let reference = format!("{}/web:{tag}", engine.registry());
-    engine.docker(&["build", "--quiet", "--network", "none", "--tag", &reference, &context.display().to_string()]);
+    engine.docker(&[
+        "build",
+        "--quiet",
+        "--network",
+        "none",
+        "--tag",
+        &reference,
+        &context.display().to_string(),
+    ]);
     engine.docker(&["push", "--quiet", &reference]);
     let pushed = engine.docker(&["image", "inspect", "--format", "{{index .RepoDigests 0}}", &reference]);
     pushed.trim().split_once('@').unwrap().1.to_owned()
@@ -136,7 +151,10 @@ fn monitoring(folder: &Path, prefix: u16, servers: &mut Vec<Server>) -> (u16, u1
         fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let am = write("alertmanager.yml", "route: {receiver: none, group_wait: 1s, group_interval: 1s}\nreceivers: [{name: none}]\n");
+    let am = write(
+        "alertmanager.yml",
+        "route: {receiver: none, group_wait: 1s, group_interval: 1s}\nreceivers: [{name: none}]\n",
+    );
     let arguments = [
         format!("--config.file={am}"),
         format!("--storage.path={}", folder.join("am").display()),
@@ -180,9 +198,28 @@ fn day(sandbox: &Sandbox) -> Day {
     let reference = format!("{}/web:v1.0.0@{good}", engine.registry());
     let port = format!("PORT={prefix}{{{{.Task.Slot}}}}");
     engine.docker(&[
-        "service", "create", "--detach", "--name", "shop_web", "--replicas", "3", "--network", "host",
-        "--stop-grace-period", "1s", "--update-parallelism", "3", "--update-monitor", "1s",
-        "--rollback-parallelism", "3", "--rollback-monitor", "1s", "--env", &port, &reference,
+        "service",
+        "create",
+        "--detach",
+        "--name",
+        "shop_web",
+        "--replicas",
+        "3",
+        "--network",
+        "host",
+        "--stop-grace-period",
+        "1s",
+        "--update-parallelism",
+        "3",
+        "--update-monitor",
+        "1s",
+        "--rollback-parallelism",
+        "3",
+        "--rollback-monitor",
+        "1s",
+        "--env",
+        &port,
+        &reference,
     ]);
     let mut servers = Vec::new();
     let (prometheus, alertmanager) = monitoring(path, prefix, &mut servers);
@@ -338,11 +375,12 @@ fn a_release_day_on_real_servers() {
 fn the_journal_tells_the_story(day: &Day) {
     assert!(day.gonogo(&["journal", "verify"]).contains("the chain hold"));
     let story = day.gonogo(&["journal", "show"]);
-    let told: Vec<&str> = story.lines().filter(|l| l.contains(" intent ") || l.contains(" outcome ")).collect();
+    let told: Vec<&str> =
+        story.lines().filter(|l| l.contains(" intent ") || l.contains(" outcome ")).collect();
     assert_eq!(told.len(), 6, "{story}");
-    for (line, words) in told.iter().zip([
-        "Promote web", "verified", "Roll back web", "verified", "Approve", "verified",
-    ]) {
+    for (line, words) in
+        told.iter().zip(["Promote web", "verified", "Roll back web", "verified", "Approve", "verified"])
+    {
         assert!(line.contains(words), "{words} in {line}");
     }
     let written = fs::read_to_string(day.folder.path().join(".local/state/gonogo/journal.jsonl")).unwrap();

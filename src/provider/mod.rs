@@ -187,7 +187,8 @@ impl Kind {
 }
 
 /// The registry: every kind of source there is.
-pub const KINDS: &[&Kind] = &[&github::KIND, &prometheus::KIND, &alertmanager::KIND, &docker::KIND, &kubernetes::KIND];
+pub const KINDS: &[&Kind] =
+    &[&github::KIND, &prometheus::KIND, &alertmanager::KIND, &docker::KIND, &kubernetes::KIND];
 
 /// The kind with this name.
 #[must_use]
