@@ -1,0 +1,212 @@
+//! One look at a Deployment: from the watches where they are up, by asking where they are not.
+//!
+//! A watch that was quiet for a while is not believed blindly: the Deployment itself is asked for by name, which
+//! proves the connection and brings what the watch may have missed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::Binding;
+use super::link::Link;
+use super::rollout::{Seen, rollout};
+use super::watch::{self, Feed, SILENCE, Shelf};
+use super::wire::{Deployment, Pod, ReplicaSet, Selector, Watched};
+use crate::domain::{Cause, Fault, Rollout, SafeText};
+
+/// What a watch said within this time is taken as it is.
+const FRESH: Duration = Duration::from_secs(3);
+
+/// What is kept of one namespace.
+pub(super) struct Namespace {
+    name: String,
+    deployments: Arc<Shelf<Deployment>>,
+    sets: Arc<Shelf<ReplicaSet>>,
+    pods: Arc<Shelf<Pod>>,
+}
+
+/// A rollout and the server's clock, if it was asked.
+pub(super) struct Look {
+    pub(super) rollout: Rollout,
+    pub(super) date: Option<Timestamp>,
+}
+
+type Turns = tokio::sync::watch::Sender<u64>;
+
+impl Namespace {
+    /// Starts the watches of a namespace.
+    pub(super) fn start(name: &str, link: &Link, turns: &Turns, tasks: &mut JoinSet<()>) -> Self {
+        Self {
+            name: name.to_owned(),
+            deployments: shelf(name, link, turns, tasks),
+            sets: shelf(name, link, turns, tasks),
+            pods: shelf(name, link, turns, tasks),
+        }
+    }
+
+    fn starting(&self) -> bool {
+        let feeds = [self.deployments.feed(), self.sets.feed(), self.pods.feed()];
+        feeds.iter().any(|feed| matches!(feed, Feed::Starting))
+    }
+}
+
+fn shelf<T: Watched>(name: &str, link: &Link, turns: &Turns, tasks: &mut JoinSet<()>) -> Arc<Shelf<T>> {
+    let shelf = Arc::new(Shelf::new(turns.clone()));
+    tasks.spawn(watch::keep(link.clone(), name.to_owned(), Arc::clone(&shelf)));
+    shelf
+}
+
+/// Waits until every watch has its first list, or has failed to get it; not longer than `patience`.
+pub(super) async fn settle(namespaces: &BTreeMap<String, Namespace>, turns: &Turns, patience: Duration) {
+    let mut turned = turns.subscribe();
+    let settled = async {
+        while namespaces.values().any(Namespace::starting) {
+            if turned.changed().await.is_err() {
+                break;
+            }
+        }
+    };
+    // Whatever has not settled by then is asked for by name below.
+    let _ = tokio::time::timeout(patience, settled).await;
+}
+
+/// Who we are there. Servers before 1.28 do not say.
+pub(super) async fn identity(link: &Link) -> Result<Option<SafeText>, Fault> {
+    let question = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    match link.ask("/apis/authentication.k8s.io/v1/selfsubjectreviews", &question).await {
+        Ok(answer) => {
+            Ok(answer.pointer("/status/userInfo/username").and_then(Value::as_str).map(SafeText::new))
+        }
+        Err(fault) if matches!(fault.cause, Cause::Forbidden | Cause::NotFound | Cause::Refused) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// How one kind of object was to be had.
+struct Had<T> {
+    objects: Vec<Arc<T>>,
+    remark: Option<SafeText>,
+}
+
+/// Looks at one Deployment.
+pub(super) async fn deployment(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Look, Fault> {
+    let (found, date, remark) = subject(link, namespace, binding).await?;
+    let selector = selector(&found.selector);
+    let (sets, pods) = tokio::join!(
+        kind(link, &namespace.name, &namespace.sets, &selector, "revisions"),
+        kind(link, &namespace.name, &namespace.pods, &selector, "pods"),
+    );
+    let (sets, pods) = (sets?, pods?);
+    let remarks = [remark, sets.remark, pods.remark].into_iter().flatten().collect();
+    let seen = Seen {
+        namespace: &binding.namespace,
+        host: link.place(),
+        deployment: &found,
+        sets: &sets.objects,
+        pods: &pods.objects,
+        container: binding.container.as_deref(),
+        remarks,
+    };
+    Ok(Look { rollout: rollout(seen)?, date })
+}
+
+/// The Deployment itself.
+async fn subject(
+    link: &Link,
+    namespace: &Namespace,
+    binding: &Binding,
+) -> Result<(Arc<Deployment>, Option<Timestamp>, Option<SafeText>), Fault> {
+    let shelf = &namespace.deployments;
+    let feed = shelf.feed();
+    if let Feed::Live(heard) = feed {
+        if heard.elapsed() < FRESH {
+            if let Some(found) = shelf.get(&binding.name) {
+                return Ok((found, None, None));
+            }
+            if let Some(fault) = shelf.unreadable() {
+                return Err(fault);
+            }
+        }
+    }
+    let answer = link.get(&binding.path()).await.map_err(|fault| missing(fault, binding))?;
+    let found = shelf.learn(Deployment::cut(&answer.json()?)?);
+    Ok((found, answer.date, remark(&feed, "the deployment")))
+}
+
+fn missing(fault: Fault, binding: &Binding) -> Fault {
+    if fault.cause == Cause::NotFound {
+        return Fault::new(
+            Cause::NotFound,
+            format!("there is no deployment {} in namespace {}", binding.name, binding.namespace),
+        );
+    }
+    fault
+}
+
+/// Why something was asked for although there is a watch.
+fn remark(feed: &Feed, what: &str) -> Option<SafeText> {
+    match feed {
+        Feed::Live(heard) if heard.elapsed() < SILENCE => None,
+        Feed::Live(heard) => Some(SafeText::new(&format!(
+            "the watch has said nothing for {} s: {what} asked for directly",
+            heard.elapsed().as_secs()
+        ))),
+        Feed::Starting => None,
+        Feed::Down(since, fault) => Some(SafeText::new(&format!(
+            "the watch is down for {} s ({fault}): {what} asked for directly",
+            since.elapsed().as_secs()
+        ))),
+        Feed::Denied(fault) => Some(SafeText::new(&format!(
+            "{what} may not be watched ({}): asked for at every look",
+            fault.detail
+        ))),
+    }
+}
+
+/// ReplicaSets or pods: from the watch, else by a list of what the selector selects.
+async fn kind<T: Watched>(
+    link: &Link,
+    namespace: &str,
+    shelf: &Shelf<T>,
+    selector: &str,
+    what: &str,
+) -> Result<Had<T>, Fault> {
+    let feed = shelf.feed();
+    if matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE) {
+        // An unreadable object may be ours: to leave it out would look better than it is.
+        return match shelf.unreadable() {
+            Some(fault) => Err(fault),
+            None => Ok(Had { objects: shelf.all(), remark: None }),
+        };
+    }
+    match watch::list::<T>(link, namespace, &format!("&labelSelector={}", watch::encoded(selector))).await {
+        Ok((listed, _)) => {
+            let objects = listed
+                .into_iter()
+                .map(|o| o.map(Arc::new).map_err(|(_, f)| f))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(Had { objects, remark: remark(&feed, what) })
+        }
+        Err(fault) if fault.cause == Cause::Forbidden => Ok(Had {
+            objects: Vec::new(),
+            remark: Some(SafeText::new(&format!("{what} are not known: {}", fault.detail))),
+        }),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A selector as a query writes it.
+fn selector(selector: &Selector) -> String {
+    let equal = selector.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
+    let more = selector.match_expressions.iter().map(|e| match e.operator.as_str() {
+        "In" => format!("{} in ({})", e.key, e.values.join(",")),
+        "NotIn" => format!("{} notin ({})", e.key, e.values.join(",")),
+        "DoesNotExist" => format!("!{}", e.key),
+        _ => e.key.clone(),
+    });
+    equal.chain(more).collect::<Vec<_>>().join(",")
+}
