@@ -1,8 +1,8 @@
 //! Read-only is enforced where requests leave. In a process of its own: the gate does not open again.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use gonogo::domain::service::Access;
 use gonogo::domain::{Cause, Reached, SafeText, SourceName, Step};
-use gonogo::provider::access::{Access, access, check_write, set_access};
+use gonogo::provider::access::{access, check_write, set_access};
 use gonogo::provider::http::{Endpoint, EndpointSpec, Read};
 
 #[path = "support/faults.rs"]

@@ -118,13 +118,15 @@ fn result(kind: &str, result: &str) -> String {
     format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":{result}}}}}"#)
 }
 
-/// Shapes of answers that are no evidence, and a part of the reason that must be given.
-fn shapes() -> Vec<(&'static str, u16, String, &'static str)> {
+/// Name, status, body, and a part of the reason that must be given.
+type Shape = (&'static str, u16, String, &'static str);
+
+/// Shapes of answers that are no evidence.
+fn shapes() -> Vec<Shape> {
     let t = now();
     let old = t - 301;
     let ahead = t + 3_600;
-    let with = |more: &str| vector("0.5").replacen('{', &format!("{{{more},"), 1);
-    vec![
+    let mut shapes = vec![
         ("empty vector", 200, result("vector", "[]"), "no data"),
         ("NaN", 200, vector("NaN"), "NaN"),
         ("+Inf", 200, vector("+Inf"), "Inf"),
@@ -166,6 +168,15 @@ fn shapes() -> Vec<(&'static str, u16, String, &'static str)> {
         ("result is an object", 200, result("vector", "{}"), "not a list"),
         ("null result", 200, result("vector", "null"), "no result"),
         ("series without a value", 200, result("vector", r#"[{"metric":{}}]"#), "without a value"),
+    ];
+    shapes.extend(refusals());
+    shapes
+}
+
+/// Answers that say themselves that they are no whole success, or are no answer of the API at all.
+fn refusals() -> Vec<Shape> {
+    let with = |more: &str| vector("0.5").replacen('{', &format!("{{{more},"), 1);
+    vec![
         ("warnings", 200, with(r#""warnings":["store down"]"#), "store down"),
         ("partial", 200, with(r#""isPartial":true"#), "partial"),
         (

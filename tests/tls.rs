@@ -3,7 +3,7 @@
 //! The certificates in `tests/support/tls` are made for these tests and trusted nowhere: an authority, and by it
 //! one for this machine (`good`), one of 2020 (`expired`), one of 2100 (`early`), one for other.test
 //! (`other-host`); `self-signed` and `self-signed-authority` speak for themselves. They share one key.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
