@@ -205,13 +205,49 @@ impl Day {
 }
 
 #[tokio::test]
-async fn an_event_arrives_in_pieces_and_rings_once_for_a_burst() {
+async fn an_event_that_arrives_in_pieces_is_one_event() {
     let day = day(Script::of(&["web"]), &["web"]).await;
     day.watched().await;
     let line = format!("{}\n", json!({"type": "MODIFIED", "object": deployment("web", "r.test/web:v2", 11)}));
     for piece in line.as_bytes().chunks(7) {
         day.script.say(std::str::from_utf8(piece).unwrap());
     }
+    until(&day.provider, "v2", |r| r.target.label() == "v2").await;
+    assert_eq!(day.script.inner.lists.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_burst_of_events_rings_a_few_times_and_ends_at_the_last() {
+    let day = day(Script::of(&["web"]), &["web"]).await;
+    day.watched().await;
+    let wake = day.provider.wake().unwrap();
+    let last = 300;
+    for version in 11..=last {
+        day.event("MODIFIED", &deployment("web", &format!("r.test/web:v{version}"), version));
+    }
+    let mut rings = 0;
+    let newest = format!("v{last}");
+    tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            wake.notified().await;
+            rings += 1;
+            if web(&observe(&day.provider).await.unwrap()).target.label() == newest {
+                break;
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert!(rings < 60, "{rings} rings for {last} events");
+}
+
+#[tokio::test]
+async fn a_watch_that_missed_something_is_not_believed() {
+    let day = day(Script::of(&["web"]), &["web"]).await;
+    day.watched().await;
+    // The server moves on and the watch says nothing of it. Once the watch was quiet for a while the Deployment
+    // is asked for, and then the pods are listed too.
+    day.script.put(deployment("web", "r.test/web:v2", 11));
     until(&day.provider, "v2", |r| r.target.label() == "v2").await;
     assert_eq!(day.script.inner.lists.load(Ordering::SeqCst), 1);
 }

@@ -234,14 +234,12 @@ fn allowed(exec: &mut ExecConfig, asked: &Asked) -> Result<(), Fault> {
         return Err(Fault::new(Cause::Local, format!("the credential plugin {command} is not installed"))
             .with_hint(hint));
     };
-    if let Some(list) = &asked.exec {
-        if !list.contains(&found) {
-            return Err(Fault::new(
-                Cause::Local,
-                format!("the credential plugin {} is not in the source's list exec", found.display()),
-            )
-            .with_hint(format!("allow it: exec = [\"{}\"]", found.display())));
-        }
+    if asked.exec.as_ref().is_some_and(|list| !list.contains(&found)) {
+        return Err(Fault::new(
+            Cause::Local,
+            format!("the credential plugin {} is not in the source's list exec", found.display()),
+        )
+        .with_hint(format!("allow it: exec = [\"{}\"]", found.display())));
     }
     exec.command = Some(found.to_string_lossy().into_owned());
     Ok(())

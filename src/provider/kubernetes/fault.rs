@@ -184,10 +184,9 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
             return Some(found);
         }
         // An `io::Error` hides the error it carries from `source`.
-        if let Some(inner) = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if let Some(found) = (inner as &(dyn StdError + 'static)).downcast_ref::<E>() {
-                return Some(found);
-            }
+        let inner = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(found) = inner.and_then(|i| (i as &(dyn StdError + 'static)).downcast_ref::<E>()) {
+            return Some(found);
         }
         next = current.source();
     }
