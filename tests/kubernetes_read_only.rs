@@ -1,5 +1,4 @@
 //! Read-only is a state of the whole process, so this has a process of its own.
-#![expect(clippy::unwrap_used, reason = "a test's own machinery fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

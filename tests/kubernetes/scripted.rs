@@ -363,6 +363,31 @@ async fn an_unreachable_cluster_is_told_and_found_again() {
     assert!(day.server.url().starts_with("http://127.0.0.1"));
 }
 
+#[tokio::test]
+async fn a_server_that_cannot_prove_itself_is_told_and_nothing_is_sent() {
+    let day = day(Script::of(&["web"]), &["web"]).await;
+    let https = day.server.url().replace("http://", "https://");
+    write(day.folder.path(), &kubeconfig(&https, "SECRET-CANARY"));
+    let unproved = provider(day.folder.path(), &["web"]);
+    let fault = observe(&unproved).await.unwrap_err();
+    assert_eq!(fault.cause, Cause::Tls, "{fault}");
+    assert_eq!(unproved.perform(&step()).await.unwrap_err().reached, Reached::No);
+    assert_eq!(day.script.inner.patches.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_costs_one_timeout() {
+    // It accepts connections (the backlog does) and reads nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &kubeconfig(&format!("http://{}", listener.local_addr().unwrap()), "t"));
+    let mute = super::provider_within(folder.path(), &["web"], 1);
+    let began = std::time::Instant::now();
+    let fault = observe(&mute).await.unwrap_err();
+    assert_eq!(fault.cause, Cause::TimedOut, "{fault}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
 fn step() -> Step {
     Step {
         source: SourceName::new("prod"),

@@ -164,7 +164,9 @@ pub(super) async fn deployment(link: &Link, namespace: &Namespace, binding: &Bin
 async fn subject(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Subject, Fault> {
     let shelf = &namespace.deployments;
     let feed = shelf.feed();
-    let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < FRESH);
+    // Events of pods ring often while the Deployment itself is quiet: it is not asked for at each of them.
+    let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE)
+        && shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH);
     if let (true, Some(found)) = (fresh, shelf.get(&binding.name)) {
         return Ok(Subject { found, date: None, remark: None, belief: Belief::Kept });
     }

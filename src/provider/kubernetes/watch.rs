@@ -51,6 +51,8 @@ struct Held<T> {
     feed: Feed,
     /// An object that could not be read, by name; told until a readable form of it comes.
     unreadable: BTreeMap<String, Fault>,
+    /// When single objects were asked for.
+    asked: BTreeMap<String, Instant>,
 }
 
 /// All objects of one kind in one namespace.
@@ -64,7 +66,12 @@ pub(super) struct Shelf<T> {
 impl<T: Watched> Shelf<T> {
     /// An empty shelf that rings `turns` on every change.
     pub(super) fn new(turns: watch::Sender<u64>) -> Self {
-        let held = Held { objects: BTreeMap::new(), feed: Feed::Starting, unreadable: BTreeMap::new() };
+        let held = Held {
+            objects: BTreeMap::new(),
+            feed: Feed::Starting,
+            unreadable: BTreeMap::new(),
+            asked: BTreeMap::new(),
+        };
         Self { held: Mutex::new(held), turns }
     }
 
@@ -93,10 +100,22 @@ impl<T: Watched> Shelf<T> {
         self.lock().unreadable.values().next().cloned()
     }
 
+    /// How long ago one object was last heard of: by the watch, or because it was asked for. It says nothing about
+    /// whether the watch is alive.
+    pub(super) fn silence(&self, name: &str) -> Option<Duration> {
+        let held = self.lock();
+        let heard = match held.feed {
+            Feed::Live(heard) => Some(heard),
+            _ => None,
+        };
+        heard.max(held.asked.get(name).copied()).map(|at| at.elapsed())
+    }
+
     /// Takes in an object that was asked for by name, unless the watch already brought a newer form.
     pub(super) fn learn(&self, object: T) -> Arc<T> {
         let mut held = self.lock();
         let name = object.meta().name.clone();
+        held.asked.insert(name.clone(), Instant::now());
         if let Some(known) = held.objects.get(&name) {
             let (old, new) = (known.meta(), object.meta());
             if old.uid == new.uid && !newer(&new.resource_version, &old.resource_version) {
