@@ -33,6 +33,7 @@ struct Inner {
     /// Open watches of deployments.
     watches: Mutex<Vec<mpsc::UnboundedSender<Result<Bytes, std::io::Error>>>>,
     lists: AtomicUsize,
+    pod_lists: AtomicUsize,
     patches: AtomicUsize,
     open: AtomicUsize,
 }
@@ -144,6 +145,7 @@ impl Script {
             self.inner.lists.fetch_add(1, Ordering::SeqCst);
             self.inner.objects.lock().unwrap().values().cloned().collect()
         } else {
+            self.inner.pod_lists.fetch_add(usize::from(bare.ends_with("/pods")), Ordering::SeqCst);
             Vec::new()
         };
         axum::Json(json!({"metadata": {"resourceVersion": "10"}, "items": items})).into_response()
@@ -250,6 +252,7 @@ async fn a_watch_that_missed_something_is_not_believed() {
     day.script.put(deployment("web", "r.test/web:v2", 11));
     until(&day.provider, "v2", |r| r.target.label() == "v2").await;
     assert_eq!(day.script.inner.lists.load(Ordering::SeqCst), 1);
+    assert_eq!(day.script.inner.pod_lists.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
