@@ -134,6 +134,7 @@ impl Answer {
     pub fn fault(&self) -> Fault {
         let limit = self.retry_after().or_else(|| when::limit_reset(&self.headers));
         let cause = match self.status {
+            304 => Cause::Malformed,
             300..=399 => Cause::Redirected,
             401 | 407 => Cause::Unauthorized,
             403 if limit.is_some() => Cause::RateLimited,

@@ -13,6 +13,11 @@ impl State {
     /// `GET /containers/json`.
     pub(super) fn containers(&self, all: bool, filters: &str) -> Result<Value, Refusal> {
         let filters = Filters::parse(filters, &KNOWN)?;
+        for wanted in filters.values("health") {
+            if !["starting", "healthy", "unhealthy", "none"].contains(&wanted.as_str()) {
+                return Err(Refusal::new(400, format!("Unrecognised filter value for health: {wanted}")));
+            }
+        }
         let chosen = self.tasks.iter().filter(|task| task.has_container()).filter(|task| {
             let health = self.health(task);
             let name = self.container_name(task);
@@ -55,11 +60,12 @@ impl State {
     }
 
     fn container_row(&self, task: &Task) -> Value {
+        let since = human(self.clock.duration_since(task.moved()).as_secs());
         let status = match (task.state.ended(), self.health(task)) {
-            (true, _) => format!("Exited ({}) 1 second ago", task.exit_code()),
-            (false, "none") => "Up 1 second".to_owned(),
-            (false, "starting") => "Up 1 second (health: starting)".to_owned(),
-            (false, health) => format!("Up 1 second ({health})"),
+            (true, _) => format!("Exited ({}) {since} ago", task.exit_code()),
+            (false, "none") => format!("Up {since}"),
+            (false, "starting") => format!("Up {since} (health: starting)"),
+            (false, health) => format!("Up {since} ({health})"),
         };
         json!({
             "Id": task.container(), "Names": [format!("/{}", self.container_name(task))], "Image": task.image(),
@@ -69,7 +75,8 @@ impl State {
         })
     }
 
-    fn container_name(&self, task: &Task) -> String {
+    /// The name of a task and of its container: service, slot and task ID.
+    pub(super) fn container_name(&self, task: &Task) -> String {
         let service = self.services.get(&task.service).map_or("", |service| service.name());
         format!("{service}.{}.{}", task.slot, task.id)
     }
@@ -104,4 +111,18 @@ impl State {
 
 fn container_state(task: &Task) -> &'static str {
     if task.state.ended() { "exited" } else { "running" }
+}
+
+/// A duration as the engine words it.
+fn human(seconds: i64) -> String {
+    match seconds {
+        ..1 => "Less than a second".into(),
+        1 => "1 second".into(),
+        2..60 => format!("{seconds} seconds"),
+        60..120 => "About a minute".into(),
+        120..3600 => format!("{} minutes", seconds / 60),
+        3600..7200 => "About an hour".into(),
+        7200..172_800 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }

@@ -206,7 +206,8 @@ fn serve(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
         })?,
         ("GET", ["tasks"]) => tasks(state, call)?,
         ("GET", ["tasks", id]) => task(state, id)?,
-        ("GET", ["nodes"]) => state.nodes(),
+        ("GET", ["nodes"]) => Value::Array(vec![state.node_json()]),
+        ("GET", ["nodes", reference]) => node(state, reference)?,
         ("GET", ["containers", "json"]) => state.containers(call.flag("all"), call.query("filters"))?,
         ("GET", ["containers", reference, "json"]) => state.container(reference)?,
         ("GET", ["images", name @ .., "json"]) if !name.is_empty() => image(state, &name.join("/"))?,
@@ -255,9 +256,9 @@ fn services(state: &State, call: &Call) -> Result<Value, Refusal> {
         }
         let mut shown = service.json();
         if let (true, Some(fields)) = (call.flag("status"), shown.as_object_mut()) {
+            // What is being shut down still counts for as long as it runs.
             let running = |t: &&super::task::Task| t.service == service.id && t.state == TaskState::Running;
-            // What is being shut down still runs, but is no longer wanted.
-            let running = state.tasks.iter().filter(running).filter(|t| t.desired == "running").count();
+            let running = state.tasks.iter().filter(running).count();
             let status =
                 json!({"RunningTasks": running, "DesiredTasks": service.replicas(), "CompletedTasks": 0});
             fields.insert("ServiceStatus".into(), status);
@@ -277,7 +278,7 @@ fn service(state: &State, reference: &str) -> Result<Value, Refusal> {
 fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
     let filters = Filters::parse(
         call.query("filters"),
-        &["id", "name", "label", "service", "node", "desired-state", "runtime"],
+        &["id", "name", "label", "service", "node", "desired-state", "runtime", "_up-to-date"],
     )?;
     let mut services = Vec::new();
     for reference in filters.values("service") {
@@ -285,20 +286,25 @@ fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
         let found = found.ok_or_else(|| Refusal::new(404, format!("service {reference} not found")))?;
         services.push(found.id.clone());
     }
+    for reference in filters.values("node") {
+        node(state, reference)?;
+    }
     for wanted in filters.values("desired-state") {
         if !["running", "shutdown", "accepted"].contains(&wanted.as_str()) {
-            return Err(Refusal::new(400, "Invalid filter 'desired-state'"));
+            return Err(Refusal::new(500, format!("Invalid desired-state filter: '{wanted}'")));
         }
     }
     let chosen = state.tasks.iter().filter(|task| {
         let service = state.services.get(&task.service);
         (services.is_empty() || services.contains(&task.service))
             && filters.any("id", |id| task.id.starts_with(id))
-            && filters.any("name", |name| service.is_some_and(|s| s.name().starts_with(name)))
-            && filters.any("node", |node| node == "self" || state.node.starts_with(node) || node == "node-1")
-            // A task that is to become running is wanted as running.
-            && filters.any("desired-state", |wanted| wanted == task.desired || wanted == "running" && task.desired == "ready")
-            && filters.labels(None)
+            && filters.any("name", |name| state.container_name(task).starts_with(name))
+            // Exactly: a task that is still to become running is wanted as ready.
+            && filters.any("desired-state", |wanted| wanted == task.desired)
+            // The command-line client asks with this one how far an update has come.
+            && filters.any("_up-to-date", |wanted| (wanted == "true") == state.is_current(task))
+            // A task answers to its service's labels, although it shows none of its own.
+            && filters.labels(service.and_then(|service| service.spec.get("Labels")))
     });
     Ok(Value::Array(chosen.map(|task| task.json(&state.node)).collect()))
 }
@@ -306,6 +312,11 @@ fn tasks(state: &State, call: &Call) -> Result<Value, Refusal> {
 fn task(state: &State, id: &str) -> Result<Value, Refusal> {
     let found = state.tasks.iter().find(|task| task.id == id);
     found.map(|task| task.json(&state.node)).ok_or_else(|| Refusal::new(404, format!("task {id} not found")))
+}
+
+fn node(state: &State, reference: &str) -> Result<Value, Refusal> {
+    let found = reference == "self" || reference == "node-1" || state.node.starts_with(reference);
+    if found { Ok(state.node_json()) } else { Err(Refusal::new(404, format!("node {reference} not found"))) }
 }
 
 fn image(state: &State, name: &str) -> Result<Value, Refusal> {

@@ -59,9 +59,9 @@ impl State {
         }
     }
 
-    /// `GET /nodes`.
-    pub(super) fn nodes(&self) -> Value {
-        json!([{
+    /// The one node, as `GET /nodes` shows it.
+    pub(super) fn node_json(&self) -> Value {
+        json!({
             "ID": self.node, "Version": {"Index": 9}, "CreatedAt": "2026-01-01T00:00:00Z",
             "UpdatedAt": "2026-01-01T00:00:00Z",
             "Spec": {"Labels": {}, "Role": "manager", "Availability": "active"},
@@ -72,6 +72,6 @@ impl State {
             },
             "Status": {"State": "ready", "Addr": "127.0.0.1"},
             "ManagerStatus": {"Leader": true, "Reachability": "reachable", "Addr": "127.0.0.1:2377"}
-        }])
+        })
     }
 }

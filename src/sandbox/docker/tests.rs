@@ -303,6 +303,11 @@ async fn a_service_status_is_there_only_when_asked_for() {
     assert_eq!(plain[0].get("ServiceStatus"), None);
     let (_, asked) = served.get("/v1.41/services?status=true").await;
     assert_eq!(asked[0]["ServiceStatus"], json!({"RunningTasks": 2, "DesiredTasks": 2, "CompletedTasks": 0}));
+    served.update_image("2").await;
+    let now = served.engine.look().clock;
+    served.engine.tick(now, Duration::from_millis(250));
+    let (_, asked) = served.get("/v1.41/services?status=true").await;
+    assert_eq!(asked[0]["ServiceStatus"]["RunningTasks"], 2, "a task that is told to stop still runs");
 }
 
 #[tokio::test]
@@ -328,6 +333,9 @@ async fn filters_choose_and_unknown_ones_are_refused() {
         Some(2)
     );
     assert_eq!(count("/containers/json", json!({"health": ["unhealthy"]})).await, Some(0));
+    let named = json!({"label": ["com.docker.stack.namespace=shop"], "name": ["shop_web.1"]});
+    assert_eq!(count("/tasks", named).await, Some(1));
+    assert_eq!(count("/tasks", json!({"node": ["nope"]})).await, None);
     assert_eq!(count("/services", json!({"bogus": ["1"]})).await, None);
     let (status, body) = served.get("/tasks?filters=%7B%22service%22%3A%5B%22nope%22%5D%7D").await;
     assert_eq!((status.as_u16(), &body["message"]), (404, &json!("service nope not found")));
@@ -345,4 +353,40 @@ async fn images_and_the_registry_name_digests() {
     assert_eq!((status.as_u16(), &body["message"]), (404, &json!(format!("No such image: {}", image("9")))));
     served.engine.remove_image(&image("2"));
     assert_eq!(served.get(&format!("/v1.41/distribution/{}/json", image("2"))).await.0, 404);
+}
+
+#[tokio::test]
+async fn the_event_stream_tells_of_an_update() {
+    let served = served(FailureAction::Pause).await;
+    let mut events = served.client.get(format!("{}/events", served.url)).send().await.unwrap();
+    served.update_image("2").await;
+    let chunk =
+        tokio::time::timeout(Duration::from_secs(10), events.chunk()).await.unwrap().unwrap().unwrap();
+    let event: Value = serde_json::from_slice(chunk.split(|b| *b == b'\n').next().unwrap()).unwrap();
+    assert_eq!(
+        (&event["Type"], &event["Action"], &event["Actor"]["Attributes"]["name"]),
+        (&json!("service"), &json!("update"), &json!("shop_web"))
+    );
+}
+
+#[tokio::test]
+async fn an_unhealthy_image_never_runs_and_the_update_waits_for_its_failure() {
+    let served = served(FailureAction::Pause).await;
+    served.engine.set_behaviour(&image("3"), Behaviour::Unhealthy);
+    served.update_image("3").await;
+    served.pass(6);
+    assert_eq!(served.service().await["UpdateStatus"]["State"], "updating");
+    let (_, found) = served.get("/containers/json?filters=%7B%22health%22%3A%5B%22starting%22%5D%7D").await;
+    assert_eq!(found.as_array().unwrap().len(), 1);
+    served.pass(15);
+    assert_eq!(served.service().await["UpdateStatus"]["State"], "paused");
+    assert!(served.engine.images("shop_web").contains(&(pinned("1"), 1)), "the other task was left alone");
+}
+
+#[tokio::test]
+async fn a_quiet_engine_moves_no_version() {
+    let served = served(FailureAction::Pause).await;
+    let before = served.get("/tasks").await.1;
+    served.pass(60);
+    assert_eq!(served.get("/tasks").await.1, before);
 }

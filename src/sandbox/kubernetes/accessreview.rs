@@ -2,12 +2,15 @@
 
 use super::access::User;
 use super::fields::seconds;
+use super::protobuf;
 use super::request::{Answer, Call};
 use super::status::Failure;
 use super::store::{State, text};
-use axum::http::Method;
+use axum::http::{Method, header};
 use serde_json::{Value, json};
 
+/// The content type of Kubernetes' protobuf.
+pub(super) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 const ACCESS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const IDENTITY: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 
@@ -34,8 +37,7 @@ pub(super) fn serve(
 }
 
 fn access(call: &Call, user: &User) -> Result<Answer, Failure> {
-    let asked: Value = serde_json::from_slice(&call.body)
-        .map_err(|error| Failure::bad_request(format!("error decoding review: {error}")))?;
+    let asked = decoded(call)?;
     let spec = asked.get("spec").cloned().unwrap_or_default();
     let attributes = spec.get("resourceAttributes").or_else(|| spec.get("nonResourceAttributes"));
     let Some(attributes) = attributes else {
@@ -60,6 +62,16 @@ fn access(call: &Call, user: &User) -> Result<Answer, Failure> {
         "metadata": {"creationTimestamp": null}, "spec": spec, "status": status
     });
     Ok(Answer::Json(201, review))
+}
+
+/// The review as sent: JSON, or the protobuf that typed clients prefer.
+fn decoded(call: &Call) -> Result<Value, Failure> {
+    if call.header(header::CONTENT_TYPE) == PROTOBUF {
+        return protobuf::access_review(&call.body)
+            .ok_or_else(|| Failure::bad_request("error decoding review: proto: illegal wireType"));
+    }
+    serde_json::from_slice(&call.body)
+        .map_err(|error| Failure::bad_request(format!("error decoding review: {error}")))
 }
 
 fn identity(state: &State, user: &User) -> Answer {

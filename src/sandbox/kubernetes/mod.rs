@@ -21,6 +21,7 @@ mod kubelet;
 mod ownership;
 mod patch;
 mod progress;
+mod protobuf;
 mod registry;
 mod replicaset;
 mod request;

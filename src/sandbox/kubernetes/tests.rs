@@ -510,3 +510,66 @@ async fn history_is_pruned_and_deletion_takes_everything_owned() {
         (404, Some("deployments.apps \"web\" not found"))
     );
 }
+
+#[tokio::test]
+async fn a_review_may_come_as_protobuf() {
+    let served = served().await;
+    let field =
+        |number: u8, bytes: &[u8]| [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let attributes =
+        [field(1, b"shop"), field(2, b"patch"), field(3, b"apps"), field(5, b"deployments")].concat();
+    let review = field(2, &field(1, &attributes));
+    let body =
+        [b"k8s\0".to_vec(), field(1, &field(1, b"authorization.k8s.io/v1")), field(2, &review)].concat();
+    let path = format!("{}/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", served.url);
+    let request = served.client.post(path).bearer_auth(VIEWER_TOKEN);
+    let request = request.header("content-type", "application/vnd.kubernetes.protobuf").body(body);
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["spec"]["resourceAttributes"]["verb"], "patch");
+    assert_eq!(answer["status"]["allowed"], false);
+}
+
+#[tokio::test]
+async fn only_the_metadata_comes_when_only_the_metadata_is_asked_for() {
+    let served = served().await;
+    let request =
+        served.client.get(format!("{}/apis/apps/v1/replicasets", served.url)).bearer_auth(ADMIN_TOKEN);
+    let request =
+        request.header("accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["kind"], "PartialObjectMetadataList");
+    assert_eq!(answer["items"].as_array().unwrap().len(), 3);
+    assert_eq!(answer["items"][0].get("spec"), None);
+}
+
+#[tokio::test]
+async fn a_version_of_the_future_answers_504_and_a_wrong_scale_is_refused() {
+    let served = served().await;
+    let path = "/api/v1/pods?resourceVersion=99999999";
+    let (status, body) = served.call(Method::GET, ADMIN_TOKEN, path, "", "").await;
+    assert_eq!((status.as_u16(), body["reason"].as_str()), (504, Some("Timeout")));
+    let scale = format!("{WEB}/scale");
+    let (status, body) = served.patch(&scale, MERGE, &json!({"spec": {"replicas": 2}})).await;
+    assert_eq!((status.as_u16(), &body["kind"]), (200, &json!("Scale")));
+    served.pass(10);
+    assert_eq!(served.cluster.images("shop", "web"), [(image("3"), 2)]);
+    assert_eq!(served.patch(&scale, MERGE, &json!({"spec": {"replicas": -1}})).await.0, 422);
+}
+
+#[tokio::test]
+async fn a_quiet_cluster_writes_nothing() {
+    let served = served().await;
+    served.pass(5);
+    let before = served.get("/api/v1/pods").await;
+    served.pass(120);
+    assert_eq!(served.get("/api/v1/pods").await, before, "also the list's resource version stands still");
+}
+
+#[tokio::test]
+async fn the_history_limit_prunes_the_oldest_revisions() {
+    let served = served().await;
+    served.patch(WEB, MERGE, &json!({"spec": {"revisionHistoryLimit": 1}})).await;
+    served.cluster.set_image("shop", "web", "web", &image("4"), "release 4");
+    served.pass(60);
+    assert_eq!(served.revisions().await.iter().map(|r| r.0.as_str()).collect::<Vec<_>>(), ["3", "4"]);
+}

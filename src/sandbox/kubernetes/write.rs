@@ -34,8 +34,11 @@ fn effect(call: &Call) -> Result<Effect, Failure> {
     }
 }
 
-fn decoded(body: &[u8]) -> Result<Value, Failure> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| {
+fn decoded(call: &Call) -> Result<Value, Failure> {
+    if call.header(header::CONTENT_TYPE) == super::accessreview::PROTOBUF {
+        return Err(Failure::unsupported_media("application/json"));
+    }
+    let value: Value = serde_json::from_slice(&call.body).map_err(|error| {
         Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
     })?;
     if value.is_object() {
@@ -49,7 +52,7 @@ fn decoded(body: &[u8]) -> Result<Value, Failure> {
 pub(super) fn create(state: &mut State, call: &Call, target: &Target<'_>) -> Result<Answer, Failure> {
     let effect = effect(call)?;
     let resource = target.resource;
-    let mut object = decoded(&call.body)?;
+    let mut object = decoded(call)?;
     let name = text(&object, "/metadata/name").to_owned();
     if name.is_empty() {
         let cause = super::status::Cause {
@@ -103,7 +106,7 @@ pub(super) fn patch(state: &mut State, call: &Call, target: &Target<'_>) -> Resu
 /// PUT of an object, its status or its scale.
 pub(super) fn replace(state: &mut State, call: &Call, target: &Target<'_>) -> Result<Answer, Failure> {
     let effect = effect(call)?;
-    let new = decoded(&call.body)?;
+    let new = decoded(call)?;
     let old = existing(state, target)?;
     finish(state, call, target, &old, new, effect)
 }
@@ -254,7 +257,7 @@ fn bump_generation(target: &Target<'_>, old: &Value, object: &mut Value) {
 /// DELETE of an object. A pod goes gracefully and is answered; anything else goes at once.
 pub(super) fn delete(state: &mut State, call: &Call, target: &Target<'_>) -> Result<Answer, Failure> {
     let effect = effect(call)?;
-    let options = if call.body.is_empty() { json!({}) } else { decoded(&call.body)? };
+    let options = if call.body.is_empty() { json!({}) } else { decoded(call)? };
     let effect = if options.pointer("/dryRun/0").is_some() { Effect::DryRun } else { effect };
     let old = existing(state, target)?;
     for (field, what) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
