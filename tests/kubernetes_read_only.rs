@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gonogo::domain::service::Access;
 use gonogo::domain::{Reached, SafeText, Settings, SourceName, Step};
-use gonogo::provider::access::{Access, set_access};
+use gonogo::provider::access::set_access;
 use gonogo::provider::{SourceSpec, kind};
 
 #[tokio::test]

@@ -433,6 +433,29 @@ async fn every_refusal_of_a_patch_is_sent_once_and_says_whether_it_happened() {
 }
 
 #[tokio::test]
+async fn no_look_after_a_write_shows_the_world_before_it() {
+    let day = day(Script::of(&["web"]), &["web"]).await;
+    day.watched().await;
+    let mut after = deployment("web", "r.test/web:v2", 12);
+    after["metadata"]["generation"] = json!(2);
+    day.script.answer(Method::PATCH, "/deployments/web", 200, &after.to_string());
+    let receipt = day.provider.perform(&step()).await.unwrap();
+    assert_eq!(receipt.says.as_str(), "deployment/web is at generation 2");
+    let seen = observe(&day.provider).await.unwrap();
+    assert_eq!(web(&seen).target.label(), "v2");
+    assert!(matches!(web(&seen).phase, Phase::Progressing(_)), "{:?}", web(&seen).phase);
+    // An event from before the write was still under way; the one behind it shows that it came in.
+    day.script
+        .say(&format!("{}\n", json!({"type": "MODIFIED", "object": deployment("web", "r.test/web:v1", 11)})));
+    day.event("ADDED", &deployment("ledger", "r.test/web:v1", 13));
+    let wake = day.provider.wake().unwrap();
+    for _ in 0..3 {
+        drop(tokio::time::timeout(Duration::from_millis(100), wake.notified()).await);
+        assert_eq!(web(&observe(&day.provider).await.unwrap()).target.label(), "v2");
+    }
+}
+
+#[tokio::test]
 async fn a_patch_whose_answer_is_lost_is_in_doubt() {
     // A server that takes the request and hangs up without a word.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -101,6 +101,14 @@ pub(super) async fn settle(namespaces: &BTreeMap<String, Namespace>, turns: &Tur
     let _ = tokio::time::timeout(patience, settled).await;
 }
 
+/// Takes in what the server answered to a write, so that no later look shows the world before it.
+pub(super) fn learn(namespaces: &BTreeMap<String, Namespace>, object: &Value) {
+    let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+    if let (Some(namespace), Ok(deployment)) = (namespaces.get(namespace), Deployment::cut(object)) {
+        namespace.deployments.learn(deployment);
+    }
+}
+
 /// Who we are there. Servers before 1.28 do not say.
 pub(super) async fn identity(link: &Link) -> Result<Option<SafeText>, Fault> {
     let question = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});

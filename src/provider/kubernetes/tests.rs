@@ -303,7 +303,7 @@ async fn nothing_is_written_to_a_cluster_that_nobody_vouches_for() {
                 body: None,
                 effect: SafeText::default(),
             };
-            let fault = prepare::perform(&link, &step.source, &step).await.unwrap_err();
+            let fault = prepare::perform(&link, &step.source, &step).await.err().unwrap();
             assert_eq!(fault.cause, Cause::Local, "{fault}");
         }
     }

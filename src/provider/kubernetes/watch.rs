@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::link::{Lines, Link};
-use super::wire::Watched;
+use super::wire::{Meta, Watched};
 use crate::domain::{Cause, Fault};
 
 /// How long the server keeps one watch open, in seconds.
@@ -116,11 +116,8 @@ impl<T: Watched> Shelf<T> {
         let mut held = self.lock();
         let name = object.meta().name.clone();
         held.asked.insert(name.clone(), Instant::now());
-        if let Some(known) = held.objects.get(&name) {
-            let (old, new) = (known.meta(), object.meta());
-            if old.uid == new.uid && !newer(&new.resource_version, &old.resource_version) {
-                return Arc::clone(known);
-            }
+        if let Some(known) = held.objects.get(&name).filter(|known| overtaken(known.meta(), object.meta())) {
+            return Arc::clone(known);
         }
         let object = Arc::new(object);
         held.objects.insert(name, Arc::clone(&object));
@@ -146,12 +143,14 @@ impl<T: Watched> Shelf<T> {
     fn replace(&self, listed: Vec<Result<T, (String, Fault)>>) {
         {
             let mut held = self.lock();
-            held.objects.clear();
+            let mut before = std::mem::take(&mut held.objects);
             held.unreadable.clear();
             for object in listed {
                 match object {
                     Ok(object) => {
-                        held.objects.insert(object.meta().name.clone(), Arc::new(object));
+                        let name = object.meta().name.clone();
+                        let known = before.remove(&name).filter(|k| overtaken(k.meta(), object.meta()));
+                        held.objects.insert(name, known.unwrap_or_else(|| Arc::new(object)));
                     }
                     Err((name, fault)) => {
                         held.unreadable.insert(name, fault);
@@ -170,7 +169,9 @@ impl<T: Watched> Shelf<T> {
                 Ok(object) => {
                     let name = object.meta().name.clone();
                     held.unreadable.remove(&name);
-                    held.objects.insert(name, Arc::new(object));
+                    if held.objects.get(&name).is_none_or(|known| !overtaken(known.meta(), object.meta())) {
+                        held.objects.insert(name, Arc::new(object));
+                    }
                 }
                 // The old form is not what is there any more: it must not be shown as if it were.
                 Err((name, fault)) => {
@@ -192,6 +193,12 @@ impl<T: Watched> Shelf<T> {
         }
         self.ring();
     }
+}
+
+/// Whether what comes in is older than what is known: an event that was under way while the answer to a write
+/// was taken in. A reborn object is never older.
+fn overtaken(known: &Meta, coming: &Meta) -> bool {
+    known.uid == coming.uid && !newer(&coming.resource_version, &known.resource_version)
 }
 
 /// Whether a resource version is newer. They are opaque by contract and comparable numbers in fact; when they
