@@ -1,1 +1,36 @@
-//! To be written.
+//! WHAT a release is: pure data and rules.
+//!
+//! Knows nothing of this crate and nothing of the outside: no runtime, no HTTP, no git library, no terminal,
+//! no clock. Time, text and answers enter as values.
+
+pub mod assess;
+pub mod code;
+pub mod fault;
+pub mod health;
+pub mod intent;
+pub mod name;
+pub mod observation;
+pub mod pipeline;
+pub mod rollout;
+pub mod service;
+pub mod text;
+pub mod time;
+pub mod verdict;
+pub mod world;
+
+pub use code::{ChangeSet, Repository, Sha, Span, SpanAsk};
+pub use fault::{Cause, Fault, Reached, Retry};
+pub use health::{Alert, AlertState, Reading, Series, Signal, Thresholds};
+pub use intent::{
+    ActionId, Basis, Difference, Guard, Hazard, Intent, Outcome, Permission, Prepared, Progress, Promise,
+    Receipt, Refusal, Severity, Step, Target, Verb,
+};
+pub use name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
+pub use observation::{Ask, Budget, Observation, Report};
+pub use pipeline::{Decision, Gate, GateKey, Job, Pipeline, Run, RunKey, RunState};
+pub use rollout::{Artifact, Live, Owner, Phase, Replicas, Revision, Rollout};
+pub use service::{Bound, Environment, Policy, Role, Service, Settings, Value};
+pub use text::SafeText;
+pub use time::Now;
+pub use verdict::{Assessment, Mark, Reason, Stage, Verdict};
+pub use world::{Absorbed, Seen, SourceState, World};

@@ -7,10 +7,20 @@
 //!
 //! Source: the Engine API reference, and answers recorded from a real engine (20.10).
 
+mod containers;
+mod filters;
+mod identity;
 mod images;
 mod request;
 mod seed;
 mod state;
+mod system;
+mod task;
+mod update;
+mod validate;
+
+#[cfg(test)]
+mod tests;
 
 pub use images::Behaviour;
 pub use seed::{FailureAction, ServiceSeed, UpdateRule};

@@ -11,12 +11,33 @@
 //! Deployment controller.
 
 mod access;
+mod accessreview;
+mod defaults;
+mod deployment;
+mod discovery;
+mod fields;
+mod hash;
 mod kubelet;
 mod ownership;
+mod patch;
+mod progress;
+mod protobuf;
 mod registry;
+mod replicaset;
 mod request;
+mod resource;
+mod rest;
+mod scale;
 mod seed;
+mod selector;
+mod status;
 mod store;
+mod validate;
+mod watch;
+mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use access::Role;
 pub use kubelet::Behaviour;

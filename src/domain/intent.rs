@@ -1,0 +1,389 @@
+//! How production is changed, as data: what the operator wants, the very requests that would do it, what they
+//! are based on, what must become true, and what came of it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+use super::name::{Place, ServiceName, SourceName};
+use super::pipeline::{Decision, GateKey, RunKey};
+use super::rollout::Artifact;
+use super::text::SafeText;
+use super::time::Now;
+
+/// What can be wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Let a gate pass.
+    Approve,
+    /// Turn a gate down.
+    Reject,
+    /// Ship an artifact to an environment.
+    Promote,
+    /// Go back to an earlier revision.
+    RollBack,
+    /// Hold a rollout.
+    Pause,
+    /// Let a held rollout go on.
+    Resume,
+    /// Run failed jobs again.
+    Rerun,
+    /// Stop a run.
+    Cancel,
+}
+
+impl Verb {
+    /// `approve`, `roll back` ...
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Promote => "promote",
+            Self::RollBack => "roll back",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Rerun => "rerun",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// On what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// A gate (approve, reject).
+    Gate(GateKey),
+    /// A run (rerun, cancel).
+    Run(RunKey),
+    /// Ship this to the place by writing to its deployment target (promote).
+    Artifact(Artifact),
+    /// Ship this to the place by starting a pipeline (promote).
+    Dispatch(Artifact),
+    /// Go back to the revision with this id at the deployment target (roll back).
+    Revision {
+        /// [`super::rollout::Revision::id`].
+        id: SafeText,
+        /// What it runs.
+        artifact: Artifact,
+    },
+    /// The rollout as it stands (pause, resume).
+    Rollout,
+}
+
+/// What the operator wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// What.
+    pub verb: Verb,
+    /// Of which service.
+    pub service: ServiceName,
+    /// Where, if in an environment.
+    pub place: Option<Place>,
+    /// On what.
+    pub target: Target,
+    /// Which source carries it out.
+    pub source: SourceName,
+    /// Why, in the operator's words. Part of the requests where the provider takes a comment.
+    pub reason: Option<SafeText>,
+}
+
+/// One thing that the requests rest on. Two preparations of the same intent are compared by these: any
+/// difference means that the world moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// What: `uid`, `image`, `run attempt`.
+    pub name: SafeText,
+    /// As it was when the plan was made.
+    pub value: SafeText,
+}
+
+impl Basis {
+    /// A named fact.
+    #[must_use]
+    pub fn new(name: &str, value: impl AsRef<str>) -> Self {
+        Self { name: SafeText::new(name), value: SafeText::new(value.as_ref()) }
+    }
+}
+
+/// One request to one source, exactly as it will be sent; the provider only adds its credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// To which source.
+    pub source: SourceName,
+    /// `POST`, `PATCH`.
+    pub method: String,
+    /// Path and query, relative to the source's base: `/repos/acme/shop/actions/runs/7/pending_deployments`.
+    pub path: String,
+    /// `application/json-patch+json`; none without a body.
+    pub content_type: Option<String>,
+    /// The body, byte for byte; none without one.
+    pub body: Option<String>,
+    /// What it does, in one sentence.
+    pub effect: SafeText,
+}
+
+/// Who makes sure that the request meets the world it was made for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// The server checks in the same request; how.
+    Server(SafeText),
+    /// The server does not; the cockpit looks again right before it sends. What remains.
+    LookAgain(SafeText),
+}
+
+/// Whether the credential may do it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// The source says yes.
+    Granted,
+    /// The source says no; why.
+    Denied(SafeText),
+    /// The source does not say before it is tried.
+    Untold,
+}
+
+/// How bad a hazard is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Could undo or spoil the action.
+    Warning,
+    /// The action would not do what it says: refused unless the hazard goes away.
+    Blocking,
+}
+
+/// Something that could go wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hazard {
+    /// How bad.
+    pub severity: Severity,
+    /// What, and what to do instead: one or two sentences.
+    pub text: SafeText,
+}
+
+impl Hazard {
+    /// A hazard.
+    #[must_use]
+    pub fn new(severity: Severity, text: impl AsRef<str>) -> Self {
+        Self { severity, text: SafeText::new(text.as_ref()) }
+    }
+}
+
+/// One visible difference that the requests would make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What changes: `image of container web`, `env LOG_LEVEL`.
+    pub what: SafeText,
+    /// Before; empty if it was not there.
+    pub old: SafeText,
+    /// After; empty if it goes away.
+    pub new: SafeText,
+}
+
+/// What must become true in the world afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promise {
+    /// The gate no longer waits, and the run's reviews hold this decision.
+    GateDecided {
+        /// Which gate.
+        gate: GateKey,
+        /// How.
+        decision: Decision,
+        /// The provider's environment that the review must name.
+        environment: SafeText,
+        /// Reviews with this decision for this environment that there were already.
+        reviews_before: usize,
+    },
+    /// Every replica in the place runs this, and the rollout is at rest.
+    Runs {
+        /// What.
+        artifact: Artifact,
+    },
+    /// The rollout is paused.
+    Paused,
+    /// The rollout is no longer paused.
+    Resumed,
+    /// The run has at least this attempt.
+    Attempt {
+        /// Which run.
+        run: RunKey,
+        /// At least.
+        attempt: u64,
+    },
+    /// The run has ended.
+    Ended {
+        /// Which run.
+        run: RunKey,
+    },
+    /// A run of the workflow that was not there before has appeared.
+    RunAppeared {
+        /// Run ids of the service that were there before.
+        before: Vec<SafeText>,
+        /// Workflow file or name.
+        workflow: SafeText,
+    },
+}
+
+/// What a provider says about an intent after a fresh look: the very requests, and what they rest on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// What the requests rest on.
+    pub basis: Vec<Basis>,
+    /// The requests, in order. Usually one.
+    pub steps: Vec<Step>,
+    /// What runs now, for intents on a place.
+    pub from: Option<Artifact>,
+    /// What would run, for intents on a place; with its digest where it could be resolved.
+    pub to: Option<Artifact>,
+    /// What would change.
+    pub differences: Vec<Difference>,
+    /// What could go wrong, as far as this source can tell.
+    pub hazards: Vec<Hazard>,
+    /// Whether we may.
+    pub permission: Permission,
+    /// Who guards the request.
+    pub guard: Guard,
+    /// What must become true.
+    pub promise: Promise,
+    /// How long that may take before the outcome is called in doubt.
+    pub deadline: Duration,
+    /// How it could be taken back; none if it cannot.
+    pub way_back: Option<SafeText>,
+    /// Who we are there.
+    pub identity: Option<SafeText>,
+}
+
+/// The source's answer to a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// HTTP status.
+    pub status: u16,
+    /// What the answer says, in one line: new id, message.
+    pub says: SafeText,
+}
+
+/// A number for one action of this program, unique in its journal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ActionId(pub SafeText);
+
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A later look proved the promise, and it held for the settle time.
+    Verified(SafeText),
+    /// It had no effect; why.
+    NotApplied(SafeText),
+    /// It had an effect, and not the promised one; what.
+    Failed(SafeText),
+    /// Sent, and not proved either way; what is known.
+    InDoubt(SafeText),
+}
+
+impl Outcome {
+    /// `verified`, `not applied` ...
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Verified(_) => "verified",
+            Self::NotApplied(_) => "not applied",
+            Self::Failed(_) => "failed",
+            Self::InDoubt(_) => "in doubt",
+        }
+    }
+
+    /// What is known, in one sentence.
+    #[must_use]
+    pub const fn text(&self) -> &SafeText {
+        match self {
+            Self::Verified(t) | Self::NotApplied(t) | Self::Failed(t) | Self::InDoubt(t) => t,
+        }
+    }
+}
+
+/// Why something would not be done: cause, age of the evidence, next step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Why, in one sentence.
+    pub cause: SafeText,
+    /// What the evidence is and how old: "prod, 3 s old".
+    pub evidence: Option<SafeText>,
+    /// What the operator can do.
+    pub next: Option<SafeText>,
+}
+
+impl Refusal {
+    /// A refusal for a cause.
+    #[must_use]
+    pub fn new(cause: impl AsRef<str>) -> Self {
+        Self { cause: SafeText::new(cause.as_ref()), evidence: None, next: None }
+    }
+
+    /// With what the operator can do.
+    #[must_use]
+    pub fn next(mut self, next: impl AsRef<str>) -> Self {
+        self.next = Some(SafeText::new(next.as_ref()));
+        self
+    }
+
+    /// With the evidence and its age.
+    #[must_use]
+    pub fn evidence(mut self, evidence: impl AsRef<str>) -> Self {
+        self.evidence = Some(SafeText::new(evidence.as_ref()));
+        self
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.cause)?;
+        if let Some(evidence) = &self.evidence {
+            write!(f, " ({evidence})")?;
+        }
+        if let Some(next) = &self.next {
+            write!(f, " · {next}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How far an action has come. What the executor reports, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// A fresh look was taken for an intent that is being planned.
+    Prepared {
+        /// The request for preparation that this answers.
+        ticket: u64,
+        /// When that look began.
+        began: Now,
+        /// The requests, or why there are none.
+        result: Result<Box<Prepared>, Fault>,
+    },
+    /// The intent is on disk.
+    Recorded(ActionId),
+    /// The look before sending found a different world: nothing was sent.
+    Moved(ActionId, Vec<Difference>),
+    /// Nothing was sent, for another reason.
+    NotSent(ActionId, SafeText),
+    /// The step left.
+    Sent(ActionId, Now),
+    /// The source answered the step.
+    Received(ActionId, Receipt, Now),
+    /// The source refused the step and said so: nothing happened.
+    Declined(ActionId, Fault),
+    /// No answer, or one that does not say: it may have happened.
+    NoAnswer(ActionId, Fault),
+    /// The journal cannot be written: actions are off until it can.
+    JournalFailed(SafeText),
+}

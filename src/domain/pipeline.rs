@@ -1,0 +1,244 @@
+//! What a CI provider runs: runs, jobs, steps, and the gates that wait for a human.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::code::Sha;
+use super::name::{EnvironmentName, Place, ServiceName, SourceName};
+use super::text::SafeText;
+
+/// The state of a run, job or step, in one vocabulary for every provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Created, not started.
+    Queued,
+    /// Held back by a concurrency limit.
+    Blocked,
+    /// Waits for a human.
+    WaitingForHuman,
+    /// Waits for a timer.
+    WaitingForTimer,
+    /// Runs.
+    Running,
+    /// Ended well.
+    Passed,
+    /// Ended with a warning.
+    Warned,
+    /// Ended badly; the provider's word ("failure", "timed_out").
+    Failed(SafeText),
+    /// Somebody stopped it.
+    Cancelled,
+    /// Was not needed.
+    Skipped,
+    /// A word that we do not know; never taken for success.
+    Unknown(SafeText),
+}
+
+impl RunState {
+    /// Whether it has come to an end.
+    #[must_use]
+    pub const fn ended(&self) -> bool {
+        matches!(self, Self::Passed | Self::Warned | Self::Failed(_) | Self::Cancelled | Self::Skipped)
+    }
+
+    /// Whether it ended well.
+    #[must_use]
+    pub const fn passed(&self) -> bool {
+        matches!(self, Self::Passed | Self::Warned)
+    }
+}
+
+/// A run of a workflow at a source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunKey {
+    /// Where.
+    pub source: SourceName,
+    /// Whose.
+    pub service: ServiceName,
+    /// The provider's id.
+    pub id: SafeText,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which.
+    pub key: RunKey,
+    /// The number that people see.
+    pub number: u64,
+    /// Attempt, from 1.
+    pub attempt: u64,
+    /// Workflow's name or file: `release.yml`.
+    pub workflow: SafeText,
+    /// What people call this run: "Release 2.8.0".
+    pub title: SafeText,
+    /// The commit it runs on.
+    pub revision: Sha,
+    /// Branch or tag, if known.
+    pub branch: Option<SafeText>,
+    /// What started it: `push`, `workflow_dispatch`.
+    pub event: SafeText,
+    /// Who started it.
+    pub actor: Option<SafeText>,
+    /// How it stands.
+    pub state: RunState,
+    /// When this attempt began.
+    pub started: Option<Timestamp>,
+    /// When it last changed.
+    pub updated: Option<Timestamp>,
+    /// Where a browser shows it (https only).
+    pub url: Option<SafeText>,
+    /// Its jobs in the order they began; empty when they were not asked for.
+    pub jobs: Vec<Job>,
+    /// Reviews of its gates, where the provider tells.
+    pub reviews: Vec<Review>,
+}
+
+/// One job of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The provider's id.
+    pub id: SafeText,
+    /// Its name.
+    pub name: SafeText,
+    /// How it stands.
+    pub state: RunState,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// Its steps.
+    pub steps: Vec<JobStep>,
+    /// Where a browser shows it.
+    pub url: Option<SafeText>,
+}
+
+/// One step of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobStep {
+    /// Its name.
+    pub name: SafeText,
+    /// How it stands.
+    pub state: RunState,
+}
+
+/// What a reviewer decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Let through.
+    Approved,
+    /// Turned down.
+    Rejected,
+}
+
+impl Decision {
+    /// `approved` or `rejected`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// One review of a gate, from the provider's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// What was decided.
+    pub decision: Decision,
+    /// By whom.
+    pub by: SafeText,
+    /// For which of the provider's environments.
+    pub environments: Vec<SafeText>,
+    /// What they wrote.
+    pub comment: SafeText,
+}
+
+/// A gate's identity: the run, the attempt and the gate within it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GateKey {
+    /// The run that it holds.
+    pub run: RunKey,
+    /// The run's attempt: a rerun asks anew.
+    pub attempt: u64,
+    /// The provider's id of the gate within the run.
+    pub id: SafeText,
+}
+
+/// Whether this credential may decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MayDecide {
+    /// The provider says yes.
+    Yes,
+    /// The provider says no; why, if known.
+    No(SafeText),
+    /// The provider does not say.
+    Unknown,
+}
+
+/// A held step that waits for a human (or for a timer).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Which.
+    pub key: GateKey,
+    /// The configured environment that it guards, if it is one of ours.
+    pub environment: Option<EnvironmentName>,
+    /// The provider's name for what it guards: "production".
+    pub title: SafeText,
+    /// The commit that would ship.
+    pub revision: Sha,
+    /// Branch or tag of the run.
+    pub branch: Option<SafeText>,
+    /// The run's number and title, for people.
+    pub run_number: u64,
+    /// What people call the run.
+    pub run_title: SafeText,
+    /// Since when it waits.
+    pub since: Option<Timestamp>,
+    /// Who asked for it.
+    pub asked_by: Option<SafeText>,
+    /// Who may decide: users, or teams with `team:` in front.
+    pub reviewers: Vec<SafeText>,
+    /// Whether we may.
+    pub may_decide: MayDecide,
+    /// A timer that must also run out; until when.
+    pub timer: Option<Timestamp>,
+    /// Whether a human is asked at all, or only the timer runs.
+    pub waits_for: WaitsFor,
+    /// Where a browser shows it.
+    pub url: Option<SafeText>,
+}
+
+/// What a gate waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitsFor {
+    /// A human's decision.
+    Human,
+    /// Only a timer: a countdown, not a gate to press.
+    Timer,
+    /// Another system's decision (an app, a webhook): nothing here to press.
+    OtherSystem,
+}
+
+impl Gate {
+    /// Service and environment, if the gate guards one of ours.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        let environment = self.environment.clone()?;
+        Some(Place { service: self.key.run.service.clone(), environment })
+    }
+}
+
+/// One look at a service's pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// Runs, newest first by start; at most 30 kept. The newest and every active one have their jobs.
+    pub runs: Vec<Run>,
+    /// What an operator should know.
+    pub remarks: Vec<SafeText>,
+}

@@ -1,0 +1,259 @@
+//! What a deployment target runs: workloads, their rollout, and the revisions one can go back to.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::code::Sha;
+use super::text::SafeText;
+
+/// Something that can run: an image, by digest where it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Image reference without digest: `registry.test/acme/checkout:v2.15.0`.
+    pub image: SafeText,
+    /// `sha256:...`, none if nobody proved it.
+    pub digest: Option<SafeText>,
+    /// What people call it: the image's tag, or the version a deployment names.
+    pub version: Option<SafeText>,
+    /// The commit it was built from, if known.
+    pub revision: Option<Sha>,
+}
+
+impl Artifact {
+    /// Splits an image reference `repository[:tag][@digest]` into its parts.
+    #[must_use]
+    pub fn from_reference(reference: &str) -> Self {
+        let (image, digest) = match reference.split_once('@') {
+            Some((image, digest)) => (image, Some(SafeText::new(digest))),
+            None => (reference, None),
+        };
+        Self {
+            version: tag_of(image).map(SafeText::new),
+            image: SafeText::new(image),
+            digest,
+            revision: None,
+        }
+    }
+
+    /// `repository:tag@digest`, or without digest if it is not known.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        match &self.digest {
+            Some(digest) => format!("{}@{digest}", self.image),
+            None => self.image.to_string(),
+        }
+    }
+
+    /// The repository: the image without its tag.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        let image = self.image.as_str();
+        match tag_of(image) {
+            Some(tag) => image.get(..image.len() - tag.len() - 1).unwrap_or(image),
+            None => image,
+        }
+    }
+
+    /// Version, else short digest, else the image: something to call it by.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match (&self.version, &self.digest, &self.revision) {
+            (Some(version), _, _) => version.as_str(),
+            (None, _, Some(revision)) => revision.short(),
+            (None, Some(digest), _) => digest.as_str().get(..15).unwrap_or(digest.as_str()),
+            (None, None, None) => self.image.as_str(),
+        }
+    }
+
+    /// Whether both are the same thing: equal digests where both are known, else equal images.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        match (&self.digest, &other.digest) {
+            (Some(a), Some(b)) => a == b,
+            _ if self.image.is_empty() || other.image.is_empty() => {
+                self.version.is_some() && self.version == other.version
+            }
+            _ => self.image == other.image,
+        }
+    }
+}
+
+fn tag_of(image: &str) -> Option<&str> {
+    let after_slash = image.rsplit('/').next().unwrap_or(image);
+    after_slash.split_once(':').map(|(_, tag)| tag)
+}
+
+/// How a rollout stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Everything asked for runs.
+    Done,
+    /// Under way; what it waits for, in the target's own words.
+    Progressing(SafeText),
+    /// Somebody (or a failure action) paused it.
+    Paused(SafeText),
+    /// The target says that it failed.
+    Failed(SafeText),
+    /// Going back to the previous revision.
+    RollingBack(SafeText),
+    /// Done, by having gone back.
+    RolledBack,
+    /// Nothing is asked to run.
+    ScaledToZero,
+}
+
+/// How many of what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replicas {
+    /// Asked for.
+    pub desired: u32,
+    /// Of the newest revision.
+    pub updated: u32,
+    /// Ready or available, of any revision.
+    pub available: u32,
+    /// Exist at all.
+    pub total: u32,
+    /// Restarts of containers of the newest revision.
+    pub restarts: u32,
+}
+
+/// An artifact and how many replicas run it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// What.
+    pub artifact: Artifact,
+    /// How many are ready.
+    pub ready: u32,
+}
+
+/// A revision that the target remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The target's identity for it: a ReplicaSet's name, "previous".
+    pub id: SafeText,
+    /// The number that people see; renumbered by an undo, so never an identity.
+    pub number: Option<u64>,
+    /// What it runs.
+    pub artifact: Artifact,
+    /// First seen.
+    pub created: Option<Timestamp>,
+    /// Why, if somebody wrote it down.
+    pub note: Option<SafeText>,
+    /// Whether it is the one asked for now.
+    pub standing: Standing,
+}
+
+/// How a revision stands to the present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Asked for now.
+    Current,
+    /// Was, and can be again.
+    Past,
+}
+
+/// Who else writes this workload and would undo a manual change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// "Argo CD", "Flux", "Helm".
+    pub tool: SafeText,
+    /// The application or release that owns it.
+    pub name: SafeText,
+    /// What it would do to a manual change, and what to do instead.
+    pub consequence: SafeText,
+}
+
+/// One look at a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// What people call the workload, with its host: `deployment/checkout in namespace production`.
+    pub workload: SafeText,
+    /// Where it runs: cluster or engine, as the source tells it.
+    pub host: SafeText,
+    /// How it stands.
+    pub phase: Phase,
+    /// How many.
+    pub replicas: Replicas,
+    /// What is asked for.
+    pub target: Artifact,
+    /// What really runs, most replicas first.
+    pub running: Vec<Running>,
+    /// What the target remembers, newest first, the current one included.
+    pub revisions: Vec<Revision>,
+    /// When the current revision began to roll out, if known.
+    pub began: Option<Timestamp>,
+    /// Early signs of failure: `ImagePullBackOff on 2 pods`.
+    pub signs: Vec<SafeText>,
+    /// Who would undo a manual change.
+    pub owner: Option<Owner>,
+    /// What an operator should know.
+    pub remarks: Vec<SafeText>,
+}
+
+impl Rollout {
+    /// The revision that a roll back goes to unless another is chosen: the newest past one whose artifact differs.
+    #[must_use]
+    pub fn previous(&self) -> Option<&Revision> {
+        self.revisions.iter().find(|r| r.standing == Standing::Past && !r.artifact.same_as(&self.target))
+    }
+
+    /// Share of the rollout that is done, 0 to 100; none if nothing is asked for.
+    #[must_use]
+    pub fn percent(&self) -> Option<u32> {
+        let done = self.replicas.updated.min(self.replicas.available);
+        (done.saturating_mul(100)).checked_div(self.replicas.desired).map(|p| p.min(100))
+    }
+
+    /// Whether nothing moves and nothing is wrong.
+    #[must_use]
+    pub const fn at_rest(&self) -> bool {
+        matches!(self.phase, Phase::Done | Phase::RolledBack | Phase::ScaledToZero)
+    }
+}
+
+/// What a CI provider says is live in an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// What it calls it: version from the ref, revision.
+    pub artifact: Artifact,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Where a browser shows it.
+    pub url: Option<SafeText>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_reference_falls_into_its_parts() {
+        for (reference, repository, version, digest) in [
+            (
+                "127.0.0.1:5000/acme/web:v1@sha256:aa",
+                "127.0.0.1:5000/acme/web",
+                Some("v1"),
+                Some("sha256:aa"),
+            ),
+            ("127.0.0.1:5000/acme/web", "127.0.0.1:5000/acme/web", None, None),
+            ("nginx:1.27", "nginx", Some("1.27"), None),
+            ("web@sha256:bb", "web", None, Some("sha256:bb")),
+        ] {
+            let artifact = Artifact::from_reference(reference);
+            assert_eq!(artifact.repository(), repository);
+            assert_eq!(artifact.version.as_ref().map(SafeText::as_str), version);
+            assert_eq!(artifact.digest.as_ref().map(SafeText::as_str), digest);
+            assert_eq!(artifact.reference(), reference);
+        }
+    }
+
+    #[test]
+    fn equal_digests_win_over_tags() {
+        let a = Artifact::from_reference("r/web:v1@sha256:aa");
+        assert!(a.same_as(&Artifact::from_reference("mirror/web:latest@sha256:aa")));
+        assert!(!a.same_as(&Artifact::from_reference("r/web:v1@sha256:bb")));
+        assert!(a.same_as(&Artifact::from_reference("r/web:v1")));
+    }
+}
