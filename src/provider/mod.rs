@@ -11,6 +11,7 @@ pub mod github;
 pub mod http;
 pub mod kubernetes;
 pub mod prometheus;
+mod promql;
 pub mod registry;
 pub mod secret;
 
