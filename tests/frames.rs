@@ -5,6 +5,7 @@ mod model;
 
 use std::path::Path;
 
+use gonogo::app::key::Key;
 use gonogo::app::model::Model;
 use gonogo::domain::ServiceName;
 use gonogo::theme::Theme;
@@ -15,17 +16,38 @@ fn select(mut model: Model, name: &str) -> Model {
     model
 }
 
+/// Every scene worth looking at.
+fn scenes() -> Vec<(&'static str, Model)> {
+    let after = |mut model: Model, keys: &[Key]| {
+        model::press(&mut model, keys);
+        model
+    };
+    let search = || select(model::release_day(), "search");
+    vec![
+        ("day", model::release_day()),
+        ("search", search()),
+        ("ledger", select(model::release_day(), "ledger")),
+        ("first", model::first_second()),
+        ("many", model::many(1000)),
+        ("approve", model::approving()),
+        ("asking", after(model::release_day(), &[Key::Char('a')])),
+        ("rollback", model::rolling_back()),
+        ("follow", model::proving()),
+        ("flight", after(model::proving(), &[Key::Esc])),
+        ("help", after(search(), &[Key::Char('?')])),
+        ("changes", after(model::release_day(), &[Key::Char('d')])),
+        ("why", after(search(), &[Key::Char('w')])),
+        ("refused", after(select(model::release_day(), "ledger"), &[Key::Char('a')])),
+        ("health", after(search(), &[Key::Tab, Key::Tab, Key::Tab, Key::Tab, Key::Enter])),
+        ("filter", after(model::many(1000), &[Key::Char('/'), Key::Char('n'), Key::Char('o')])),
+    ]
+}
+
 #[test]
 #[ignore = "writes pictures for the eye; where to: $GONOGO_STILLS"]
 fn stills() {
     let folder = std::env::var("GONOGO_STILLS").expect("where to");
-    let scenes: Vec<(&str, Model)> = vec![
-        ("day", model::release_day()),
-        ("search", select(model::release_day(), "search")),
-        ("ledger", select(model::release_day(), "ledger")),
-        ("first", model::first_second()),
-        ("many", model::many(1000)),
-    ];
+    let scenes = scenes();
     for (name, model) in &scenes {
         for theme in ["dark", "light", "ansi", "mono"] {
             let theme = Theme::built_in(theme).unwrap();

@@ -31,9 +31,9 @@ impl Columns {
     fn of(width: usize) -> Self {
         let verdict = 10;
         let (service, versions, stage) = match width {
-            150.. => (20, 28, 9),
-            120..150 => (16, 24, 7),
-            96..120 => (14, 22, 5),
+            150.. => (20, 24, 8),
+            120..150 => (15, 22, 7),
+            96..120 => (13, 19, 5),
             76..96 => (12, 18, 3),
             _ => (14, 0, 3),
         };
@@ -114,19 +114,27 @@ fn heads(scene: Scene<'_>, columns: Columns) -> Words<'_> {
         words = words.say(Role::Muted, text::fit("LIVE → COMING", columns.versions));
     }
     for stage in Stage::ALL {
-        words = words.say(Role::Muted, centred(&head(stage, columns.stage), columns.stage));
+        words = words.say(Role::Muted, centred(head(stage, columns.stage), columns.stage));
     }
     words = words.gap(1).say(Role::Muted, text::fit(" VERDICT", columns.verdict));
     if columns.waits > 0 { words.say(Role::Muted, "WAITS ON") } else { words }
 }
 
-fn head(stage: Stage, room: usize) -> String {
-    let word = stage.word();
-    match room {
-        9.. => word.to_owned(),
-        7 | 8 if word.len() < 7 => word.to_owned(),
-        5..=8 => word.chars().take(4).collect(),
-        _ => word.chars().take(2).collect(),
+/// The stage's word, or what people shorten it to.
+fn head(stage: Stage, room: usize) -> &'static str {
+    let brief = match stage {
+        Stage::Plan => ["PLAN", "PLAN", "PL"],
+        Stage::Code => ["CODE", "CODE", "CO"],
+        Stage::Build => ["BUILD", "BLD", "BU"],
+        Stage::Test => ["TEST", "TEST", "TE"],
+        Stage::Release => ["REL", "REL", "RE"],
+        Stage::Deploy => ["DEPLOY", "DEP", "DE"],
+        Stage::Operate => ["OPS", "OPS", "OP"],
+        Stage::Monitor => ["MON", "MON", "MO"],
+    };
+    match (room, brief) {
+        (8.., _) => stage.word(),
+        (7, [word, _, _]) | (5 | 6, [_, word, _]) | (_, [_, _, word]) => word,
     }
 }
 
@@ -166,7 +174,7 @@ fn version_cell<'a>(scene: Scene<'a>, assessment: &Assessment, room: usize) -> W
         assessment.standings.iter().rfind(|s| s.coming.is_some()).or_else(|| assessment.standings.last());
     let live = standing.and_then(|s| s.live.as_ref()).map(|a| a.label());
     let coming = standing.and_then(|s| s.coming.as_ref()).map(|a| a.label());
-    let words = versions(scene.words(), live, coming, room.saturating_sub(2));
+    let words = versions(scene.words(), live, coming, room.saturating_sub(1));
     let gap = room.saturating_sub(words.width());
     words.gap(gap)
 }

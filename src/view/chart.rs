@@ -3,6 +3,7 @@
 //! Where there is only one row, blocks are used: eight steps of height instead of braille's four.
 
 use jiff::Timestamp;
+use ratatui::style::Style;
 
 use super::sheet::Sheet;
 use crate::domain::health::BadWhen;
@@ -18,7 +19,8 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// The scale for a signal: all its values, and its thresholds as far as they are near enough to matter.
+    /// The scale for a signal: all its values, and its thresholds as far as they are near enough to matter. Never so
+    /// narrow that ripples look like waves.
     pub(super) fn of(signal: &Signal, series: &Series) -> Self {
         let finite = || series.values.iter().flatten().copied().filter(|v| v.is_finite());
         let mut low = finite().fold(f64::INFINITY, f64::min);
@@ -26,17 +28,18 @@ impl Scale {
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        let span = (high - low).max(high.abs() * 0.1).max(f64::MIN_POSITIVE);
         let limits = signal.thresholds;
+        let reach = high.abs().max(low.abs()).max(f64::MIN_POSITIVE) * 3.0;
         for limit in [limits.hold, limits.no_go].into_iter().flatten().filter(|l| l.is_finite()) {
-            let reach = span * 6.0;
             if limit <= high + reach && limit >= low - reach {
                 low = low.min(limit);
                 high = high.max(limit);
             }
         }
-        let margin = ((high - low) * 0.08).max(high.abs() * 0.02).max(1e-9);
-        let floor = if low >= 0.0 { 0.0_f64.max(low - margin) } else { low - margin };
+        let positive = low >= 0.0;
+        low = low.min(high - high.abs() * 0.4);
+        let margin = ((high - low) * 0.08).max(1e-9);
+        let floor = if positive { (low - margin).max(0.0) } else { low - margin };
         Self { low: floor, high: high + margin }
     }
 
@@ -110,8 +113,8 @@ pub(super) fn deploy_column(course: Course<'_>, width: u16) -> Option<u16> {
 fn limit_lines(sheet: &mut Sheet<'_>, theme: &Theme, limits: Thresholds, scale: Scale) {
     for (limit, role) in [(limits.hold, Role::Hold), (limits.no_go, Role::NoGo)] {
         let Some(y) = limit.and_then(|l| scale.line(l, sheet.height())) else { continue };
-        let style = theme.style(role).remove_modifier(ratatui::style::Modifier::BOLD);
-        for x in (0..sheet.width()).step_by(2) {
+        let style = Style { fg: theme.style(role).fg, ..Style::default() };
+        for x in (0..sheet.width()).step_by(3) {
             sheet.dot(x, y, "╌", style);
         }
     }

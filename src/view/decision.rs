@@ -11,7 +11,7 @@ use crate::app::model::{Action, ActionStage};
 use crate::domain::code::FileKind;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::{ago, spoken};
-use crate::domain::{ChangeSet, Gate, SafeText, Seen, Stage, Verdict};
+use crate::domain::{Assessment, ChangeSet, Gate, SafeText, Seen, Stage, Verdict};
 use crate::theme::{Role, Sign};
 
 /// The gate that the card tells of: the one that the keys would act on, else the oldest.
@@ -48,9 +48,39 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     }
     let mut inside = sheet.part(2, 1, sheet.width().saturating_sub(4), inner);
     let room = usize::from(inside.width());
-    for (y, words) in (0..).zip(rows) {
+    let beside = [places(scene, gate), scene.words(), reviewers(scene, gate)];
+    for ((y, words), right) in (0..).zip(rows).zip(beside) {
+        let fits = words.width() + right.width() + 4 <= room;
         inside.line(y, &words.within(room));
+        if fits {
+            inside.line_right(y, &right.line());
+        }
     }
+}
+
+/// Every environment of the gate's service with its verdict.
+fn places<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
+    let mut words = scene.words();
+    for standing in assessment(scene, gate).iter().flat_map(|a| &a.standings) {
+        let sign = verdict_sign(standing.verdict);
+        let name = text::cut_middle(standing.environment.as_str(), 14);
+        words = words.gap(3).say(Role::Muted, name).gap(1).sign(sign).gap(1);
+        words = words.say(sign.role(), standing.verdict.word());
+    }
+    words
+}
+
+fn reviewers<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
+    let names: Vec<&str> = gate.reviewers.iter().take(4).map(SafeText::as_str).collect();
+    if names.is_empty() {
+        return scene.words();
+    }
+    scene.words().say(Role::Muted, "may decide: ").say(Role::Base, text::cut(&names.join(", "), 48))
+}
+
+fn assessment<'a>(scene: Scene<'a>, gate: &Gate) -> Option<&'a Assessment> {
+    let index = scene.model.setup.services.iter().position(|s| s.name == gate.key.run.service)?;
+    scene.model.assessments.get(index)
 }
 
 fn waiting_count(scene: Scene<'_>) -> Option<String> {
@@ -80,10 +110,7 @@ fn small(scene: Scene<'_>, gate: &Gate, sheet: &mut Sheet<'_>) {
 fn headline<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     let words = scene.words().sign(Sign::Waiting).gap(1);
     let words = words.say(Role::Strong, gate.key.run.service.as_str()).gap(2);
-    let standing = gate.place().and_then(|place| {
-        let index = scene.model.setup.services.iter().position(|s| s.name == place.service)?;
-        scene.model.assessments.get(index)?.standing(&place.environment)
-    });
+    let standing = gate.place().and_then(|place| assessment(scene, gate)?.standing(&place.environment));
     let words = match standing {
         Some(standing) => {
             let coming = standing.coming.as_ref().map_or(gate.revision.short(), |c| c.label());
@@ -110,14 +137,7 @@ fn contents<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
         Some(changes) => change_words(words, changes),
         None => words.say(Role::Muted, "what it changes is not known yet"),
     };
-    let mark = scene
-        .model
-        .setup
-        .services
-        .iter()
-        .position(|s| s.name == gate.key.run.service)
-        .and_then(|index| scene.model.assessments.get(index))
-        .and_then(|a| a.mark(Stage::Test).verdict());
+    let mark = assessment(scene, gate).and_then(|a| a.mark(Stage::Test).verdict());
     let words = words.dot();
     match mark {
         Some(verdict) => {

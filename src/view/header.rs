@@ -67,26 +67,48 @@ fn identity(scene: Scene<'_>) -> Option<&str> {
         .map(|who| who.as_str())
 }
 
-/// As many sources as there is room for, those in trouble first; how many are left out.
+/// As many sources as there is room for, those in trouble first; the rest as one count.
 fn sources(scene: Scene<'_>, room: usize) -> Words<'_> {
     let mut all: Vec<(&SourceName, &SourceState)> = scene.model.world.sources().collect();
-    all.sort_by_key(|(_, state)| match (&state.fault, &state.last) {
-        (Some(_), _) => 0,
-        (None, _) if !state.held.is_empty() => 1,
-        (None, None) => 2,
-        (None, Some(_)) => 3,
-    });
+    all.sort_by_key(|(_, state)| trouble(state));
+    let each: Vec<Words<'_>> = all.iter().map(|(name, state)| source(scene, name, state)).collect();
+    let whole: usize = each.iter().map(|words| words.width() + 3).sum();
     let mut words = scene.words();
-    let total = all.len();
-    for (index, (name, state)) in all.into_iter().enumerate() {
-        let next = source(scene, name, state);
-        let reserve = if index + 1 == total { 0 } else { 5 };
-        if words.width() + next.width() + reserve + 3 > room {
-            return words.say(Role::Muted, format!("+{}", total - index));
+    for (index, ((_, state), next)) in all.iter().zip(each).enumerate() {
+        let fits = whole <= room || (trouble(state) < 2 && words.width() + next.width() + 12 <= room);
+        if !fits {
+            return words.then(others(scene, all.get(index..).unwrap_or_default()));
         }
         words = words.then(next).gap(3);
     }
     words
+}
+
+/// How much attention a source needs: failing, with held data, not yet heard of, well.
+fn trouble(state: &SourceState) -> u8 {
+    match (&state.fault, &state.last) {
+        (Some(_), _) => 0,
+        (None, _) if !state.held.is_empty() => 1,
+        (None, None) => 2,
+        (None, Some(_)) => 3,
+    }
+}
+
+/// Sources that there is no room for: how many, and the age of the oldest.
+fn others<'a>(scene: Scene<'a>, rest: &[(&SourceName, &SourceState)]) -> Words<'a> {
+    let failing = rest.iter().filter(|(_, state)| trouble(state) < 2).count();
+    if failing > 0 {
+        return scene.words().sign(Sign::Bad).say(Role::NoGo, format!(" {failing} fail "));
+    }
+    let silent = rest.iter().filter(|(_, state)| state.seen.is_none()).count();
+    if silent > 0 {
+        return scene.words().sign(Sign::Asking).say(Role::Muted, format!(" asking {silent} "));
+    }
+    let oldest =
+        rest.iter().filter_map(|(_, state)| state.seen).map(|seen| scene.model.now.since(seen)).max();
+    let words =
+        scene.words().sign(Sign::Alive).say(Role::Base, format!(" {}", text::counted(rest.len(), "source")));
+    words.maybe(Role::Muted, oldest.map(|age| format!(" {}", brief(age))))
 }
 
 fn source<'a>(scene: Scene<'a>, name: &SourceName, state: &SourceState) -> Words<'a> {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ratatui::style::Style;
 
 use super::chart::{self, Course, Scale};
 use super::panel::{self, Title};
@@ -55,7 +56,8 @@ fn body(scene: Scene<'_>, service: &Service, environment: &Environment, inside: 
     }
     let count = u16::try_from(rows.len()).unwrap_or(u16::MAX).max(1);
     let most = if scene.model.zoom == Zoom::Full { u16::MAX } else { 7 };
-    let each = (height / count).clamp(1, most);
+    let heard = rows.iter().any(|(_, seen, _)| seen.is_some());
+    let each = if heard { (height / count).clamp(1, most) } else { 1 };
     let deploy = deploy_moment(scene, service, environment);
     let mut y = 0;
     for row in &rows {
@@ -112,7 +114,7 @@ fn flat(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut 
 
 /// One signal as a chart of several rows with its facts on the left.
 fn tall(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut Sheet<'_>) {
-    const FACTS: u16 = 20;
+    const FACTS: u16 = 25;
     let (name, seen, age) = row;
     let room = usize::from(sheet.width());
     let Some(signal) = seen.map(|s| s.value) else {
@@ -229,7 +231,7 @@ fn limits<'a>(scene: Scene<'a>, signal: &Signal) -> Words<'a> {
         [("hold", signal.thresholds.hold, Role::Hold), ("no-go", signal.thresholds.no_go, Role::NoGo)]
     {
         let Some(limit) = limit else { continue };
-        let style = scene.theme.style(role).remove_modifier(ratatui::style::Modifier::BOLD);
+        let style = Style { fg: scene.theme.style(role).fg, ..Style::default() };
         if words.width() > 0 {
             words = words.gap(1);
         }

@@ -10,6 +10,11 @@ use crate::domain::time::{ago, spoken};
 use crate::domain::{Gate, Seen};
 use crate::theme::{Role, Sign};
 
+/// Rows that the inbox wants: two for each gate, and the frame.
+pub(super) fn rows(scene: Scene<'_>) -> u16 {
+    u16::try_from(scene.model.inbox.len().max(1) * 2 + 2).unwrap_or(u16::MAX)
+}
+
 /// Draws the inbox.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let inbox = &scene.model.inbox;
@@ -24,7 +29,8 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let at_hand = scene.model.gate_at_hand().map(|g| &g.value.key);
     let selected = inbox.iter().position(|g| Some(&g.value.key) == at_hand).unwrap_or(0);
     let room = usize::from(inside.width());
-    let each = if inside.height() >= 6 { 2 } else { 1 };
+    let roomy = usize::from(inside.height()) >= (inbox.len() * 2).min(6);
+    let each = if roomy { 2 } else { 1 };
     let visible = (usize::from(inside.height()) / each).max(1);
     let first = selected.saturating_sub(visible / 2).min(inbox.len().saturating_sub(visible));
     let mut y = 0;

@@ -184,7 +184,7 @@ fn wide(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     board::draw(scene, &mut sheet.part(0, 0, width, board_rows));
     let left = width / 2;
     let environments_rows = (lower * 2 / 5).max(7).min(lower);
-    let inbox_rows = (lower / 4).max(4).min(lower);
+    let inbox_rows = inbox::rows(scene).clamp(4, (lower / 3).max(4)).min(lower);
     let y = board_rows;
     pipeline::draw(scene, &mut sheet.part(0, y, left, lower - environments_rows));
     environments::draw(scene, &mut sheet.part(0, y + lower - environments_rows, left, environments_rows));

@@ -60,7 +60,7 @@ fn lines(scene: Scene<'_>, age: Age, room: usize) -> Vec<Line<'static>> {
     if !older.is_empty() {
         lines.push(Line::default());
     }
-    lines.extend(older.into_iter().map(|run| earlier(scene, run).within(room)));
+    lines.extend(older.into_iter().map(|run| earlier(scene, run, room).within(room)));
     lines
 }
 
@@ -73,11 +73,18 @@ fn headline<'a>(scene: Scene<'a>, run: &Run, age: Age) -> Words<'a> {
     let words = words
         .maybe(Role::Muted, run.branch.as_ref().map(|b| format!(" {}", text::cut_middle(b.as_str(), 24))));
     let words = words.dot().say(sign.role(), word);
-    let words =
-        words.maybe(Role::Muted, took(scene, run.started, ended(run)).map(|d| format!(" {}", spoken(d))));
+    let words = words.maybe(Role::Muted, took(scene, run.started, ended(run)).map(|d| lasted(run, d)));
     let words = words.dot().say(Role::Muted, run.workflow.as_str());
     let words = words.maybe(Role::Muted, (run.attempt > 1).then(|| format!(" attempt {}", run.attempt)));
     words.maybe(Role::Muted, run.actor.as_ref().map(|who| format!(" by {}", text::cut(who.as_str(), 20))))
+}
+
+fn lasted(run: &Run, duration: Duration) -> String {
+    match run.state {
+        RunState::Running => format!(" for {}", spoken(duration)),
+        _ if run.state.ended() => format!(" in {}", spoken(duration)),
+        _ => format!(", began {} ago", spoken(duration)),
+    }
 }
 
 fn ended(run: &Run) -> Option<Timestamp> {
@@ -103,7 +110,7 @@ fn jobs(
         run.jobs.iter().map(|job| (stage_of(service, job.name.as_str()), job)).collect();
     grouped.sort_by_key(|(stage, _)| *stage);
     let name_room = grouped.iter().map(|(_, job)| text::width(job.name.as_str())).max().unwrap_or(0);
-    let name_room = name_room.clamp(8, (room / 3).max(8));
+    let name_room = name_room.clamp(8, (room * 2 / 5).max(8));
     let mut lines = Vec::new();
     let mut before = None;
     for (stage, job) in grouped {
@@ -166,11 +173,12 @@ fn percent(elapsed: Duration, usual: Duration) -> u32 {
     u32::try_from(share).unwrap_or(99).min(99)
 }
 
-fn earlier<'a>(scene: Scene<'a>, run: &Run) -> Words<'a> {
+fn earlier<'a>(scene: Scene<'a>, run: &Run, room: usize) -> Words<'a> {
     let (sign, word) = run_sign(&run.state);
     let words =
         scene.words().gap(1).sign(sign).gap(1).say(Role::Base, text::fit(&format!("#{}", run.number), 6));
-    let words = words.say(Role::Base, text::fit(run.title.as_str(), 24)).gap(1);
+    let words =
+        words.say(Role::Base, text::fit(run.title.as_str(), room.saturating_sub(42).clamp(6, 28))).gap(1);
     let words = words.say(Role::Accent, text::fit(run.revision.short(), 8));
     let when = run.started.map(|at| format!("{} ago", spoken(ago(scene.model.now.wall, at))));
     let words = words.say(Role::Muted, text::fit_right(&when.unwrap_or_default(), 15));

@@ -114,8 +114,8 @@ fn request(scene: Scene<'_>, step: &Step, room: usize, lines: &mut Vec<Line<'sta
             line.within(room)
         });
     }
-    if let Some(body) = &step.body {
-        for part in pretty(body) {
+    if let Some(body) = step.shown_body() {
+        for part in pretty(&body) {
             for piece in text::wrap(&part, room.saturating_sub(7).max(8)) {
                 lines.push(scene.words().gap(7).say(Role::Muted, piece).line());
             }
@@ -126,7 +126,8 @@ fn request(scene: Scene<'_>, step: &Step, room: usize, lines: &mut Vec<Line<'sta
     }
 }
 
-/// A JSON body one field a line; anything else as it is. What is shown is the body that is sent, only laid out.
+/// A JSON body one field a line; anything else as it is. What is shown is the body that is sent, laid out, with the
+/// values of environment variables masked.
 fn pretty(body: &str) -> Vec<String> {
     let clean = crate::domain::SafeText::new(body);
     let Ok(value) = serde_json::from_str::<serde_json::Value>(body) else {

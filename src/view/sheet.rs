@@ -4,7 +4,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::text;
@@ -53,6 +53,7 @@ impl<'a> Sheet<'a> {
             return;
         }
         let room = usize::from(self.area.width - x);
+        self.wipe(x, y, text::width(what));
         self.buf.set_stringn(self.area.x + x, self.area.y + y, text::cut(what, room), room, style);
     }
 
@@ -64,7 +65,20 @@ impl<'a> Sheet<'a> {
     /// Writes a line at `x`, `y`.
     pub(super) fn line_at(&mut self, x: u16, y: u16, line: &Line<'_>) {
         if x < self.area.width && y < self.area.height {
+            self.wipe(x, y, line.width());
             self.buf.set_line(self.area.x + x, self.area.y + y, line, self.area.width - x);
+        }
+    }
+
+    /// Takes the ink off `cells` cells and leaves their ground: what is written next inherits nothing.
+    fn wipe(&mut self, x: u16, y: u16, cells: usize) {
+        let cells = u16::try_from(cells).unwrap_or(u16::MAX);
+        let area = self.part(x, y, cells, 1).area;
+        for position in area.positions() {
+            if let Some(cell) = self.buf.cell_mut(position) {
+                cell.fg = Color::Reset;
+                cell.modifier = Modifier::empty();
+            }
         }
     }
 
@@ -96,6 +110,8 @@ impl<'a> Sheet<'a> {
             && y < self.area.height
             && let Some(cell) = self.buf.cell_mut((self.area.x + x, self.area.y + y))
         {
+            cell.fg = Color::Reset;
+            cell.modifier = Modifier::empty();
             cell.set_symbol(symbol).set_style(style);
         }
     }
@@ -107,15 +123,19 @@ impl<'a> Sheet<'a> {
         let row = self.part(0, y, u16::MAX, 1).area;
         for position in row.positions() {
             let Some(cell) = self.buf.cell_mut(position) else { continue };
+            // Bars keep their ink: reversed, a full one would look empty.
+            if reverse && matches!(cell.symbol(), "█" | "░") {
+                continue;
+            }
             if reverse {
                 // One even bar: coloured cells would otherwise become a patchwork of coloured grounds.
                 cell.modifier = Modifier::empty();
-                cell.fg = ratatui::style::Color::Reset;
-                cell.bg = ratatui::style::Color::Reset;
+                cell.fg = Color::Reset;
+                cell.bg = Color::Reset;
             }
             cell.set_style(style);
         }
-        self.dot(0, y, "▌", if reverse { style } else { gutter.patch(style) });
+        self.dot(0, y, "▌", gutter.remove_modifier(Modifier::REVERSED));
     }
 }
 
@@ -134,7 +154,11 @@ impl<'t> Words<'t> {
 
     /// Adds words.
     pub(super) fn say(self, role: Role, what: impl AsRef<str>) -> Self {
-        let style = self.theme.style(role);
+        let mut style = self.theme.style(role);
+        if role == Role::Base {
+            // Words lie on the ground that is there: a card's, a dialog's, a selected row's.
+            style.bg = None;
+        }
         self.styled(style, what)
     }
 
@@ -205,8 +229,8 @@ impl<'t> Words<'t> {
                 left -= wide;
                 spans.push(span);
             } else {
-                let kept = text::fit(&span.content, left.saturating_sub(1));
                 let ellipsis = if left == 0 { "" } else { "…" };
+                let kept = text::head(&span.content, left.saturating_sub(1));
                 spans.push(Span::styled(kept.trim_end().to_owned() + ellipsis, span.style));
                 break;
             }

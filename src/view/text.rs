@@ -86,7 +86,8 @@ pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-fn head(text: &str, room: usize) -> String {
+/// As many whole graphemes of the beginning as fit into `room` cells.
+pub(super) fn head(text: &str, room: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
     for grapheme in text.graphemes(true) {

@@ -162,6 +162,60 @@ async fn a_promotion_is_sent_as_shown_and_proved_by_looking() {
 }
 
 #[tokio::test]
+async fn the_digest_that_a_tag_meant_is_remembered_when_its_last_pod_is_gone() {
+    let day = Day::start(ADMIN_TOKEN).await;
+    observe(&day.provider).await.unwrap();
+    let plan = day.provider.prepare(&day.promote("v3")).await.unwrap();
+    day.provider.perform(&plan.steps[0]).await.unwrap();
+    let rollout = day.settled("v3").await;
+    let previous = rollout.previous().unwrap().clone();
+    assert_eq!(previous.artifact.label(), "v2");
+    assert_eq!(previous.artifact.digest.as_ref().map(SafeText::as_str), Some(DIGESTS[1]));
+    assert_eq!(rollout.revisions[2].artifact.digest, None, "v1 never ran while we looked");
+    let target = Target::Revision { id: previous.id, artifact: previous.artifact.clone() };
+    let plan = day.provider.prepare(&intent(Verb::RollBack, target)).await.unwrap();
+    assert_eq!(plan.promise, Promise::Runs { artifact: previous.artifact });
+}
+
+/// Writes an executable script.
+fn script(path: &std::path::Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn a_credential_plugin_logs_in_without_the_terminal_and_its_failure_shows_no_token() {
+    let day = Day::start(ADMIN_TOKEN).await;
+    let plugin = day.folder.path().join("login");
+    let text = kubeconfig(&day.server.url(), "unused").replace(
+        "    token: unused\n",
+        &format!(
+            "    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: {}\n      interactiveMode: Always\n",
+            plugin.display()
+        ),
+    );
+    write(day.folder.path(), &text);
+    // The plugin tells whether it was offered a keyboard; nothing must come from it.
+    script(
+        &plugin,
+        &format!(
+            "read -r line && exit 3\necho noise >&2\necho '{{\"apiVersion\":\"client.authentication.k8s.io/v1\",\
+             \"kind\":\"ExecCredential\",\"status\":{{\"token\":\"{ADMIN_TOKEN}\"}}}}'"
+        ),
+    );
+    let fine = provider(day.folder.path(), &["web"]);
+    assert_eq!(web(&observe(&fine).await.unwrap()).phase, Phase::Done);
+    script(&plugin, "echo SECRET-CANARY\necho 'the session has expired' >&2\nexit 1");
+    let failed = provider(day.folder.path(), &["web"]);
+    let fault = observe(&failed).await.unwrap_err();
+    assert_eq!(fault.cause, Cause::Unauthorized);
+    assert!(fault.detail.as_str().contains("the session has expired"), "{fault}");
+    assert!(fault.hint.as_ref().unwrap().as_str().contains("login command"));
+    assert!(!format!("{fault:?}").contains("CANARY"), "{fault:?}");
+}
+
+#[tokio::test]
 async fn the_same_patch_twice_takes_effect_once() {
     let day = Day::start(ADMIN_TOKEN).await;
     let plan = day.provider.prepare(&day.promote("v3")).await.unwrap();

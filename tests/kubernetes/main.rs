@@ -1,6 +1,13 @@
 //! The Kubernetes provider against servers on loopback: a strict sandbox cluster that truly changes, and a
 //! scripted server for answers that a good cluster does not give.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's own machinery fails by panicking"
+)]
+
 mod cluster;
 mod scripted;
 
@@ -57,6 +64,11 @@ fn write(folder: &Path, text: &str) {
 
 /// The provider of `web` (and of `names` more) in namespace `shop`, with the kubeconfig in `folder`.
 fn provider(folder: &Path, names: &[&str]) -> Arc<dyn Provider> {
+    provider_within(folder, names, 5)
+}
+
+/// The same, whose requests take at most `seconds`.
+fn provider_within(folder: &Path, names: &[&str], seconds: i64) -> Arc<dyn Provider> {
     let path = folder.join("config").to_str().unwrap().to_owned();
     let bounds = names
         .iter()
@@ -71,7 +83,7 @@ fn provider(folder: &Path, names: &[&str]) -> Arc<dyn Provider> {
         .collect();
     let spec = SourceSpec {
         name: SourceName::new("prod"),
-        settings: Settings::default().with_text("kubeconfig", &path).with("timeout", Value::Integer(5)),
+        settings: Settings::default().with_text("kubeconfig", &path).with("timeout", Value::Integer(seconds)),
         secrets: BTreeMap::new(),
         bounds,
         env: Arc::default(),

@@ -33,6 +33,7 @@ struct Inner {
     /// Open watches of deployments.
     watches: Mutex<Vec<mpsc::UnboundedSender<Result<Bytes, std::io::Error>>>>,
     lists: AtomicUsize,
+    pod_lists: AtomicUsize,
     patches: AtomicUsize,
     open: AtomicUsize,
 }
@@ -144,6 +145,7 @@ impl Script {
             self.inner.lists.fetch_add(1, Ordering::SeqCst);
             self.inner.objects.lock().unwrap().values().cloned().collect()
         } else {
+            self.inner.pod_lists.fetch_add(usize::from(bare.ends_with("/pods")), Ordering::SeqCst);
             Vec::new()
         };
         axum::Json(json!({"metadata": {"resourceVersion": "10"}, "items": items})).into_response()
@@ -205,7 +207,7 @@ impl Day {
 }
 
 #[tokio::test]
-async fn an_event_arrives_in_pieces_and_rings_once_for_a_burst() {
+async fn an_event_that_arrives_in_pieces_is_one_event() {
     let day = day(Script::of(&["web"]), &["web"]).await;
     day.watched().await;
     let line = format!("{}\n", json!({"type": "MODIFIED", "object": deployment("web", "r.test/web:v2", 11)}));
@@ -214,6 +216,43 @@ async fn an_event_arrives_in_pieces_and_rings_once_for_a_burst() {
     }
     until(&day.provider, "v2", |r| r.target.label() == "v2").await;
     assert_eq!(day.script.inner.lists.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_burst_of_events_rings_a_few_times_and_ends_at_the_last() {
+    let day = day(Script::of(&["web"]), &["web"]).await;
+    day.watched().await;
+    let wake = day.provider.wake().unwrap();
+    let last = 300;
+    for version in 11..=last {
+        day.event("MODIFIED", &deployment("web", &format!("r.test/web:v{version}"), version));
+    }
+    let mut rings = 0;
+    let newest = format!("v{last}");
+    tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            wake.notified().await;
+            rings += 1;
+            if web(&observe(&day.provider).await.unwrap()).target.label() == newest {
+                break;
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert!(rings < 60, "{rings} rings for {last} events");
+}
+
+#[tokio::test]
+async fn a_watch_that_missed_something_is_not_believed() {
+    let day = day(Script::of(&["web"]), &["web"]).await;
+    day.watched().await;
+    // The server moves on and the watch says nothing of it. Once the watch was quiet for a while the Deployment
+    // is asked for, and then the pods are listed too.
+    day.script.put(deployment("web", "r.test/web:v2", 11));
+    until(&day.provider, "v2", |r| r.target.label() == "v2").await;
+    assert_eq!(day.script.inner.lists.load(Ordering::SeqCst), 1);
+    assert_eq!(day.script.inner.pod_lists.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
@@ -327,6 +366,31 @@ async fn an_unreachable_cluster_is_told_and_found_again() {
     assert!(day.server.url().starts_with("http://127.0.0.1"));
 }
 
+#[tokio::test]
+async fn a_server_that_cannot_prove_itself_is_told_and_nothing_is_sent() {
+    let day = day(Script::of(&["web"]), &["web"]).await;
+    let https = day.server.url().replace("http://", "https://");
+    write(day.folder.path(), &kubeconfig(&https, "SECRET-CANARY"));
+    let unproved = provider(day.folder.path(), &["web"]);
+    let fault = observe(&unproved).await.unwrap_err();
+    assert_eq!(fault.cause, Cause::Tls, "{fault}");
+    assert_eq!(unproved.perform(&step()).await.unwrap_err().reached, Reached::No);
+    assert_eq!(day.script.inner.patches.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_costs_one_timeout() {
+    // It accepts connections (the backlog does) and reads nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &kubeconfig(&format!("http://{}", listener.local_addr().unwrap()), "t"));
+    let mute = super::provider_within(folder.path(), &["web"], 1);
+    let began = std::time::Instant::now();
+    let fault = observe(&mute).await.unwrap_err();
+    assert_eq!(fault.cause, Cause::TimedOut, "{fault}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
 fn step() -> Step {
     Step {
         source: SourceName::new("prod"),
@@ -365,6 +429,29 @@ async fn every_refusal_of_a_patch_is_sent_once_and_says_whether_it_happened() {
         let fault = day.provider.perform(&step()).await.unwrap_err();
         assert_eq!((fault.cause, fault.reached, fault.detail.as_str()), (cause, reached, message), "{code}");
         assert_eq!(day.script.inner.patches.load(Ordering::SeqCst), before + 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn no_look_after_a_write_shows_the_world_before_it() {
+    let day = day(Script::of(&["web"]), &["web"]).await;
+    day.watched().await;
+    let mut after = deployment("web", "r.test/web:v2", 12);
+    after["metadata"]["generation"] = json!(2);
+    day.script.answer(Method::PATCH, "/deployments/web", 200, &after.to_string());
+    let receipt = day.provider.perform(&step()).await.unwrap();
+    assert_eq!(receipt.says.as_str(), "deployment/web is at generation 2");
+    let seen = observe(&day.provider).await.unwrap();
+    assert_eq!(web(&seen).target.label(), "v2");
+    assert!(matches!(web(&seen).phase, Phase::Progressing(_)), "{:?}", web(&seen).phase);
+    // An event from before the write was still under way; the one behind it shows that it came in.
+    day.script
+        .say(&format!("{}\n", json!({"type": "MODIFIED", "object": deployment("web", "r.test/web:v1", 11)})));
+    day.event("ADDED", &deployment("ledger", "r.test/web:v1", 13));
+    let wake = day.provider.wake().unwrap();
+    for _ in 0..3 {
+        drop(tokio::time::timeout(Duration::from_millis(100), wake.notified()).await);
+        assert_eq!(web(&observe(&day.provider).await.unwrap()).target.label(), "v2");
     }
 }
 

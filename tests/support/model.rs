@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gonogo::app::model::{Model, Setup};
-use gonogo::app::{Msg, update};
+use gonogo::app::dialog::{Dialog, Field};
+use gonogo::app::key::{Key, Pace, Stroke};
+use gonogo::app::model::{Model, Overlay, Setup};
+use gonogo::app::{Effect, Msg, update};
 use gonogo::domain::code::{Breaking, Commit, FileChange, FileDelta, FileKind, Reader, Tag};
 use gonogo::domain::health::BadWhen;
-use gonogo::domain::pipeline::{JobStep, MayDecide, Review, WaitsFor};
+use gonogo::domain::pipeline::{JobStep, MayDecide, WaitsFor};
 use gonogo::domain::rollout::{Running, Standing};
 use gonogo::domain::service::{Access, Confirm, HealthRule, ReasonRule, StagePattern};
 use gonogo::domain::*;
@@ -514,7 +516,7 @@ pub(crate) fn release_day() -> Model {
     report(&mut model, "github", 3, 5, Ok(pipelines()));
     report(&mut model, "prod", 1, 5, Ok(clusters()));
     report(&mut model, "prometheus", 2, 10, Ok(signals()));
-    report(&mut model, "alerts", 48, 10, Ok(alerts()));
+    report(&mut model, "alerts", 24, 10, Ok(alerts()));
     let fault = Fault::new(Cause::Unreachable, "connection refused by alerts.test:9093")
         .with_hint("is the port-forward still up?");
     report(&mut model, "alerts", 4, 10, Err(fault));
@@ -542,16 +544,6 @@ pub(crate) fn release_day() -> Model {
         Event { at: seen(4), kind: EventKind::Bad, service: None, source: Some(source("alerts")), text },
     );
     model
-}
-
-/// A review, for models in which somebody has decided already.
-pub(crate) fn review(by: &str) -> Review {
-    Review {
-        decision: Decision::Approved,
-        by: by.into(),
-        environments: vec!["production".into()],
-        comment: "looks good".into(),
-    }
 }
 
 /// `count` services, all answered.
@@ -591,4 +583,182 @@ pub(crate) fn many(count: usize) -> Model {
     report(&mut model, "prometheus", 2, 10, Ok(health));
     report(&mut model, "alerts", 4, 10, Ok(alarm));
     model
+}
+
+/// Presses keys, each alone, half a second apart, so that nothing counts as too early.
+pub(crate) fn press(model: &mut Model, keys: &[Key]) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for key in keys {
+        let later = model.now.plus(Duration::from_millis(500));
+        update(model, Msg::Tick(later));
+        effects.extend(update(model, Msg::Key(Stroke { key: *key, pace: Pace::Single })));
+    }
+    effects
+}
+
+/// Types a text.
+pub(crate) fn type_text(model: &mut Model, text: &str) -> Vec<Effect> {
+    let keys: Vec<Key> = text.chars().map(Key::Char).collect();
+    press(model, &keys)
+}
+
+/// Answers the question that the newest of `effects` asks.
+pub(crate) fn answer(model: &mut Model, effects: &[Effect], prepared: Prepared) {
+    let ticket = effects.iter().rev().find_map(|e| match e {
+        Effect::Prepare { ticket, .. } => Some(*ticket),
+        _ => None,
+    });
+    let began = model.now;
+    let ticket = ticket.expect("a question was asked");
+    update(model, Msg::Progress(Progress::Prepared { ticket, began, result: Ok(Box::new(prepared)) }));
+}
+
+fn prepared(step: Step, promise: Promise) -> Prepared {
+    Prepared {
+        basis: Vec::new(),
+        steps: vec![step],
+        from: None,
+        to: None,
+        differences: Vec::new(),
+        hazards: Vec::new(),
+        permission: Permission::Granted,
+        guard: Guard::LookAgain("the server approves whatever the gate holds then".into()),
+        promise,
+        deadline: Duration::from_secs(120),
+        way_back: None,
+        identity: Some("mara".into()),
+    }
+}
+
+pub(crate) fn approval() -> Prepared {
+    let gate = gate("checkout", 66, "4f2c8b6", 240);
+    let body = r#"{"environment_ids":[161088068],"state":"approved","comment":""}"#;
+    let step = Step {
+        source: source("github"),
+        method: "POST".into(),
+        path: "/repos/acme/checkout/actions/runs/9120034411/pending_deployments".into(),
+        content_type: Some("application/json".into()),
+        body: Some(body.into()),
+        effect: "approves the deployment to production that run 66 waits for".into(),
+    };
+    let promise = Promise::GateDecided {
+        gate: gate.key,
+        decision: Decision::Approved,
+        environment: "production".into(),
+        reviews_before: 0,
+    };
+    let mut prepared = prepared(step, promise);
+    prepared.basis = vec![
+        Basis::new("run", "9120034411 attempt 1"),
+        Basis::new("commit", "4f2c8b6000000000000000000000000000000000"),
+        Basis::new("gate", "production (161088068) waits"),
+    ];
+    prepared.from = Some(artifact("checkout", "v2.14.2"));
+    prepared.to = Some(artifact("checkout", "v2.15.0"));
+    prepared.way_back = Some("roll back to v2.14.2 in production once it runs".into());
+    prepared
+}
+
+pub(crate) fn way_back() -> Prepared {
+    let to = artifact("search", "v4.1.1");
+    let body = concat!(
+        r#"[{"op":"test","path":"/metadata/uid","value":"2b1f5c0e-8a57-4f8b-a5c9-0d6f0b8a4f11"},"#,
+        r#"{"op":"test","path":"/metadata/generation","value":57},"#,
+        r#"{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"registry.test/acme/search:v4.1.1"}]"#
+    );
+    let step = Step {
+        source: source("prod"),
+        method: "PATCH".into(),
+        path: "/apis/apps/v1/namespaces/production/deployments/search?fieldManager=gonogo".into(),
+        content_type: Some("application/json-patch+json".into()),
+        body: Some(body.into()),
+        effect: "puts the pod template of revision 41 back".into(),
+    };
+    let mut prepared = prepared(step, Promise::Runs { artifact: to.clone() });
+    prepared.from = Some(artifact("search", "v4.2.0"));
+    prepared.to = Some(to);
+    prepared.differences = vec![
+        Difference {
+            what: "image of container search".into(),
+            old: "registry.test/acme/search:v4.2.0".into(),
+            new: "registry.test/acme/search:v4.1.1".into(),
+        },
+        Difference { what: "env CACHE_TTL".into(), old: "30s".into(), new: "".into() },
+    ];
+    prepared.hazards = vec![
+        Hazard::new(Severity::Note, "2 of 8 replicas have run v4.2.0 for 4 min: their sessions are lost"),
+        Hazard::new(
+            Severity::Warning,
+            "Argo CD owns this workload: auto-sync puts v4.2.0 back within 3 min. Revert the commit in \
+             acme/search-deploy as well, or turn auto-sync off first.",
+        ),
+    ];
+    prepared.guard = Guard::Server("JSON Patch tests uid and generation 57".into());
+    prepared.way_back = Some("roll forward to v4.2.0 (revision 42)".into());
+    prepared.deadline = Duration::from_secs(300);
+    prepared.basis =
+        vec![Basis::new("uid", "2b1f5c0e-8a57-4f8b-a5c9-0d6f0b8a4f11"), Basis::new("generation", "57")];
+    prepared
+}
+
+/// The dialog that approves checkout, its plan ready, Cancel focused.
+pub(crate) fn approving() -> Model {
+    let mut model = release_day();
+    let effects = press(&mut model, &[Key::Char('a')]);
+    answer(&mut model, &effects, approval());
+    model
+}
+
+/// The dialog that rolls search back, with hazards, a reason and a name to type.
+pub(crate) fn rolling_back() -> Model {
+    let mut model = release_day();
+    model.selected = Some(ServiceName::new("search"));
+    let effects = press(&mut model, &[Key::Char('r')]);
+    answer(&mut model, &effects, way_back());
+    model
+}
+
+/// The roll back after it was confirmed, accepted and not yet proved.
+pub(crate) fn proving() -> Model {
+    let mut model = rolling_back();
+    while dialog(&model).field != Field::Reason {
+        press(&mut model, &[Key::Tab]);
+    }
+    type_text(&mut model, "error rate 4 % since the canary");
+    let effects = press(&mut model, &[Key::Tab]);
+    answer(&mut model, &effects, way_back());
+    while dialog(&model).field != Field::Name {
+        press(&mut model, &[Key::Tab]);
+    }
+    type_text(&mut model, "search");
+    while dialog(&model).field != Field::Confirm {
+        press(&mut model, &[Key::Tab]);
+    }
+    let effects = press(&mut model, &[Key::Enter]);
+    let id = effects
+        .iter()
+        .find_map(|e| match e {
+            Effect::Execute { id, .. } => Some(id.clone()),
+            _ => None,
+        })
+        .expect("it was confirmed");
+    let receipt = Receipt { status: 200, says: "deployment search, generation 58".into() };
+    for progress in [
+        Progress::Recorded(id.clone()),
+        Progress::Sent(id.clone(), model.now.plus(Duration::from_millis(300))),
+        Progress::Received(id.clone(), receipt, model.now.plus(Duration::from_millis(700))),
+    ] {
+        update(&mut model, Msg::Progress(progress));
+    }
+    let later = model.now.plus(Duration::from_secs(9));
+    update(&mut model, Msg::Tick(later));
+    model
+}
+
+/// The dialog on top.
+pub(crate) fn dialog(model: &Model) -> &Dialog {
+    match model.overlay() {
+        Some(Overlay::Dialog(dialog)) => dialog,
+        other => panic!("no dialog is open: {other:?} {:?}", model.toast),
+    }
 }

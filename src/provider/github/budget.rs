@@ -109,8 +109,9 @@ fn limited(answer: &Answer, complaint: &Complaint) -> Option<Duration> {
         return Some(wait);
     }
     if answer.headers.get("x-ratelimit-remaining").map(str::trim) == Some("0") {
-        let until = reset(&answer.headers)?;
-        let wait = answer.date().map(|now| Duration::try_from(until.duration_since(now)).unwrap_or_default());
+        let wait = reset(&answer.headers)
+            .zip(answer.date())
+            .map(|(until, now)| Duration::try_from(until.duration_since(now)).unwrap_or_default());
         return Some(wait.unwrap_or(PATIENCE).min(WINDOW));
     }
     let words = complaint.message.as_ref().map(|m| m.as_str().to_ascii_lowercase()).unwrap_or_default();

@@ -187,10 +187,10 @@ pub(super) fn decided(reviews: &[Review], decision: Decision, environment: &Safe
 /// What holds a run, by its gates.
 pub(super) fn held(gates: &[Gate]) -> Held {
     if gates.iter().any(|g| g.waits_for == WaitsFor::Human) {
-        Held::ByHuman
+        Held::Human
     } else if gates.iter().any(|g| g.waits_for == WaitsFor::Timer) {
-        Held::ByTimer
+        Held::Timer
     } else {
-        Held::ByOther
+        Held::Other
     }
 }

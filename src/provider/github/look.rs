@@ -39,15 +39,28 @@ const SETTLES_LOOKS: u32 = 4;
 /// Of how many looks one asks for everything while the budget is low.
 const THRIFTY_TURN: u64 = 4;
 
+/// A run's id and attempt.
+type Attempt = (u64, u64);
+/// A run that has ended, as it was then: id, attempt, last change.
+type Settled = (u64, u64, Option<Timestamp>);
+
+/// A run that waits without a gate.
+#[derive(Clone, Copy)]
+struct Unpressable {
+    /// When it was first seen to, by the server's clock.
+    since: Option<Timestamp>,
+    /// In how many looks.
+    looks: u32,
+}
+
 /// What one look remembers for the next.
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) buried: Buried,
     watched: Mutex<BTreeMap<(Project, u64), u32>>,
-    /// Runs that wait without a gate: since when, and for how many looks.
-    unpressable: Mutex<BTreeMap<(u64, u64), (Option<Timestamp>, u32)>>,
+    unpressable: Mutex<BTreeMap<Attempt, Unpressable>>,
     /// Jobs of runs that have come to an end.
-    settled: Mutex<BTreeMap<(u64, u64, Option<Timestamp>), Arc<Vec<wire::Job>>>>,
+    settled: Mutex<BTreeMap<Settled, Arc<Vec<wire::Job>>>>,
     live: Mutex<BTreeMap<(Project, String), Live>>,
 }
 
@@ -260,16 +273,17 @@ impl Looker<'_> {
     fn persists(&self, wire: &wire::Run) -> bool {
         let mut memory = locked(&self.memory.unpressable);
         let now = self.api.meter().date;
-        let (first, looks) = memory.entry((wire.id, runs::attempt(wire))).or_insert((now, 0));
-        *looks = looks.saturating_add(1);
-        match (*first, now) {
-            (Some(first), Some(now)) => *looks > 1 && ago(now, first) >= SETTLES,
-            _ => *looks >= SETTLES_LOOKS,
+        let entry = (wire.id, runs::attempt(wire));
+        let seen = memory.entry(entry).or_insert(Unpressable { since: now, looks: 0 });
+        seen.looks = seen.looks.saturating_add(1);
+        match (seen.since, now) {
+            (Some(since), Some(now)) => seen.looks > 1 && ago(now, since) >= SETTLES,
+            _ => seen.looks >= SETTLES_LOOKS,
         }
     }
 
     /// Drops what is remembered of runs that no longer wait without a gate.
-    pub(super) fn prune(&self, waiting: &BTreeSet<(u64, u64)>) {
+    pub(super) fn prune(&self, waiting: &BTreeSet<Attempt>) {
         locked(&self.memory.unpressable).retain(|key, _| waiting.contains(key));
     }
 

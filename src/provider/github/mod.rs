@@ -143,6 +143,14 @@ enum Identity {
 }
 
 fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
+    build_with(spec, Limits { concurrency: SIDE_BY_SIDE, ..Limits::DEFAULT })
+}
+
+/// A GitHub with other limits than usual.
+///
+/// # Errors
+/// A `Local` fault when the settings contradict each other.
+pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>, Fault> {
     let watches = bindings::read(&spec)?;
     let url = spec.settings.text("url").unwrap_or(GITHUB).trim_end_matches('/').to_owned();
     let host = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
@@ -150,7 +158,6 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let run_details = if url.ends_with("/api/v3") { RunDetails::Untold } else { RunDetails::Told };
     let token = Secret::of(&spec, "token");
     let auth = token.clone().map_or(Auth::None, Auth::Bearer);
-    let limits = Limits { concurrency: SIDE_BY_SIDE, ..Limits::DEFAULT };
     let endpoint = EndpointSpec::of(&spec, Some(GITHUB))?
         .auth(auth)
         .header("X-GitHub-Api-Version", api::VERSION)

@@ -13,11 +13,11 @@ use crate::domain::{Job, Run, RunKey, RunState, SafeText};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
     /// A human is asked.
-    ByHuman,
+    Human,
     /// Only a timer runs.
-    ByTimer,
+    Timer,
     /// Something that nobody can press here: another system, or a rule that is still being settled.
-    ByOther,
+    Other,
 }
 
 /// A run's, job's or step's state.
@@ -28,9 +28,9 @@ pub(super) fn state(status: &SafeText, conclusion: Option<&SafeText>, held: Held
         "pending" => RunState::Blocked,
         "in_progress" => RunState::Running,
         "waiting" => match held {
-            Held::ByHuman => RunState::WaitingForHuman,
-            Held::ByTimer => RunState::WaitingForTimer,
-            Held::ByOther => RunState::Blocked,
+            Held::Human => RunState::WaitingForHuman,
+            Held::Timer => RunState::WaitingForTimer,
+            Held::Other => RunState::Blocked,
         },
         _ => RunState::Unknown(status.clone()),
     }
@@ -180,7 +180,7 @@ fn job(wire: &wire::Job, held: Held, links: &Links) -> Job {
 fn step(wire: &wire::Step) -> JobStep {
     let state = match wire.status.as_str() {
         "pending" => RunState::Queued,
-        _ => state(&wire.status, wire.conclusion.as_ref(), Held::ByOther),
+        _ => state(&wire.status, wire.conclusion.as_ref(), Held::Other),
     };
     JobStep { name: wire.name.clone(), state }
 }

@@ -240,13 +240,7 @@ pub(super) struct Repo {
     pub(super) default_branch: Option<SafeText>,
 }
 
-/// `GET ../actions/workflows`.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Workflows {
-    pub(super) workflows: Vec<Workflow>,
-}
-
-/// One workflow.
+/// `GET ../actions/workflows/{file or id}`.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Workflow {
     pub(super) id: u64,

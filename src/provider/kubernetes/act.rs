@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::hazard;
-use super::template::{differences, without_hash};
-use super::wire::{CHANGE_CAUSE, Deployment, ReplicaSet, Watched as _, chosen, template_hash};
+use super::template::{differences, template_hash, without_hash};
+use super::wire::{CHANGE_CAUSE, Deployment, ReplicaSet, Watched as _, chosen};
 use crate::domain::{
     Artifact, Basis, Cause, Difference, Fault, Hazard, Intent, Promise, SafeText, Severity, Verb,
 };

@@ -59,6 +59,13 @@ pub(super) async fn connect(asked: &Asked, pin: Option<&Pin>) -> Result<(Link, P
         (_, false, true) => Trust::Unverified,
         _ => Trust::Proved,
     };
+    if trust == Trust::Plain && has_secret(&config.auth_info) {
+        return Err(Fault::new(
+            Cause::Local,
+            format!("the credential would travel to {host} in plain text, readable on the way"),
+        )
+        .with_hint("use an https server address in the kubeconfig"));
+    }
     // Making the client may run a credential plugin and read files: not on a runtime thread, not without end.
     let made = tokio::task::spawn_blocking(move || Client::try_from(config));
     let client = tokio::time::timeout(PLUGIN, made)
@@ -67,6 +74,14 @@ pub(super) async fn connect(asked: &Asked, pin: Option<&Pin>) -> Result<(Link, P
         .map_err(|_| Fault::new(Cause::Crashed, "making the client failed"))?
         .map_err(|error| fault::of_client(&error))?;
     Ok((Link::new(client, &pin.context, &host, trust, asked.patience), pin))
+}
+
+fn has_secret(auth: &AuthInfo) -> bool {
+    auth.token.is_some()
+        || auth.token_file.is_some()
+        || auth.password.is_some()
+        || auth.exec.is_some()
+        || auth.auth_provider.is_some()
 }
 
 fn pinned(config: &Config, context: String, before: Option<&Pin>) -> Result<Pin, Fault> {
@@ -234,14 +249,12 @@ fn allowed(exec: &mut ExecConfig, asked: &Asked) -> Result<(), Fault> {
         return Err(Fault::new(Cause::Local, format!("the credential plugin {command} is not installed"))
             .with_hint(hint));
     };
-    if let Some(list) = &asked.exec {
-        if !list.contains(&found) {
-            return Err(Fault::new(
-                Cause::Local,
-                format!("the credential plugin {} is not in the source's list exec", found.display()),
-            )
-            .with_hint(format!("allow it: exec = [\"{}\"]", found.display())));
-        }
+    if asked.exec.as_ref().is_some_and(|list| !list.contains(&found)) {
+        return Err(Fault::new(
+            Cause::Local,
+            format!("the credential plugin {} is not in the source's list exec", found.display()),
+        )
+        .with_hint(format!("allow it: exec = [\"{}\"]", found.display())));
     }
     exec.command = Some(found.to_string_lossy().into_owned());
     Ok(())

@@ -183,13 +183,12 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         if let Some(found) = current.downcast_ref::<E>() {
             return Some(found);
         }
-        // An `io::Error` hides the error it carries from `source`.
-        if let Some(inner) = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if let Some(found) = (inner as &(dyn StdError + 'static)).downcast_ref::<E>() {
-                return Some(found);
-            }
-        }
-        next = current.source();
+        // An `io::Error` that wraps an error skips it in `source`.
+        let wrapped = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => current.source(),
+        };
     }
     None
 }

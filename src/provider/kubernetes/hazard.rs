@@ -33,7 +33,7 @@ pub(super) fn of_manifest(to: &Artifact, manifest: &Manifest) -> Option<Hazard> 
 
 /// The owner that would undo it.
 pub(super) fn of_owner(fresh: &Fresh) -> Option<Hazard> {
-    let owner = owner::owner(&fresh.deployment.meta, &fresh.namespace)?;
+    let owner = owner::owner(&fresh.deployment, &fresh.namespace)?;
     Some(Hazard::new(Severity::Warning, format!("{} ({}) {}", owner.tool, owner.name, owner.consequence)))
 }
 

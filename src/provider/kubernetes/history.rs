@@ -53,10 +53,8 @@ pub(super) fn pods_of(pods: &[Arc<Pod>]) -> BTreeMap<&str, Vec<Arc<Pod>>> {
 pub(super) fn artifact(containers: &[Container], container: &str, pods: &[Arc<Pod>]) -> Artifact {
     let image = containers.iter().find(|c| c.name == container).map_or("", |c| c.image.as_str());
     let mut artifact = Artifact::from_reference(image);
-    if artifact.digest.is_none() {
-        if let [only] = pods::digests(pods, container).as_slice() {
-            artifact.digest = Some(only.clone());
-        }
+    if let (None, [only]) = (&artifact.digest, pods::digests(pods, container).as_slice()) {
+        artifact.digest = Some(only.clone());
     }
     artifact
 }

@@ -4,7 +4,7 @@
 //! proves the connection and brings what the watch may have missed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use super::link::Link;
 use super::rollout::{Seen, rollout};
 use super::watch::{self, Feed, SILENCE, Shelf};
 use super::wire::{Deployment, Pod, ReplicaSet, Selector, Watched};
+use crate::domain::rollout::Standing;
 use crate::domain::{Cause, Fault, Rollout, SafeText};
 
 /// What a watch said within this time is taken as it is.
@@ -27,7 +28,12 @@ pub(super) struct Namespace {
     deployments: Arc<Shelf<Deployment>>,
     sets: Arc<Shelf<ReplicaSet>>,
     pods: Arc<Shelf<Pod>>,
+    /// Which digest the pods of a revision agreed on while it had pods, by the ReplicaSet's name.
+    digests: Mutex<BTreeMap<SafeText, SafeText>>,
 }
+
+/// So many digests are remembered; a namespace that goes through more forgets them all.
+const REMEMBERED: usize = 4096;
 
 /// A rollout and the server's clock, if it was asked.
 pub(super) struct Look {
@@ -45,6 +51,27 @@ impl Namespace {
             deployments: shelf(name, link, turns, tasks),
             sets: shelf(name, link, turns, tasks),
             pods: shelf(name, link, turns, tasks),
+            digests: Mutex::default(),
+        }
+    }
+
+    /// Remembers what revisions ran, and fills in what is no longer to be seen: once its last pod is gone nobody
+    /// else knows which digest a tag meant.
+    fn remember(&self, rollout: &mut Rollout) {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        if digests.len() > REMEMBERED {
+            digests.clear();
+        }
+        for revision in &mut rollout.revisions {
+            let runs = rollout.running.iter().any(|r| r.artifact.image == revision.artifact.image);
+            match &revision.artifact.digest {
+                Some(digest) => {
+                    digests.insert(revision.id.clone(), digest.clone());
+                }
+                // While pods run it they are the evidence, also when they disagree.
+                None if runs || revision.standing == Standing::Current => {}
+                None => revision.artifact.digest = digests.get(&revision.id).cloned(),
+            }
         }
     }
 
@@ -74,6 +101,14 @@ pub(super) async fn settle(namespaces: &BTreeMap<String, Namespace>, turns: &Tur
     let _ = tokio::time::timeout(patience, settled).await;
 }
 
+/// Takes in what the server answered to a write, so that no later look shows the world before it.
+pub(super) fn learn(namespaces: &BTreeMap<String, Namespace>, object: &Value) {
+    let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+    if let (Some(namespace), Ok(deployment)) = (namespaces.get(namespace), Deployment::cut(object)) {
+        namespace.deployments.learn(deployment);
+    }
+}
+
 /// Who we are there. Servers before 1.28 do not say.
 pub(super) async fn identity(link: &Link) -> Result<Option<SafeText>, Fault> {
     let question = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
@@ -86,6 +121,23 @@ pub(super) async fn identity(link: &Link) -> Result<Option<SafeText>, Fault> {
     }
 }
 
+/// Whether the watches are to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Belief {
+    /// They brought what the server says.
+    Kept,
+    /// The server knows something newer: what else they may have missed must be asked for.
+    Behind,
+}
+
+/// The Deployment of a look, and how it was had.
+struct Subject {
+    found: Arc<Deployment>,
+    date: Option<Timestamp>,
+    remark: Option<SafeText>,
+    belief: Belief,
+}
+
 /// How one kind of object was to be had.
 struct Had<T> {
     objects: Vec<Arc<T>>,
@@ -94,11 +146,11 @@ struct Had<T> {
 
 /// Looks at one Deployment.
 pub(super) async fn deployment(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Look, Fault> {
-    let (found, date, remark) = subject(link, namespace, binding).await?;
+    let Subject { found, date, remark, belief } = subject(link, namespace, binding).await?;
     let selector = selector(&found.selector);
     let (sets, pods) = tokio::join!(
-        kind(link, &namespace.name, &namespace.sets, &selector, "revisions"),
-        kind(link, &namespace.name, &namespace.pods, &selector, "pods"),
+        kind(link, &namespace.name, &namespace.sets, belief, &selector, "revisions"),
+        kind(link, &namespace.name, &namespace.pods, belief, &selector, "pods"),
     );
     let (sets, pods) = (sets?, pods?);
     let remarks = [remark, sets.remark, pods.remark].into_iter().flatten().collect();
@@ -111,30 +163,33 @@ pub(super) async fn deployment(link: &Link, namespace: &Namespace, binding: &Bin
         container: binding.container.as_deref(),
         remarks,
     };
-    Ok(Look { rollout: rollout(seen)?, date })
+    let mut rollout = rollout(seen)?;
+    namespace.remember(&mut rollout);
+    Ok(Look { rollout, date })
 }
 
 /// The Deployment itself.
-async fn subject(
-    link: &Link,
-    namespace: &Namespace,
-    binding: &Binding,
-) -> Result<(Arc<Deployment>, Option<Timestamp>, Option<SafeText>), Fault> {
+async fn subject(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Subject, Fault> {
     let shelf = &namespace.deployments;
     let feed = shelf.feed();
-    if let Feed::Live(heard) = feed {
-        if heard.elapsed() < FRESH {
-            if let Some(found) = shelf.get(&binding.name) {
-                return Ok((found, None, None));
-            }
-            if let Some(fault) = shelf.unreadable() {
-                return Err(fault);
-            }
-        }
+    // Events of pods ring often while the Deployment itself is quiet: it is not asked for at each of them.
+    let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE)
+        && shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH);
+    if let (true, Some(found)) = (fresh, shelf.get(&binding.name)) {
+        return Ok(Subject { found, date: None, remark: None, belief: Belief::Kept });
     }
     let answer = link.get(&binding.path()).await.map_err(|fault| missing(fault, binding))?;
-    let found = shelf.learn(Deployment::cut(&answer.json()?)?);
-    Ok((found, answer.date, remark(&feed, "the deployment")))
+    let asked = Deployment::cut(&answer.json()?)?;
+    let version = asked.meta.resource_version.clone();
+    let known = shelf.get(&binding.name).map(|known| known.meta.resource_version.clone());
+    let found = shelf.learn(asked);
+    let behind = found.meta.resource_version == version && known.as_ref() != Some(&version);
+    Ok(Subject {
+        found,
+        date: answer.date,
+        remark: remark(&feed, "the deployment"),
+        belief: if behind { Belief::Behind } else { Belief::Kept },
+    })
 }
 
 fn missing(fault: Fault, binding: &Binding) -> Fault {
@@ -172,11 +227,13 @@ async fn kind<T: Watched>(
     link: &Link,
     namespace: &str,
     shelf: &Shelf<T>,
+    belief: Belief,
     selector: &str,
     what: &str,
 ) -> Result<Had<T>, Fault> {
     let feed = shelf.feed();
-    if matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE) {
+    let alive = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE);
+    if alive && belief == Belief::Kept {
         // An unreadable object may be ours: to leave it out would look better than it is.
         return match shelf.unreadable() {
             Some(fault) => Err(fault),
@@ -209,4 +266,61 @@ fn selector(selector: &Selector) -> String {
         _ => e.key.clone(),
     });
     equal.chain(more).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_fell_silent_does_not_look_alive() {
+        let heard = tokio::time::Instant::now();
+        assert_eq!(remark(&Feed::Live(heard), "pods"), None);
+        tokio::time::advance(SILENCE - Duration::from_millis(1)).await;
+        assert_eq!(remark(&Feed::Live(heard), "pods"), None);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let told = remark(&Feed::Live(heard), "pods").unwrap();
+        assert!(told.as_str().contains("has said nothing for 51 s"), "{told}");
+    }
+
+    #[test]
+    fn what_was_asked_for_does_not_replace_what_the_watch_brought_later() {
+        let shelf: Shelf<Deployment> = Shelf::new(tokio::sync::watch::channel(0).0);
+        let at = |version: &str| fixture::deployment().set("/metadata/resourceVersion", version.into()).cut();
+        for (version, expected) in
+            [("99", "99"), ("100", "100"), ("99", "100"), ("1000", "1000"), ("opaque", "opaque")]
+        {
+            assert_eq!(shelf.learn(at(version)).meta.resource_version, expected);
+        }
+        let reborn = fixture::deployment().set("/metadata/uid", "reborn".into()).cut();
+        assert_eq!(shelf.learn(reborn).meta.uid, "reborn");
+    }
+
+    #[test]
+    fn a_selector_is_written_as_a_query_understands_it() {
+        let deployment = fixture::deployment()
+            .set(
+                "/spec/selector",
+                json!({"matchLabels": {"app": "web"}, "matchExpressions": [
+                    {"key": "tier", "operator": "In", "values": ["a", "b"]},
+                    {"key": "old", "operator": "DoesNotExist"},
+                    {"key": "new", "operator": "Exists"},
+                    {"key": "zone", "operator": "NotIn", "values": ["x"]}
+                ]}),
+            )
+            .cut();
+        assert_eq!(selector(&deployment.selector), "app=web,tier in (a,b),!old,new,zone notin (x)");
+        let labels =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        assert!(deployment.selector.selects(&labels(&[("app", "web"), ("tier", "a"), ("new", "")])));
+        assert!(!deployment.selector.selects(&labels(&[("app", "web"), ("tier", "c"), ("new", "")])));
+        assert!(!deployment.selector.selects(&labels(&[
+            ("app", "web"),
+            ("tier", "a"),
+            ("new", ""),
+            ("old", "")
+        ])));
+        assert!(!Selector::default().selects(&labels(&[("app", "web")])));
+    }
 }

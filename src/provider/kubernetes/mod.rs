@@ -337,11 +337,16 @@ impl Provider for Kubernetes {
     fn perform<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
         Box::pin(async move {
             let open = self.open().await?;
-            let receipt = prepare::perform(&open.link, &self.source, step).await;
-            if receipt.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {
+            let sent = prepare::perform(&open.link, &self.source, step).await;
+            if sent.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {
                 self.forget(&open).await;
             }
-            receipt
+            sent.map(|sent| {
+                if let Some(object) = &sent.object {
+                    look::learn(&open.namespaces, object);
+                }
+                sent.receipt
+            })
         })
     }
 

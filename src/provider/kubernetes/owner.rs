@@ -2,15 +2,23 @@
 //!
 //! Knows the marks only; knows nothing of what those tools are doing right now.
 
-use super::wire::{ARGO_TRACKING, FLUX_RECONCILE, HELM_RELEASE, Meta};
+use super::wire::{ARGO_TRACKING, Deployment, FLUX_RECONCILE, HELM_RELEASE, Meta};
 use crate::domain::{Owner, SafeText};
 
+/// What Argo CD does to a change by hand.
+const ARGO: &str = "would put a change of the template back within seconds (self-heal) or at the next sync; change \
+                    it in Git, roll the application back in Argo CD, or switch auto-sync off first";
 const FLUX: &str = "kustomize.toolkit.fluxcd.io";
 const FLUX_HELM: &str = "helm.toolkit.fluxcd.io";
 
 /// The owner of a Deployment, if its marks name one.
-pub(super) fn owner(meta: &Meta, namespace: &str) -> Option<Owner> {
-    argo(meta, namespace).or_else(|| flux(meta)).or_else(|| flux_helm(meta)).or_else(|| helm(meta))
+pub(super) fn owner(deployment: &Deployment, namespace: &str) -> Option<Owner> {
+    let meta = &deployment.meta;
+    argo(meta, namespace)
+        .or_else(|| argo_by_label(deployment))
+        .or_else(|| flux(meta))
+        .or_else(|| flux_helm(meta))
+        .or_else(|| helm(meta))
 }
 
 fn told(tool: &str, name: &str, consequence: &str) -> Owner {
@@ -24,14 +32,15 @@ fn argo(meta: &Meta, namespace: &str) -> Option<Owner> {
     let (rest, object) = id.rsplit_once(':')?;
     let (app, kind) = rest.rsplit_once(':')?;
     let itself = kind == "apps/Deployment" && object == format!("{namespace}/{}", meta.name);
-    (itself && !app.is_empty()).then(|| {
-        told(
-            "Argo CD",
-            app,
-            "would put a change of the template back within seconds (self-heal) or at the next sync; change it in \
-             Git, roll the application back in Argo CD, or switch auto-sync off first",
-        )
-    })
+    (itself && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
+}
+
+/// The label is also Helm's habit; together with the controller's own writes it is a claim. A tracking id that
+/// names another object overrules it.
+fn argo_by_label(deployment: &Deployment) -> Option<Owner> {
+    let app = deployment.meta.label("app.kubernetes.io/instance")?;
+    let claims = deployment.argo_wrote && deployment.meta.annotation(ARGO_TRACKING).is_none();
+    (claims && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
 }
 
 fn labelled<'a>(meta: &'a Meta, prefix: &str) -> Option<(&'a str, &'a str)> {
@@ -100,10 +109,22 @@ mod tests {
             (&managed, &[], None),
         ] {
             let deployment = fixture::deployment().labels(labels).annotations(annotations).cut();
-            let found = owner(&deployment.meta, "shop");
+            let found = owner(&deployment, "shop");
             let found = found.as_ref().map(|o| (o.tool.as_str(), o.name.as_str()));
             assert_eq!(found, expected, "{labels:?} {annotations:?}");
         }
+    }
+
+    #[test]
+    fn argo_by_its_label_needs_its_own_hand_too() {
+        let hand = serde_json::json!([{"manager": "argocd-controller", "operation": "Apply"}]);
+        let labelled = || fixture::deployment().labels(&[("app.kubernetes.io/instance", "shop")]);
+        assert_eq!(owner(&labelled().cut(), "shop"), None);
+        let both = labelled().set("/metadata/managedFields", hand);
+        assert_eq!(owner(&both.cut(), "shop").unwrap().tool.as_str(), "Argo CD");
+        let copied =
+            both.annotations(&[("argocd.argoproj.io/tracking-id", "shop:apps/Deployment:shop/other")]);
+        assert_eq!(owner(&copied.cut(), "shop"), None);
     }
 
     #[test]
@@ -112,6 +133,6 @@ mod tests {
             .labels(&[("kustomize.toolkit.fluxcd.io/name", "apps")])
             .annotations(&[("kustomize.toolkit.fluxcd.io/reconcile", "disabled")])
             .cut();
-        assert!(owner(&deployment.meta, "shop").unwrap().consequence.as_str().contains("disabled"));
+        assert!(owner(&deployment, "shop").unwrap().consequence.as_str().contains("disabled"));
     }
 }

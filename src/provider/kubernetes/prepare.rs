@@ -143,8 +143,14 @@ async fn permission(link: &Link, binding: &Binding) -> Permission {
     )))
 }
 
+/// What came of a step, and the object as the server holds it now.
+pub(super) struct Sent {
+    pub(super) receipt: Receipt,
+    pub(super) object: Option<Value>,
+}
+
 /// Sends a step as it is, once.
-pub(super) async fn perform(link: &Link, source: &SourceName, step: &Step) -> Result<Receipt, Fault> {
+pub(super) async fn perform(link: &Link, source: &SourceName, step: &Step) -> Result<Sent, Fault> {
     if &step.source != source {
         return Err(local(format!("this step is for {}, not for {source}", step.source)));
     }
@@ -160,12 +166,13 @@ pub(super) async fn perform(link: &Link, source: &SourceName, step: &Step) -> Re
     let content =
         step.body.clone().map(|body| (step.content_type.as_deref().unwrap_or("application/json"), body));
     let answer = link.write(method, &step.path, content, WRITE).await?;
-    Ok(Receipt { status: answer.status, says: SafeText::new(&says(&answer.body)) })
+    let object = answer.json().ok();
+    let says = SafeText::new(&says(object.as_ref().unwrap_or(&Value::Null)));
+    Ok(Sent { receipt: Receipt { status: answer.status, says }, object })
 }
 
 /// The answer to a patch is the whole object: what matters is its name and new generation.
-fn says(body: &[u8]) -> String {
-    let object: Value = serde_json::from_slice(body).unwrap_or_default();
+fn says(object: &Value) -> String {
     let name = object.pointer("/metadata/name").and_then(Value::as_str);
     let generation = object.pointer("/metadata/generation").and_then(Value::as_u64);
     match (name, generation) {

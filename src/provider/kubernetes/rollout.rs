@@ -67,7 +67,7 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
         revisions: history::revisions(deployment, &owned, &by_set, container),
         began: began(deployment, current.map(AsRef::as_ref)),
         signs,
-        owner: owner::owner(&deployment.meta, seen.namespace),
+        owner: owner::owner(deployment, seen.namespace),
         remarks,
     })
 }

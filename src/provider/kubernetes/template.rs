@@ -1,10 +1,11 @@
-//! What two pod templates differ in, by name. Values of environment variables are never read out.
+//! Pod templates as raw JSON: when two are equal, and what they differ in, by name. Values of environment variables are never read out.
 //!
 //! Works on raw JSON, so a field that nobody here has heard of is still told as a difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::wire::TEMPLATE_HASH;
 use crate::domain::{Difference, SafeText};
@@ -21,6 +22,46 @@ pub(super) fn without_hash(template: &Value) -> Value {
         labels.remove(TEMPLATE_HASH);
     }
     template
+}
+
+/// A hash of a pod template that is equal for equal templates: keys sorted, nulls and the controller's own
+/// `pod-template-hash` label left out. What the controller itself compares.
+pub(super) fn template_hash(template: Option<&Value>) -> String {
+    let mut text = String::new();
+    canonical(template.unwrap_or(&Value::Null), &["metadata", "labels", TEMPLATE_HASH], &mut text);
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes `value` in one canonical form; `skip` is the path of a key to leave out.
+fn canonical(value: &Value, skip: &[&str], out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, &Value> = map.iter().filter(|(_, v)| !v.is_null()).collect();
+            out.push('{');
+            for (key, value) in sorted {
+                let rest = match skip {
+                    [last] if last == key => continue,
+                    [first, rest @ ..] if first == key => rest,
+                    _ => &[],
+                };
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                canonical(value, rest, out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for item in items {
+                canonical(item, &[], out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        other => out.push_str(&other.to_string()),
+    }
 }
 
 /// Everything that differs, the released container's image first.

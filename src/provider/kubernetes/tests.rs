@@ -289,7 +289,6 @@ async fn nothing_is_written_to_a_cluster_that_nobody_vouches_for() {
     let folder = tempfile::tempdir().unwrap();
     for (server, extra, trust) in [
         ("https://192.0.2.1:6443", "    insecure-skip-tls-verify: true\n", Trust::Unverified),
-        ("http://192.0.2.1:8080", "", Trust::Plain),
         ("http://127.0.0.1:8080", "", Trust::Proved),
     ] {
         let asked = asked(write_kubeconfig(folder.path(), server, extra));
@@ -304,10 +303,24 @@ async fn nothing_is_written_to_a_cluster_that_nobody_vouches_for() {
                 body: None,
                 effect: SafeText::default(),
             };
-            let fault = prepare::perform(&link, &step.source, &step).await.unwrap_err();
+            let fault = prepare::perform(&link, &step.source, &step).await.err().unwrap();
             assert_eq!(fault.cause, Cause::Local, "{fault}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_token_does_not_travel_in_plain_text() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_kubeconfig(folder.path(), "http://192.0.2.1:8080", "");
+    let fault = connect::connect(&asked(path.clone()), None).await.err().unwrap();
+    assert!(fault.detail.as_str().contains("in plain text"), "{fault}");
+    let bare =
+        std::fs::read_to_string(&path).unwrap().replace("    token: SECRET-CANARY\n", "    username: jo\n");
+    std::fs::write(&path, bare).unwrap();
+    let (link, _) = connect::connect(&asked(path), None).await.unwrap();
+    assert_eq!(link.trust, Trust::Plain);
 }
 
 #[tokio::test]

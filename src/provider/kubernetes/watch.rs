@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::link::{Lines, Link};
-use super::wire::Watched;
+use super::wire::{Meta, Watched};
 use crate::domain::{Cause, Fault};
 
 /// How long the server keeps one watch open, in seconds.
@@ -51,6 +51,8 @@ struct Held<T> {
     feed: Feed,
     /// An object that could not be read, by name; told until a readable form of it comes.
     unreadable: BTreeMap<String, Fault>,
+    /// When single objects were asked for.
+    asked: BTreeMap<String, Instant>,
 }
 
 /// All objects of one kind in one namespace.
@@ -64,7 +66,12 @@ pub(super) struct Shelf<T> {
 impl<T: Watched> Shelf<T> {
     /// An empty shelf that rings `turns` on every change.
     pub(super) fn new(turns: watch::Sender<u64>) -> Self {
-        let held = Held { objects: BTreeMap::new(), feed: Feed::Starting, unreadable: BTreeMap::new() };
+        let held = Held {
+            objects: BTreeMap::new(),
+            feed: Feed::Starting,
+            unreadable: BTreeMap::new(),
+            asked: BTreeMap::new(),
+        };
         Self { held: Mutex::new(held), turns }
     }
 
@@ -93,15 +100,24 @@ impl<T: Watched> Shelf<T> {
         self.lock().unreadable.values().next().cloned()
     }
 
+    /// How long ago one object was last heard of: by the watch, or because it was asked for. It says nothing about
+    /// whether the watch is alive.
+    pub(super) fn silence(&self, name: &str) -> Option<Duration> {
+        let held = self.lock();
+        let heard = match held.feed {
+            Feed::Live(heard) => Some(heard),
+            _ => None,
+        };
+        heard.max(held.asked.get(name).copied()).map(|at| at.elapsed())
+    }
+
     /// Takes in an object that was asked for by name, unless the watch already brought a newer form.
     pub(super) fn learn(&self, object: T) -> Arc<T> {
         let mut held = self.lock();
         let name = object.meta().name.clone();
-        if let Some(known) = held.objects.get(&name) {
-            let (old, new) = (known.meta(), object.meta());
-            if old.uid == new.uid && !newer(&new.resource_version, &old.resource_version) {
-                return Arc::clone(known);
-            }
+        held.asked.insert(name.clone(), Instant::now());
+        if let Some(known) = held.objects.get(&name).filter(|known| overtaken(known.meta(), object.meta())) {
+            return Arc::clone(known);
         }
         let object = Arc::new(object);
         held.objects.insert(name, Arc::clone(&object));
@@ -127,12 +143,14 @@ impl<T: Watched> Shelf<T> {
     fn replace(&self, listed: Vec<Result<T, (String, Fault)>>) {
         {
             let mut held = self.lock();
-            held.objects.clear();
+            let mut before = std::mem::take(&mut held.objects);
             held.unreadable.clear();
             for object in listed {
                 match object {
                     Ok(object) => {
-                        held.objects.insert(object.meta().name.clone(), Arc::new(object));
+                        let name = object.meta().name.clone();
+                        let known = before.remove(&name).filter(|k| overtaken(k.meta(), object.meta()));
+                        held.objects.insert(name, known.unwrap_or_else(|| Arc::new(object)));
                     }
                     Err((name, fault)) => {
                         held.unreadable.insert(name, fault);
@@ -151,7 +169,9 @@ impl<T: Watched> Shelf<T> {
                 Ok(object) => {
                     let name = object.meta().name.clone();
                     held.unreadable.remove(&name);
-                    held.objects.insert(name, Arc::new(object));
+                    if held.objects.get(&name).is_none_or(|known| !overtaken(known.meta(), object.meta())) {
+                        held.objects.insert(name, Arc::new(object));
+                    }
                 }
                 // The old form is not what is there any more: it must not be shown as if it were.
                 Err((name, fault)) => {
@@ -173,6 +193,12 @@ impl<T: Watched> Shelf<T> {
         }
         self.ring();
     }
+}
+
+/// Whether what comes in is older than what is known: an event that was under way while the answer to a write
+/// was taken in. A reborn object is never older.
+fn overtaken(known: &Meta, coming: &Meta) -> bool {
+    known.uid == coming.uid && !newer(&coming.resource_version, &known.resource_version)
 }
 
 /// Whether a resource version is newer. They are opaque by contract and comparable numbers in fact; when they

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+use super::template::template_hash;
 use crate::domain::{Cause, Fault};
 
 /// Number of the present or a past revision.
@@ -195,6 +195,8 @@ pub(super) struct Deployment {
     pub(super) template: String,
     /// When somebody last wrote its template, as its `managedFields` tell.
     pub(super) template_written: Option<Timestamp>,
+    /// Whether Argo CD's controller is among those who wrote it.
+    pub(super) argo_wrote: bool,
     pub(super) status: DeploymentStatus,
 }
 
@@ -256,6 +258,7 @@ impl Watched for Deployment {
             containers: wire.spec.template.spec.containers,
             template: template_hash(object.pointer("/spec/template")),
             template_written: template_written(object),
+            argo_wrote: wrote(object, "argocd-controller"),
             status: wire.status,
         })
     }
@@ -405,44 +408,10 @@ pub(super) fn read<T: DeserializeOwned>(object: &Value, kind: &str) -> Result<T,
     })
 }
 
-/// A hash of a pod template that is equal for equal templates: keys sorted, nulls and the controller's own
-/// `pod-template-hash` label left out. What the controller itself compares.
-pub(super) fn template_hash(template: Option<&Value>) -> String {
-    let mut text = String::new();
-    canonical(template.unwrap_or(&Value::Null), &["metadata", "labels", TEMPLATE_HASH], &mut text);
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Writes `value` in one canonical form; `skip` is the path of a key to leave out.
-fn canonical(value: &Value, skip: &[&str], out: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let sorted: BTreeMap<&String, &Value> = map.iter().filter(|(_, v)| !v.is_null()).collect();
-            out.push('{');
-            for (key, value) in sorted {
-                let rest = match skip {
-                    [last] if last == key => continue,
-                    [first, rest @ ..] if first == key => rest,
-                    _ => &[],
-                };
-                out.push_str(&Value::from(key.as_str()).to_string());
-                out.push(':');
-                canonical(value, rest, out);
-                out.push(',');
-            }
-            out.push('}');
-        }
-        Value::Array(items) => {
-            out.push('[');
-            for item in items {
-                canonical(item, &[], out);
-                out.push(',');
-            }
-            out.push(']');
-        }
-        other => out.push_str(&other.to_string()),
-    }
+/// Whether a manager of this name wrote the object.
+fn wrote(object: &Value, manager: &str) -> bool {
+    let fields = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    fields.is_some_and(|f| f.iter().any(|f| f.get("manager").and_then(Value::as_str) == Some(manager)))
 }
 
 /// When a manager last wrote into the template. The status and scale subresources do not count.
