@@ -46,8 +46,8 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
         return Err(Failure::new(code::USAGE, "--speed takes a factor from 0.1 to 60"));
     }
     let failed = |error: sandbox::SandboxError| Failure::new(code::FAILED, error.to_string());
-    let scenario = Scenario::named(&args.scenario)
-        .map_err(|error| Failure::new(code::USAGE, error.to_string()))?;
+    let scenario =
+        Scenario::named(&args.scenario).map_err(|error| Failure::new(code::USAGE, error.to_string()))?;
     let options = sandbox::Options {
         clock: Clock::Running(args.speed),
         seed: args.seed,
