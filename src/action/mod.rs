@@ -1,1 +1,11 @@
-//! To be written.
+//! HOW production is changed. Pure: an intent becomes a plan or a refusal, a promise becomes an outcome.
+//!
+//! Knows `domain` only. It never sends, never reads a clock, never draws.
+
+pub mod judge;
+pub mod offer;
+pub mod plan;
+
+pub use judge::{Judgement, judge};
+pub use offer::{Offer, offer};
+pub use plan::{Evidence, Plan, plan};

@@ -3,6 +3,7 @@
 //! Knows nothing of this crate and nothing of the outside: no runtime, no HTTP, no git library, no terminal,
 //! no clock. Time, text and answers enter as values.
 
+pub mod assess;
 pub mod code;
 pub mod fault;
 pub mod health;

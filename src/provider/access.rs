@@ -5,16 +5,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::domain::service::Access;
 use crate::domain::{Cause, Fault, Step};
-
-/// What this process may do to the outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Look and act.
-    ReadWrite,
-    /// Look only.
-    ReadOnly,
-}
 
 const READ_WRITE: u8 = 0;
 const READ_ONLY: u8 = 1;

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::http::{Auth, Endpoint, EndpointSpec, Limits, Read, query};
-use super::prometheus::{only_tells, query::substitute};
+use super::promql::substitute;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
     Alert, AlertState, Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role,
@@ -224,6 +224,10 @@ fn speaks_for_all(fault: &Fault, so_far: &Observation) -> bool {
     }
 }
 
+fn only_tells() -> Fault {
+    Fault::new(Cause::Refused, "Alertmanager only tells; nothing can be done there")
+}
+
 impl Provider for Alertmanager {
     fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
         Box::pin(async move {
@@ -239,10 +243,10 @@ impl Provider for Alertmanager {
     }
 
     fn prepare<'a>(&'a self, _: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
-        Box::pin(async { Err(only_tells("alertmanager")) })
+        Box::pin(async { Err(only_tells()) })
     }
 
     fn perform<'a>(&'a self, _: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
-        Box::pin(async { Err(only_tells("alertmanager")) })
+        Box::pin(async { Err(only_tells()) })
     }
 }

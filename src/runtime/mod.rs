@@ -1,1 +1,18 @@
-//! To be written.
+//! WHERE the program meets the world: the loop, polling, execution, the journal, the terminal.
+//!
+//! The only folder that spawns, sleeps or reads the clock. It decides nothing about releases: it carries
+//! messages in and effects out.
+
+pub mod clock;
+pub mod engine;
+pub mod execute;
+pub mod headless;
+pub mod input;
+pub mod journal;
+pub mod poll;
+pub mod screen;
+pub mod terminal;
+
+pub use clock::Clock;
+pub use engine::{Engine, Source};
+pub use journal::Journal;

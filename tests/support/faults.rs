@@ -3,7 +3,7 @@
 //! Raw TCP on loopback: no HTTP library stands between a fault and the wire. Any provider can be run through
 //! the table with [`check`]; whatever the fault, a provider must not panic, must end within its limits, must say
 //! the right cause, and must not let the credential be seen.
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

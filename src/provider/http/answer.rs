@@ -209,7 +209,7 @@ fn next_link(header: &str) -> Option<&str> {
         // Parameters reach up to the comma before the next target; a comma within quotes opens no target.
         let parameters = after.split('<').next().unwrap_or(after);
         if parameters.split([';', ',']).any(is_next) {
-            return Some(target);
+            return (!target.is_empty() && !target.contains('<')).then_some(target);
         }
         rest = after;
     }

@@ -15,14 +15,13 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
 use super::http::{Answer, Auth, Endpoint, EndpointSpec, Limits, Read};
-use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
+use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec, promql};
 use crate::domain::health::BadWhen;
 use crate::domain::{
     Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Reading, Receipt, Role, SafeText, Series,
     Settings, Signal, Step, Thresholds, Value,
 };
 
-pub(super) mod query;
 mod reading;
 
 use reading::{Instant, Window};
@@ -167,7 +166,7 @@ fn watch(bound: &Bound) -> Result<Watch, Fault> {
     let text =
         |key: &str| settings.text(key).ok_or_else(|| local(format!("a signal of {place} has no {key}")));
     let name = SafeText::new(text("name")?);
-    let query = query::substitute(text("query")?, &place)
+    let query = promql::substitute(text("query")?, &place)
         .map_err(|why| local(format!("query of signal {name} of {place}: {why}")))?;
     let bad_when = match settings.text("bad_when").unwrap_or("above") {
         "above" => BadWhen::Above,
@@ -334,9 +333,8 @@ fn hopeless(fault: &Fault, any: bool) -> bool {
     }
 }
 
-/// What a source that only tells says when it is asked to act.
-pub(super) fn only_tells(kind: &str) -> Fault {
-    Fault::new(Cause::Refused, format!("{kind} only tells; nothing can be done there"))
+fn only_tells() -> Fault {
+    Fault::new(Cause::Refused, "Prometheus only tells; nothing can be done there")
 }
 
 impl Provider for Prometheus {
@@ -354,10 +352,10 @@ impl Provider for Prometheus {
     }
 
     fn prepare<'a>(&'a self, _: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
-        Box::pin(async { Err(only_tells("prometheus")) })
+        Box::pin(async { Err(only_tells()) })
     }
 
     fn perform<'a>(&'a self, _: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
-        Box::pin(async { Err(only_tells("prometheus")) })
+        Box::pin(async { Err(only_tells()) })
     }
 }

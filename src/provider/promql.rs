@@ -1,4 +1,5 @@
-//! `$service` and `$environment` in PromQL and in matchers, escaped for where they stand.
+//! `$service` and `$environment` in PromQL and in matchers, escaped for where they stand. Shared by the providers
+//! that are configured in this language, as HTTP is.
 //!
 //! Knows PromQL's strings and comments, nothing else of its grammar. A name never leaves the string it is put
 //! into, and within a regular expression it matches itself only.
@@ -21,7 +22,7 @@ enum Match {
 }
 
 /// The template with the place's names put in: `$service`, `${service}`, `$environment`, `${environment}`.
-pub(in crate::provider) fn substitute(template: &str, place: &Place) -> Result<String, String> {
+pub(super) fn substitute(template: &str, place: &Place) -> Result<String, String> {
     let mut out = String::with_capacity(template.len());
     let mut state = In::Code;
     let mut rest = template.chars();

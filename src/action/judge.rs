@@ -1,0 +1,209 @@
+//! Whether a promise has become true: judged only from looks that began after the request had left.
+
+use std::time::Duration;
+
+use crate::domain::pipeline::RunKey;
+use crate::domain::{
+    Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, SafeText, Service, World,
+};
+
+/// How long a promise must hold before it counts as proved.
+pub const SETTLE: Duration = Duration::from_secs(3);
+
+/// What the newest looks say about a promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Not yet, or nobody has looked since; what is missing.
+    Pending(SafeText),
+    /// The world is as it was before the request; nothing of it is to be seen.
+    Untouched(SafeText),
+    /// It holds; what proves it.
+    Holds(SafeText),
+    /// It cannot become true any more; what happened instead.
+    Broken(SafeText),
+}
+
+/// Judges `prepared.promise` of `intent` on looks that began after `sent`.
+#[must_use]
+pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service, world: &World) -> Judgement {
+    match &prepared.promise {
+        Promise::GateDecided { gate, decision, environment, reviews_before } => gate_decided(
+            GateCase { gate, decision: *decision, environment, before: *reviews_before },
+            sent,
+            service,
+            world,
+        ),
+        Promise::Runs { artifact } => {
+            with_rollout(intent, sent, service, world, |r| runs(artifact, prepared.from.as_ref(), r))
+        }
+        Promise::Paused => with_rollout(intent, sent, service, world, |r| match &r.phase {
+            Phase::Paused(_) => holds("the rollout is paused"),
+            _ => untouched("the rollout is not paused"),
+        }),
+        Promise::Resumed => with_rollout(intent, sent, service, world, |r| match &r.phase {
+            Phase::Paused(_) => untouched("the rollout is still paused"),
+            _ => holds("the rollout is no longer paused"),
+        }),
+        Promise::Attempt { run, attempt } => with_run(run, sent, service, world, |r| {
+            if r.attempt >= *attempt {
+                holds(&format!("run {} is in attempt {}", r.number, r.attempt))
+            } else {
+                untouched(&format!("run {} is still in attempt {}", r.number, r.attempt))
+            }
+        }),
+        Promise::Ended { run } => with_run(run, sent, service, world, |r| {
+            if r.state.ended() {
+                holds(&format!("run {} has ended", r.number))
+            } else {
+                untouched(&format!("run {} has not ended yet", r.number))
+            }
+        }),
+        Promise::RunAppeared { before, workflow } => appeared(before, workflow, sent, service, world),
+    }
+}
+
+struct GateCase<'a> {
+    gate: &'a crate::domain::GateKey,
+    decision: crate::domain::Decision,
+    environment: &'a SafeText,
+    before: usize,
+}
+
+fn gate_decided(case: GateCase<'_>, sent: Now, service: &Service, world: &World) -> Judgement {
+    let Some(pipeline) = world.pipeline(service).filter(|p| later(p.at, sent)) else {
+        return pending("no look since the request left");
+    };
+    let waits = world.gates().any(|g| &g.value.key == case.gate);
+    let Some(run) = pipeline.value.runs.iter().find(|r| r.key == case.gate.run) else {
+        return pending("the run is no longer among the newest");
+    };
+    if run.attempt != case.gate.attempt {
+        return broken(&format!("the run is in attempt {} now: the gate is asked anew", run.attempt));
+    }
+    let of_environment =
+        || run.reviews.iter().filter(|r| r.environments.iter().any(|e| e == case.environment));
+    let ours = of_environment().filter(|r| r.decision == case.decision).count();
+    if ours > case.before && !waits {
+        let by =
+            of_environment().rfind(|r| r.decision == case.decision).map(|r| r.by.clone()).unwrap_or_default();
+        return holds(&format!("{} by {by}; the gate no longer waits", case.decision.word()));
+    }
+    if !waits && let Some(other) = of_environment().find(|r| r.decision != case.decision) {
+        return broken(&format!("{} by {} instead", other.decision.word(), other.by));
+    }
+    if waits {
+        untouched("the gate still waits")
+    } else {
+        pending("the gate is gone; the review is not listed yet")
+    }
+}
+
+fn runs(artifact: &Artifact, from: Option<&Artifact>, rollout: &Rollout) -> Judgement {
+    if !rollout.target.same_as(artifact) {
+        let as_before = from.is_some_and(|from| from.same_as(&rollout.target));
+        return match &rollout.phase {
+            Phase::RollingBack(why) => broken(&format!("the target rolls back by itself: {why}")),
+            Phase::RolledBack => {
+                broken(&format!("the target went back to {} by itself", rollout.target.label()))
+            }
+            Phase::Done if as_before => {
+                untouched(&format!("{} is still asked for there", rollout.target.label()))
+            }
+            _ => broken(&format!(
+                "{} is asked for there now, not {}",
+                rollout.target.label(),
+                artifact.label()
+            )),
+        };
+    }
+    match &rollout.phase {
+        Phase::Failed(why) => broken(&format!("the rollout failed: {why}")),
+        Phase::Paused(why) => broken(&format!("the rollout is paused: {why}")),
+        Phase::Done | Phase::RolledBack => proved_by_replicas(artifact, rollout),
+        Phase::ScaledToZero => broken("nothing is asked to run there"),
+        Phase::Progressing(what) | Phase::RollingBack(what) => pending(what.as_str()),
+    }
+}
+
+fn proved_by_replicas(artifact: &Artifact, rollout: &Rollout) -> Judgement {
+    let (right, wrong): (Vec<_>, Vec<_>) =
+        rollout.running.iter().filter(|r| r.ready > 0).partition(|r| r.artifact.same_as(artifact));
+    let ready: u32 = right.iter().map(|r| r.ready).sum();
+    if let Some(other) = wrong.first() {
+        return pending(&format!("{} still runs {} times", other.artifact.label(), other.ready));
+    }
+    if ready < rollout.replicas.desired {
+        return pending(&format!("{ready} of {} replicas run it", rollout.replicas.desired));
+    }
+    holds(&format!("{ready} of {} replicas run {}", rollout.replicas.desired, artifact.label()))
+}
+
+fn with_rollout(
+    intent: &Intent,
+    sent: Now,
+    service: &Service,
+    world: &World,
+    rule: impl FnOnce(&Rollout) -> Judgement,
+) -> Judgement {
+    let environment = intent.place.as_ref().and_then(|p: &Place| service.environment(&p.environment));
+    match environment.and_then(|e| world.rollout(service, e)).filter(|r| later(r.at, sent)) {
+        Some(seen) => rule(seen.value),
+        None => pending("no look since the request left"),
+    }
+}
+
+fn with_run(
+    key: &RunKey,
+    sent: Now,
+    service: &Service,
+    world: &World,
+    rule: impl FnOnce(&crate::domain::Run) -> Judgement,
+) -> Judgement {
+    match world.pipeline(service).filter(|p| later(p.at, sent)) {
+        Some(pipeline) => match pipeline.value.runs.iter().find(|r| &r.key == key) {
+            Some(run) => rule(run),
+            None => pending("the run is no longer among the newest"),
+        },
+        None => pending("no look since the request left"),
+    }
+}
+
+fn appeared(
+    before: &[SafeText],
+    workflow: &SafeText,
+    sent: Now,
+    service: &Service,
+    world: &World,
+) -> Judgement {
+    match world.pipeline(service).filter(|p| later(p.at, sent)) {
+        Some(pipeline) => {
+            let new =
+                pipeline.value.runs.iter().find(|r| !before.contains(&r.key.id) && &r.workflow == workflow);
+            match new {
+                Some(run) => holds(&format!("run {} of {workflow} has begun", run.number)),
+                None => untouched(&format!("no new run of {workflow} yet")),
+            }
+        }
+        None => pending("no look since the request left"),
+    }
+}
+
+fn later(seen: Now, sent: Now) -> bool {
+    seen.mono > sent.mono
+}
+
+fn pending(text: &str) -> Judgement {
+    Judgement::Pending(SafeText::new(text))
+}
+
+fn untouched(text: &str) -> Judgement {
+    Judgement::Untouched(SafeText::new(text))
+}
+
+fn holds(text: &str) -> Judgement {
+    Judgement::Holds(SafeText::new(text))
+}
+
+fn broken(text: &str) -> Judgement {
+    Judgement::Broken(SafeText::new(text))
+}

@@ -1,0 +1,312 @@
+//! What can be wanted here and now: a verb becomes one or more complete intents, or a reason why not.
+
+use crate::domain::pipeline::{MayDecide, WaitsFor};
+use crate::domain::rollout::Standing;
+use crate::domain::service::Access;
+use crate::domain::time::{ago, spoken};
+use crate::domain::{
+    Artifact, Assessment, Environment, Gate, Intent, Now, Phase, Place, Refusal, Revision, Rollout, SafeText,
+    Service, Target, Verb, World,
+};
+
+use super::plan::{Surroundings, allowed, policy_of};
+
+/// What the offer is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The service at hand.
+    pub service: &'a Service,
+    /// The environment at hand.
+    pub environment: Option<&'a Environment>,
+    /// The judgement on the service.
+    pub assessment: Option<&'a Assessment>,
+    /// The gate at hand.
+    pub gate: Option<&'a Gate>,
+    /// What is known.
+    pub world: &'a World,
+    /// Whether the program may write.
+    pub access: Access,
+    /// When.
+    pub now: Now,
+}
+
+/// One thing that can be wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// How to tell it from the others: `v2.14.2 · running before · 3 d ago`.
+    pub label: SafeText,
+    /// The intent, without a reason.
+    pub intent: Intent,
+}
+
+/// Everything that `verb` can mean here, best first; never empty.
+///
+/// # Errors
+/// A [`Refusal`] with the reason and the nearest way out.
+pub fn offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let offers = match verb {
+        Verb::Approve | Verb::Reject => gate_offer(verb, around),
+        Verb::Promote => promote_offers(around),
+        Verb::RollBack => roll_back_offers(around),
+        Verb::Pause | Verb::Resume => pause_offer(verb, around),
+        Verb::Rerun | Verb::Cancel => run_offer(verb, around),
+    }?;
+    if let Some(first) = offers.first() {
+        let policy = policy_of(&first.intent, around.service);
+        let surroundings = Surroundings {
+            service: around.service,
+            world: around.world,
+            verdict: around.verdict(),
+            changes: None,
+            access: around.access,
+            now: around.now,
+        };
+        allowed(&first.intent, &policy, surroundings)?;
+    }
+    Ok(offers)
+}
+
+impl Around<'_> {
+    /// The judgement on the environment at hand.
+    #[must_use]
+    pub fn verdict(&self) -> Option<crate::domain::Verdict> {
+        Some(self.assessment?.standing(&self.environment?.name)?.verdict)
+    }
+
+    fn place(&self) -> Result<(&Environment, Place), Refusal> {
+        let environment = self
+            .environment
+            .ok_or_else(|| Refusal::new(format!("{} has no environment configured", self.service.name)))?;
+        Ok((environment, self.service.place(environment)))
+    }
+
+    fn rollout(&self) -> Result<(&Environment, Place, &Rollout), Refusal> {
+        let (environment, place) = self.place()?;
+        let Some(source) = &environment.deploy else {
+            return Err(Refusal::new(format!("no deployment target is configured for {place}"))
+                .next("add `deploy = { source = .. }` to the environment"));
+        };
+        let rollout = self.world.rollout(self.service, environment).ok_or_else(|| {
+            let why = self.world.fault(source, &self.service.name).map_or_else(
+                || format!("{source} has not answered yet"),
+                |fault| format!("{source}: {fault}"),
+            );
+            Refusal::new(format!("nothing is known of {place}")).evidence(why)
+        })?;
+        Ok((environment, place, rollout.value))
+    }
+
+    fn intent(
+        &self,
+        verb: Verb,
+        place: Option<Place>,
+        target: Target,
+        source: &crate::domain::SourceName,
+    ) -> Intent {
+        Intent {
+            verb,
+            service: self.service.name.clone(),
+            place,
+            target,
+            source: source.clone(),
+            reason: None,
+        }
+    }
+}
+
+fn gate_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let Some(gate) = around.gate else {
+        return Err(Refusal::new(format!("nothing of {} waits for approval", around.service.name)));
+    };
+    match gate.waits_for {
+        WaitsFor::Human => {}
+        WaitsFor::Timer => return Err(Refusal::new("only a timer runs: there is nothing to decide")),
+        WaitsFor::OtherSystem => {
+            return Err(Refusal::new("another system decides this gate; no key can").next("open the run"));
+        }
+    }
+    if let MayDecide::No(why) = &gate.may_decide {
+        let reviewers: Vec<&str> = gate.reviewers.iter().map(SafeText::as_str).collect();
+        return Err(Refusal::new(format!("you may not {} {}: {why}", verb.word(), gate.title)).next(
+            format!("ask {}", if reviewers.is_empty() { "an owner".into() } else { reviewers.join(", ") }),
+        ));
+    }
+    let place = gate.place();
+    let intent = around.intent(verb, place, Target::Gate(gate.key.clone()), &gate.key.run.source);
+    let label = SafeText::new(&format!("{} · run {} · {}", gate.title, gate.run_number, gate.revision));
+    Ok(vec![Offer { label, intent }])
+}
+
+fn promote_offers(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let (environment, place) = around.place()?;
+    let coming = candidates(around, environment);
+    if coming.is_empty() {
+        return Err(Refusal::new(format!("nothing is coming to {place}"))
+            .next("a newer version must run in the environment before it, or be tagged"));
+    }
+    let mut offers = Vec::new();
+    for (artifact, whence) in coming {
+        let label = SafeText::new(&format!("{} · {whence}", artifact.label()));
+        if let (Some(source), false) = (&environment.deploy, artifact.image.is_empty()) {
+            let target = Target::Artifact(artifact.clone());
+            offers.push(Offer {
+                label,
+                intent: around.intent(Verb::Promote, Some(place.clone()), target, source),
+            });
+        } else if let Some(source) = &environment.dispatch {
+            let target = Target::Dispatch(artifact.clone());
+            offers.push(Offer {
+                label,
+                intent: around.intent(Verb::Promote, Some(place.clone()), target, source),
+            });
+        }
+    }
+    if offers.is_empty() {
+        return Err(Refusal::new(format!("{place} has nothing that could ship it"))
+            .next("add `image = \"registry/name:{version}\"` or `dispatch = { .. }` to the environment"));
+    }
+    Ok(offers)
+}
+
+/// What could come to an environment, best first: what the environment before it runs, then what the newest
+/// tags name, each with where it comes from.
+#[must_use]
+pub fn candidates(around: Around<'_>, environment: &Environment) -> Vec<(Artifact, &'static str)> {
+    let live = around.assessment.and_then(|a| a.standing(&environment.name)).and_then(|s| s.live.clone());
+    let mut found: Vec<(Artifact, &'static str)> = Vec::new();
+    let mut add = |artifact: Artifact, whence| {
+        let known = found.iter().any(|(a, _)| a.same_as(&artifact) || a.label() == artifact.label());
+        let runs = live.as_ref().is_some_and(|l| l.same_as(&artifact) || l.label() == artifact.label());
+        if !known && !runs {
+            found.push((artifact, whence));
+        }
+    };
+    if let Some(before) = around.service.before(&environment.name)
+        && let Some(standing) = around.assessment.and_then(|a| a.standing(&before.name))
+        && let Some(artifact) = &standing.live
+    {
+        add(artifact.clone(), "runs in the environment before");
+    }
+    let live_version = live.as_ref().and_then(|l| l.version.as_ref()).and_then(|v| version(v.as_str()));
+    if let Some(repository) = around.world.repository(around.service) {
+        for tag in repository.value.tags.iter().take(20) {
+            let newer = match (&live_version, version(tag.name.as_str())) {
+                (Some(live), Some(tag)) => tag > *live,
+                (None, Some(_)) => true,
+                _ => false,
+            };
+            if newer {
+                add(named(around, environment, &tag.name, &tag.commit), "newest tag");
+            }
+        }
+    }
+    found.truncate(6);
+    found
+}
+
+fn version(text: &str) -> Option<semver::Version> {
+    semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).ok()
+}
+
+/// The artifact that a version has in an environment: by the configured image, else by the repository of what
+/// runs there now.
+fn named(
+    around: Around<'_>,
+    environment: &Environment,
+    tag: &SafeText,
+    commit: &crate::domain::Sha,
+) -> Artifact {
+    let image = match &environment.image {
+        Some(template) => template.replace("{version}", tag.as_str()).replace("{sha}", commit.as_str()),
+        None => around
+            .world
+            .rollout(around.service, environment)
+            .map(|r| format!("{}:{tag}", r.value.target.repository()))
+            .unwrap_or_default(),
+    };
+    Artifact {
+        image: SafeText::new(&image),
+        digest: None,
+        version: Some(tag.clone()),
+        revision: Some(commit.clone()),
+    }
+}
+
+fn roll_back_offers(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let (environment, place, rollout) = around.rollout()?;
+    let Some(source) = &environment.deploy else { return Err(Refusal::new("no deployment target")) };
+    let default = rollout.previous().map(|r| r.id.clone());
+    let mut past: Vec<&Revision> =
+        rollout.revisions.iter().filter(|r| r.standing == Standing::Past).collect();
+    past.sort_by_key(|r| Some(&r.id) != default.as_ref());
+    let offers: Vec<Offer> = past
+        .into_iter()
+        .filter(|r| !r.artifact.same_as(&rollout.target))
+        .map(|revision| {
+            let target = Target::Revision { id: revision.id.clone(), artifact: revision.artifact.clone() };
+            Offer {
+                label: revision_label(revision, around.now),
+                intent: around.intent(Verb::RollBack, Some(place.clone()), target, source),
+            }
+        })
+        .collect();
+    if offers.is_empty() {
+        return Err(Refusal::new(format!("{place} remembers no other revision to go back to"))
+            .evidence(rollout.workload.to_string()));
+    }
+    Ok(offers)
+}
+
+fn revision_label(revision: &Revision, now: Now) -> SafeText {
+    let mut label = revision.artifact.label().to_owned();
+    if let Some(number) = revision.number {
+        label.push_str(&format!(" · revision {number}"));
+    }
+    if let Some(created) = revision.created {
+        label.push_str(&format!(" · first seen {} ago", spoken(ago(now.wall, created))));
+    }
+    if let Some(note) = &revision.note {
+        label.push_str(&format!(" · {note}"));
+    }
+    SafeText::new(&label)
+}
+
+fn pause_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let (environment, place, rollout) = around.rollout()?;
+    let Some(source) = &environment.deploy else { return Err(Refusal::new("no deployment target")) };
+    match (verb, &rollout.phase) {
+        (Verb::Pause, Phase::Paused(_)) => return Err(Refusal::new(format!("{place} is paused already"))),
+        (Verb::Resume, phase) if !matches!(phase, Phase::Paused(_)) => {
+            return Err(Refusal::new(format!("{place} is not paused")));
+        }
+        _ => {}
+    }
+    let label = SafeText::new(&format!("{} · {}", rollout.workload, rollout.target.label()));
+    Ok(vec![Offer { label, intent: around.intent(verb, Some(place), Target::Rollout, source) }])
+}
+
+fn run_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let Some(pipeline) = around.world.pipeline(around.service) else {
+        return Err(Refusal::new(format!("no run of {} is known", around.service.name)));
+    };
+    let fits = |run: &&crate::domain::Run| match verb {
+        Verb::Cancel => !run.state.ended(),
+        _ => matches!(run.state, crate::domain::RunState::Failed(_) | crate::domain::RunState::Cancelled),
+    };
+    let offers: Vec<Offer> = pipeline
+        .value
+        .runs
+        .iter()
+        .filter(fits)
+        .take(5)
+        .map(|run| Offer {
+            label: SafeText::new(&format!("run {} · {} · {}", run.number, run.title, run.revision)),
+            intent: around.intent(verb, None, Target::Run(run.key.clone()), &run.key.source),
+        })
+        .collect();
+    if offers.is_empty() {
+        let what = if verb == Verb::Cancel { "no run is under way" } else { "no run has failed" };
+        return Err(Refusal::new(what));
+    }
+    Ok(offers)
+}

@@ -1,0 +1,296 @@
+//! From the world to what the board shows: judgements, the inbox, change sets, and what to ask for next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::activity::{self, Event, EventKind};
+use super::model::Model;
+use crate::domain::assess::{self, standing_span};
+use crate::domain::pipeline::WaitsFor;
+use crate::domain::rollout::Standing as RevisionStanding;
+use crate::domain::{
+    Absorbed, Ask, Assessment, Gate, Now, Place, Report, SafeText, Seen, Service, ServiceName, SourceName,
+    SpanAsk, Verdict,
+};
+
+/// Takes a report into the world and renews what depends on it.
+pub fn absorb(model: &mut Model, report: &Report) -> Absorbed {
+    let first = model.world.source(&report.source).is_none_or(|s| s.seen.is_none());
+    let failed_before = model.world.source(&report.source).is_some_and(|s| s.fault.is_some());
+    let absorbed = model.world.absorb(report);
+    if absorbed != Absorbed::Changed {
+        return absorbed;
+    }
+    note_source(model, report, failed_before);
+    let old = if first { Vec::new() } else { std::mem::take(&mut model.inbox) };
+    model.inbox = inbox(model);
+    if !first {
+        note_gates(model, &old);
+    }
+    let source = report.source.clone();
+    reassess(model, |service| uses(service, &source), if first { Notice::No } else { Notice::Yes });
+    renew_changes(model, &source);
+    filter(model);
+    absorbed
+}
+
+/// Judges every service anew, silently.
+pub fn assess_all(model: &mut Model) {
+    model.inbox = inbox(model);
+    reassess(model, |_| true, Notice::No);
+    filter(model);
+}
+
+/// Time passed: what was fresh at `before` may be stale now.
+pub fn grow_older(model: &mut Model, before: Now) {
+    let stale = |model: &Model, service: &Service| {
+        sources_of(service).any(|(source, limit)| {
+            let age = |now| model.world.age(source, &service.name, now);
+            matches!((age(before), age(model.now)), (Some(a), Some(b)) if a <= limit && b > limit)
+        })
+    };
+    if crossed(model, before) {
+        let services: Vec<ServiceName> =
+            model.setup.services.iter().filter(|s| stale(model, s)).map(|s| s.name.clone()).collect();
+        reassess(model, |service| services.contains(&service.name), Notice::Yes);
+    }
+    let waiting: Vec<ServiceName> = model.inbox.iter().map(|g| g.value.key.run.service.clone()).collect();
+    if before.wall.as_second() / 60 != model.now.wall.as_second() / 60 {
+        reassess(model, |service| waiting.contains(&service.name), Notice::No);
+    }
+}
+
+/// Whether any source crossed any limit at all: a cheap question that spares the expensive one.
+fn crossed(model: &Model, before: Now) -> bool {
+    let limits: std::collections::BTreeSet<Duration> = model
+        .setup
+        .services
+        .iter()
+        .take(1_000)
+        .flat_map(|s| s.environments.iter().map(|e| e.policy.max_age))
+        .chain([assess::STALE])
+        .collect();
+    model.world.sources().any(|(_, state)| {
+        let moments = state.seen.into_iter().chain(state.held.values().filter_map(|h| h.seen));
+        moments
+            .into_iter()
+            .any(|seen| limits.iter().any(|l| before.since(seen) <= *l && model.now.since(seen) > *l))
+    })
+}
+
+/// Every source that a service uses, with the age at which its word is stale.
+fn sources_of(service: &Service) -> impl Iterator<Item = (&SourceName, Duration)> {
+    let common = service.code.iter().chain(service.pipeline.iter()).map(|s| (s, assess::STALE));
+    common.chain(service.environments.iter().flat_map(|e| {
+        e.deploy
+            .iter()
+            .chain(e.alerts.iter())
+            .chain(e.live.iter())
+            .chain(e.signals.iter().map(|(_, s)| s))
+            .map(|s| (s, e.policy.max_age))
+    }))
+}
+
+fn uses(service: &Service, source: &SourceName) -> bool {
+    sources_of(service).any(|(s, _)| s == source)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Notice {
+    Yes,
+    No,
+}
+
+fn reassess(model: &mut Model, which: impl Fn(&Service) -> bool, notice: Notice) {
+    let mut by_service: BTreeMap<&ServiceName, Vec<&Seen<Gate>>> = BTreeMap::new();
+    for gate in &model.inbox {
+        by_service.entry(&gate.value.key.run.service).or_default().push(gate);
+    }
+    let mut events = Vec::new();
+    let mut assessments = std::mem::take(&mut model.assessments);
+    let all = assessments.len() != model.setup.services.len();
+    let mut fresh = Vec::with_capacity(model.setup.services.len());
+    let mut kept = assessments.drain(..);
+    for service in &model.setup.services {
+        let old = kept.next();
+        if let (Some(old), false) = (&old, all || which(service)) {
+            fresh.push(old.clone());
+            continue;
+        }
+        let gates = by_service.get(&service.name).map(Vec::as_slice).unwrap_or_default();
+        let new = assess::assess(service, gates, &model.world, model.now);
+        if let (Some(old), Notice::Yes) = (&old, notice) {
+            note_change(service, old, &new, model.now, &mut events);
+        }
+        fresh.push(new);
+    }
+    drop(kept);
+    model.assessments = fresh;
+    for event in events {
+        activity::push(&mut model.activity, event);
+    }
+}
+
+fn note_change(service: &Service, old: &Assessment, new: &Assessment, now: Now, events: &mut Vec<Event>) {
+    let mut say = |kind, text: String| {
+        events.push(Event {
+            at: now,
+            kind,
+            service: Some(service.name.clone()),
+            source: None,
+            text: SafeText::new(&text),
+        });
+    };
+    for (old, new) in old.standings.iter().zip(&new.standings) {
+        if let (Some(was), Some(is)) = (&old.live, &new.live)
+            && !was.same_as(is)
+            && was.label() != is.label()
+        {
+            say(
+                EventKind::Plain,
+                format!("{} runs {} now, before {}", new.environment, is.label(), was.label()),
+            );
+        }
+    }
+    if old.verdict != new.verdict {
+        let kind = match new.verdict {
+            Verdict::Go => EventKind::Good,
+            Verdict::NoGo => EventKind::Bad,
+            Verdict::Hold | Verdict::Unknown => EventKind::Plain,
+        };
+        let why = new.reasons.first().map(|r| format!(": {}", r.text)).unwrap_or_default();
+        say(kind, format!("{} → {}{why}", old.verdict.word(), new.verdict.word()));
+    }
+}
+
+fn note_source(model: &mut Model, report: &Report, failed_before: bool) {
+    let (kind, text) = match (&report.result, failed_before) {
+        (Err(fault), false) => (EventKind::Bad, format!("{}: {fault}", report.source)),
+        (Ok(_), true) => (EventKind::Good, format!("{} answers again", report.source)),
+        _ => return,
+    };
+    let event = Event {
+        at: model.now,
+        kind,
+        service: None,
+        source: Some(report.source.clone()),
+        text: SafeText::new(&text),
+    };
+    activity::push(&mut model.activity, event);
+}
+
+fn note_gates(model: &mut Model, old: &[Seen<Gate>]) {
+    let known = |list: &[Seen<Gate>], gate: &Gate| list.iter().any(|g| g.value.key == gate.key);
+    let mut events = Vec::new();
+    for gate in model.inbox.iter().filter(|g| !known(old, &g.value)) {
+        events.push((EventKind::Asks, &gate.value, format!("{} waits for approval", gate.value.title)));
+    }
+    for gate in old.iter().filter(|g| !known(&model.inbox, &g.value)) {
+        events.push((EventKind::Plain, &gate.value, format!("{} no longer waits", gate.value.title)));
+    }
+    let events: Vec<Event> = events
+        .into_iter()
+        .map(|(kind, gate, text)| Event {
+            at: model.now,
+            kind,
+            service: Some(gate.key.run.service.clone()),
+            source: Some(gate.key.run.source.clone()),
+            text: SafeText::new(&text),
+        })
+        .collect();
+    for event in events {
+        activity::push(&mut model.activity, event);
+    }
+}
+
+/// Every gate: those that wait for a human first, then by how long they wait.
+fn inbox(model: &Model) -> Vec<Seen<Gate>> {
+    let mut gates: Vec<Seen<Gate>> =
+        model.world.gates().map(|g| Seen { value: g.value.clone(), at: g.at }).collect();
+    gates.sort_by(|a, b| {
+        let human = |g: &Seen<Gate>| u8::from(g.value.waits_for != WaitsFor::Human);
+        (human(a), a.value.since, &a.value.key).cmp(&(human(b), b.value.since, &b.value.key))
+    });
+    gates
+}
+
+fn renew_changes(model: &mut Model, source: &SourceName) {
+    for (service, assessment) in model.setup.services.iter().zip(&model.assessments) {
+        if !uses(service, source) {
+            continue;
+        }
+        let repository = model.world.repository(service);
+        for standing in &assessment.standings {
+            let place = Place { service: service.name.clone(), environment: standing.environment.clone() };
+            let found = standing_span(standing)
+                .and_then(|span| repository.as_ref()?.value.changes.get(&span)?.as_ref().ok());
+            match found {
+                Some(changes) if model.changes.get(&place).is_some_and(|c| **c == *changes) => {}
+                Some(changes) => {
+                    model.changes.insert(place, Arc::new(changes.clone()));
+                }
+                None => {
+                    model.changes.remove(&place);
+                }
+            }
+        }
+    }
+}
+
+/// Which services the board shows: name or verdict holds the filter text.
+pub fn filter(model: &mut Model) {
+    let wanted = model.filter.to_lowercase();
+    model.shown = model
+        .setup
+        .services
+        .iter()
+        .zip(&model.assessments)
+        .enumerate()
+        .filter(|(_, (service, assessment))| {
+            wanted.is_empty()
+                || service.name.as_str().to_lowercase().contains(&wanted)
+                || assessment.verdict.word().to_lowercase().contains(&wanted)
+                || assessment.waits_on.as_ref().is_some_and(|w| w.as_str().to_lowercase().contains(&wanted))
+        })
+        .map(|(index, _)| index)
+        .collect();
+    if model.selected_row().is_none() {
+        let first = model.shown.first().and_then(|i| model.setup.services.get(*i));
+        model.selected = first.map(|s| s.name.clone());
+    }
+}
+
+/// What the sources should answer next: the change sets of everything that comes, and what a roll back of the
+/// selected service would take away.
+#[must_use]
+pub fn ask(model: &Model) -> Ask {
+    let mut spans: Vec<SpanAsk> = Vec::new();
+    for (service, assessment) in model.setup.services.iter().zip(&model.assessments) {
+        if service.code.is_none() {
+            continue;
+        }
+        for standing in &assessment.standings {
+            if let Some(span) = standing_span(standing) {
+                spans.push(SpanAsk { service: service.name.clone(), span });
+            }
+        }
+    }
+    if let Some((service, _)) = model.selected()
+        && service.code.is_some()
+    {
+        for environment in &service.environments {
+            let Some(rollout) = model.world.rollout(service, environment) else { continue };
+            let past =
+                rollout.value.revisions.iter().filter(|r| r.standing == RevisionStanding::Past).take(3);
+            for revision in past {
+                if let Some(span) = assess::span(&revision.artifact, &rollout.value.target) {
+                    spans.push(SpanAsk { service: service.name.clone(), span });
+                }
+            }
+        }
+    }
+    spans.sort();
+    spans.dedup();
+    Ask { spans, focus: model.selected.clone() }
+}

@@ -1,0 +1,140 @@
+//! The plan dialog: from a wish to a confirmed plan. Cancel has the focus until the operator moves it.
+
+use tui_input::Input;
+
+use crate::action::Plan;
+use crate::domain::service::{Confirm, ReasonRule};
+use crate::domain::{Intent, Now, Refusal, SafeText};
+
+/// Keys pressed this soon after the dialog opened confirm nothing.
+pub const DEAF: std::time::Duration = std::time::Duration::from_millis(400);
+
+/// What the plan would be made for: one of several targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// `v2.14.2 · 3 d ago · running before`.
+    pub label: SafeText,
+    /// The intent with that target.
+    pub intent: Intent,
+}
+
+/// How far the plan is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Draft {
+    /// The source is being looked at; the question's ticket.
+    Asking(u64),
+    /// Ready to be read and confirmed.
+    Ready(Box<Plan>),
+    /// It would not be done; why.
+    Refused(Refusal),
+}
+
+/// What has the keyboard within the dialog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Field {
+    /// Which target.
+    Choice,
+    /// Why.
+    Reason,
+    /// The name that confirms.
+    Name,
+    /// The button that does nothing.
+    #[default]
+    Cancel,
+    /// The button that does it.
+    Confirm,
+}
+
+/// A plan on its way to being confirmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dialog {
+    /// The targets to choose from; never empty.
+    pub choices: Vec<Choice>,
+    /// Which one.
+    pub chosen: usize,
+    /// How far the plan for it is.
+    pub draft: Draft,
+    /// What has the keyboard.
+    pub field: Field,
+    /// The reason typed so far.
+    pub reason: InputText,
+    /// The name typed so far.
+    pub name: InputText,
+    /// When it opened, or when its plan last changed: the deaf time counts from here.
+    pub opened: Now,
+    /// First visible line of the plan's body.
+    pub scroll: u16,
+    /// Why the last try to confirm did nothing.
+    pub notice: Option<SafeText>,
+}
+
+/// A line of text under edit. (Wraps the editor so that it can be compared.)
+#[derive(Clone, Debug, Default)]
+pub struct InputText(pub Input);
+
+impl PartialEq for InputText {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.value() == other.0.value() && self.0.cursor() == other.0.cursor()
+    }
+}
+
+impl Dialog {
+    /// The intent of the chosen target, with the typed reason.
+    #[must_use]
+    pub fn intent(&self) -> Option<Intent> {
+        let mut intent = self.choices.get(self.chosen)?.intent.clone();
+        let reason = self.reason.0.value().trim();
+        intent.reason = (!reason.is_empty()).then(|| SafeText::new(reason));
+        Some(intent)
+    }
+
+    /// The plan, if it is ready.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        match &self.draft {
+            Draft::Ready(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// The fields of this dialog in the order of `tab`.
+    #[must_use]
+    pub fn fields(&self) -> Vec<Field> {
+        let mut fields = Vec::new();
+        if self.choices.len() > 1 {
+            fields.push(Field::Choice);
+        }
+        if let Some(plan) = self.plan() {
+            fields.push(Field::Reason);
+            if plan.confirm == Confirm::TypeName {
+                fields.push(Field::Name);
+            }
+        }
+        fields.push(Field::Cancel);
+        if self.plan().is_some() {
+            fields.push(Field::Confirm);
+        }
+        fields
+    }
+
+    /// What still keeps the plan from being confirmed at `now`; `None` if nothing does.
+    #[must_use]
+    pub fn missing(&self, now: Now) -> Option<SafeText> {
+        let Some(plan) = self.plan() else { return Some("the plan is not ready".into()) };
+        if plan.stale(now) {
+            return Some("the plan is stale: it is being made anew".into());
+        }
+        if plan.reason == ReasonRule::Required && self.reason.0.value().trim().is_empty() {
+            return Some("a reason is required".into());
+        }
+        if let Some(phrase) = &plan.phrase
+            && self.name.0.value() != phrase.as_str()
+        {
+            return Some(SafeText::new(&format!("type {phrase} to confirm")));
+        }
+        if now.since(self.opened) < DEAF {
+            return Some("too soon: read the plan first".into());
+        }
+        None
+    }
+}

@@ -1,0 +1,342 @@
+//! Everything that the screen shows and the keys act on. Owned data; no handle, channel or lock.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::action::Plan;
+use crate::domain::service::Access;
+use crate::domain::{
+    ActionId, Ask, Assessment, ChangeSet, Gate, GateKey, Now, Outcome, Place, SafeText, Seen, Service,
+    ServiceName, SourceName, World,
+};
+
+use super::activity::Event;
+use super::dialog::Dialog;
+
+/// A panel that can have the keyboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Panel {
+    /// The services.
+    #[default]
+    Board,
+    /// What waits for a human.
+    Inbox,
+    /// The selected service's runs, stages and jobs.
+    Pipeline,
+    /// The selected service's environments and rollouts.
+    Environments,
+    /// Signals and alerts of the selected environment.
+    Health,
+    /// What happened.
+    Activity,
+}
+
+impl Panel {
+    /// In the order of `tab`.
+    pub const ALL: [Self; 6] =
+        [Self::Board, Self::Inbox, Self::Pipeline, Self::Environments, Self::Health, Self::Activity];
+
+    /// Its title.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Board => "services",
+            Self::Inbox => "waiting",
+            Self::Pipeline => "pipeline",
+            Self::Environments => "environments",
+            Self::Health => "health",
+            Self::Activity => "activity",
+        }
+    }
+}
+
+/// How much of the screen the focused panel has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zoom {
+    /// Its share.
+    #[default]
+    Shared,
+    /// All of it.
+    Full,
+}
+
+/// What lies over the panels.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Overlay {
+    /// The keys that work here, and why others do not.
+    Help,
+    /// A plan on its way to being confirmed.
+    Dialog(Box<Dialog>),
+    /// An action on its way to its outcome.
+    Follow(ActionId),
+    /// The change set of the selected service in the selected environment.
+    Changes,
+    /// Why the verdict is what it is.
+    Reasons,
+}
+
+/// Whether the filter line takes the keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Typing {
+    /// Keys are commands.
+    #[default]
+    Commands,
+    /// Keys edit the filter.
+    Filter,
+}
+
+/// How far an action has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionStage {
+    /// The intent is being written to the journal.
+    Recording,
+    /// The source is looked at once more, to compare.
+    LookingAgain,
+    /// The request has left.
+    Sent,
+    /// The source accepted; the promise is not proved yet. What is missing.
+    Proving(SafeText),
+    /// The promise holds; since when. It must hold a little longer.
+    Settling(Now),
+    /// Over.
+    Ended(Outcome),
+}
+
+/// One action from its confirmation to its outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// Which.
+    pub id: ActionId,
+    /// What exactly.
+    pub plan: Box<Plan>,
+    /// How far.
+    pub stage: ActionStage,
+    /// What happened so far, in order.
+    pub trail: Vec<(Now, SafeText)>,
+    /// When it was confirmed.
+    pub began: Now,
+    /// When the request left.
+    pub sent: Option<Now>,
+    /// Whether the source answered the request at all.
+    pub answered: Answered,
+    /// Since when looks say that the promise is broken, or that nothing happened.
+    pub against: Option<Now>,
+}
+
+/// What is known about a request's arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// Not sent, or on its way.
+    NotYet,
+    /// The source accepted it.
+    Accepted,
+    /// No answer: it may have happened.
+    Perhaps,
+}
+
+/// A short message over the footer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    /// What.
+    pub text: SafeText,
+    /// How it is meant.
+    pub tone: Tone,
+    /// Since when it shows.
+    pub since: Now,
+}
+
+/// How a message is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// For information; goes away by itself.
+    Info,
+    /// A refusal or a failure; stays until a key is pressed.
+    Problem,
+}
+
+/// What is fixed from start to end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setup {
+    /// The services in configured order.
+    pub services: Vec<Service>,
+    /// The sources in configured order.
+    pub sources: Vec<SourceName>,
+    /// Whether the program may write.
+    pub access: Access,
+    /// A line that stays on top: "DEMO: nothing here is real".
+    pub banner: Option<SafeText>,
+}
+
+/// The whole state of the program.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What is fixed.
+    pub setup: Setup,
+    /// The last tick.
+    pub now: Now,
+    /// When the program began to show.
+    pub began: Now,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// What is known.
+    pub world: World,
+    /// The judgement on each service, by index into `setup.services`.
+    pub assessments: Vec<Assessment>,
+    /// Indices of the services that pass the filter, in board order.
+    pub shown: Vec<usize>,
+    /// The selected service; by name, so that it survives every reordering.
+    pub selected: Option<ServiceName>,
+    /// The selected environment of each service, where one was chosen.
+    pub environments: BTreeMap<ServiceName, usize>,
+    /// The selected gate in the inbox.
+    pub gate: Option<GateKey>,
+    /// Every gate that waits for a human, of shown and hidden services, oldest first.
+    pub inbox: Vec<Seen<Gate>>,
+    /// Change sets by place: from what runs there to what would come.
+    pub changes: BTreeMap<Place, Arc<ChangeSet>>,
+    /// What the sources are asked for.
+    pub ask: Ask,
+    /// The panel with the keyboard.
+    pub focus: Panel,
+    /// How much room it has.
+    pub zoom: Zoom,
+    /// First visible line of panels that scroll by line (pipeline, health, activity, changes).
+    pub scroll: BTreeMap<Panel, u16>,
+    /// First visible line of the overlay on top (help, changes, reasons, follow).
+    pub overlay_scroll: u16,
+    /// What lies on top; the last one has the keyboard.
+    pub overlays: Vec<Overlay>,
+    /// The filter text.
+    pub filter: String,
+    /// Whether keys edit the filter.
+    pub typing: Typing,
+    /// Actions of this session, oldest first.
+    pub actions: Vec<Action>,
+    /// What happened, newest last.
+    pub activity: VecDeque<Event>,
+    /// A short message, if one shows.
+    pub toast: Option<Toast>,
+    /// Why actions are off, if the journal cannot be written.
+    pub journal_fault: Option<SafeText>,
+    /// Counts preparations.
+    pub tickets: u64,
+    /// A mark of this start of the program: first part of every action id.
+    pub session: SafeText,
+    /// Whether `q` was pressed once while something is in flight.
+    pub leaving: Leaving,
+}
+
+/// Whether the operator is on the way out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leaving {
+    /// No.
+    #[default]
+    No,
+    /// Asked once; actions are still being proved.
+    AskedOnce,
+}
+
+impl Model {
+    /// A model in which nobody has answered yet.
+    #[must_use]
+    pub fn new(setup: Setup, session: SafeText, now: Now, size: (u16, u16)) -> Self {
+        let mut model = Self {
+            world: World::of(setup.sources.iter()),
+            selected: setup.services.first().map(|s| s.name.clone()),
+            assessments: Vec::new(),
+            shown: (0..setup.services.len()).collect(),
+            setup,
+            now,
+            began: now,
+            size,
+            environments: BTreeMap::new(),
+            gate: None,
+            inbox: Vec::new(),
+            changes: BTreeMap::new(),
+            ask: Ask::default(),
+            focus: Panel::default(),
+            zoom: Zoom::default(),
+            scroll: BTreeMap::new(),
+            overlay_scroll: 0,
+            overlays: Vec::new(),
+            filter: String::new(),
+            typing: Typing::default(),
+            actions: Vec::new(),
+            activity: VecDeque::new(),
+            toast: None,
+            journal_fault: None,
+            tickets: 0,
+            session,
+            leaving: Leaving::default(),
+        };
+        super::board::assess_all(&mut model);
+        model
+    }
+
+    /// The index of the selected service.
+    #[must_use]
+    pub fn selected_index(&self) -> Option<usize> {
+        let name = self.selected.as_ref()?;
+        self.setup.services.iter().position(|s| &s.name == name)
+    }
+
+    /// The selected service with its judgement.
+    #[must_use]
+    pub fn selected(&self) -> Option<(&Service, &Assessment)> {
+        let index = self.selected_index()?;
+        Some((self.setup.services.get(index)?, self.assessments.get(index)?))
+    }
+
+    /// The selected environment of the selected service: the chosen one, else the last in the order of promotion.
+    #[must_use]
+    pub fn selected_environment(&self) -> Option<&crate::domain::Environment> {
+        let (service, _) = self.selected()?;
+        self.environments
+            .get(&service.name)
+            .and_then(|i| service.environments.get(*i))
+            .or_else(|| service.environments.last())
+    }
+
+    /// Selected service and environment as one key.
+    #[must_use]
+    pub fn selected_place(&self) -> Option<Place> {
+        let (service, _) = self.selected()?;
+        Some(service.place(self.selected_environment()?))
+    }
+
+    /// The gate that `a` would approve: the one selected in the inbox when the inbox has the keyboard, else the
+    /// oldest of the selected service.
+    #[must_use]
+    pub fn gate_at_hand(&self) -> Option<&Seen<Gate>> {
+        let by_key = |key: &GateKey| self.inbox.iter().find(|g| &g.value.key == key);
+        if self.focus == Panel::Inbox {
+            return self.gate.as_ref().and_then(by_key).or_else(|| self.inbox.first());
+        }
+        let selected = self.selected.as_ref()?;
+        self.inbox.iter().find(|g| &g.value.key.run.service == selected)
+    }
+
+    /// The overlay on top.
+    #[must_use]
+    pub fn overlay(&self) -> Option<&Overlay> {
+        self.overlays.last()
+    }
+
+    /// An action of this session.
+    #[must_use]
+    pub fn action(&self, id: &ActionId) -> Option<&Action> {
+        self.actions.iter().find(|a| &a.id == id)
+    }
+
+    /// Actions that have not ended.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|a| !matches!(a.stage, ActionStage::Ended(_)))
+    }
+
+    /// Index of the selected service among the shown ones.
+    #[must_use]
+    pub fn selected_row(&self) -> Option<usize> {
+        let index = self.selected_index()?;
+        self.shown.iter().position(|i| *i == index)
+    }
+}

@@ -1,0 +1,59 @@
+//! Everything that can enter the program, and everything that can leave it. Both sets are closed.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::Stroke;
+use crate::action::Plan;
+use crate::domain::{ActionId, Ask, Intent, Now, Outcome, Progress, Report, SafeText, SourceName};
+
+/// What enters.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Msg {
+    /// Time passed. Every batch of messages begins with one.
+    Tick(Now),
+    /// The operator pressed a key.
+    Key(Stroke),
+    /// The terminal pasted text: one inert event.
+    Paste(SafeText),
+    /// The terminal has this size now: columns, rows.
+    Resize(u16, u16),
+    /// A source was looked at.
+    Report(Report),
+    /// An action got further.
+    Progress(Progress),
+}
+
+/// What leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Take a fresh look for this intent; the answer bears the ticket.
+    Prepare {
+        /// Which question this is.
+        ticket: u64,
+        /// What is wanted.
+        intent: Box<Intent>,
+    },
+    /// Journal, look again, compare, send once.
+    Execute {
+        /// Which action.
+        id: ActionId,
+        /// What exactly.
+        plan: Box<Plan>,
+    },
+    /// Write an action's outcome into the journal.
+    Conclude {
+        /// Which action.
+        id: ActionId,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// What the next looks should answer.
+    Ask(Ask),
+    /// Look at this source now, and often until told otherwise by a quieter world.
+    Look(SourceName),
+    /// Put text on the clipboard, on the operator's key.
+    Copy(SafeText),
+    /// End the program.
+    Quit,
+}

@@ -1,0 +1,68 @@
+//! The heart: one message in, the model changed, effects out. Dispatches only.
+
+use std::time::Duration;
+
+use super::model::{Model, Tone};
+use super::msg::{Effect, Msg};
+use super::{board, deed, keys};
+use crate::domain::{Absorbed, Now, Target};
+
+/// How long an information shows.
+const SHOWN: Duration = Duration::from_secs(4);
+
+/// Takes one message in.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let asks = matches!(msg, Msg::Report(_));
+    let mut effects = match msg {
+        Msg::Tick(now) => tick(model, now),
+        Msg::Key(stroke) => keys::press(model, stroke),
+        Msg::Paste(text) => {
+            keys::paste(model, &text);
+            Vec::new()
+        }
+        Msg::Resize(columns, rows) => {
+            model.size = (columns, rows);
+            return Vec::new();
+        }
+        Msg::Report(report) => match board::absorb(model, &report) {
+            Absorbed::Dropped => return Vec::new(),
+            Absorbed::Changed => {
+                let mut effects = vanished(model);
+                effects.extend(deed::follow(model));
+                effects
+            }
+            Absorbed::Unchanged => deed::follow(model),
+        },
+        Msg::Progress(progress) => deed::progress(model, progress),
+    };
+    if asks || model.selected != model.ask.focus {
+        let ask = board::ask(model);
+        if ask != model.ask {
+            model.ask = ask.clone();
+            effects.push(Effect::Ask(ask));
+        }
+    }
+    effects
+}
+
+fn tick(model: &mut Model, now: Now) -> Vec<Effect> {
+    let before = model.now;
+    model.now = now;
+    let over = |t: &super::model::Toast| t.tone == Tone::Info && now.since(t.since) > SHOWN;
+    if model.toast.as_ref().is_some_and(over) {
+        model.toast = None;
+    }
+    board::grow_older(model, before);
+    let mut effects = keys::grow_older(model);
+    effects.extend(deed::follow(model));
+    effects
+}
+
+/// A dialog whose gate is gone asks once more, so that it says who decided.
+fn vanished(model: &mut Model) -> Vec<Effect> {
+    let gone = match deed::dialog_mut(model).and_then(|d| Some((d.plan()?.intent.target.clone(), ()))) {
+        Some((Target::Gate(key), ())) => !model.inbox.iter().any(|g| g.value.key == key),
+        _ => false,
+    };
+    if gone { deed::ask_for_plan(model) } else { Vec::new() }
+}
