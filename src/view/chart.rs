@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn thresholds_are_drawn_where_the_course_is_not() {
-        let flat = signal(vec![Some(0.1); 10]);
+        let flat = signal(vec![Some(0.5); 10]);
         assert!(text(&flat, 10, 4, None).concat().contains('╌'));
     }
 

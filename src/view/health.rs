@@ -74,7 +74,18 @@ fn body(scene: Scene<'_>, service: &Service, environment: &Environment, inside: 
     }
     let room = usize::from(inside.width());
     let top = y.min(height).max(u16::from(rows.is_empty()));
+    let hidden = alerts.len().saturating_sub(usize::from(alert_rows));
     for (offset, words) in (0..alert_rows).zip(alerts) {
+        let last = offset + 1 == alert_rows && hidden > 0;
+        let words = if last {
+            scene
+                .words()
+                .gap(1)
+                .sign(Sign::Warning)
+                .say(Role::Hold, format!(" and {} more alerts", hidden + 1))
+        } else {
+            words
+        };
         inside.line(top + offset, &words.within(room));
     }
 }

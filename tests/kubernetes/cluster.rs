@@ -225,6 +225,26 @@ async fn the_same_patch_twice_takes_effect_once() {
 }
 
 #[tokio::test]
+async fn of_many_operators_who_act_at_once_exactly_one_does() {
+    let day = Day::start(ADMIN_TOKEN).await;
+    let cockpits: Vec<_> = (0..6).map(|_| provider(day.folder.path(), &["web"])).collect();
+    let mut plans = Vec::new();
+    for (index, cockpit) in cockpits.iter().enumerate() {
+        let tag = if index % 2 == 0 { "v3" } else { "v1" };
+        plans.push(cockpit.prepare(&day.promote(tag)).await.unwrap());
+    }
+    let sent = cockpits.iter().zip(&plans).map(|(cockpit, plan)| cockpit.perform(&plan.steps[0]));
+    let answers = futures_util::future::join_all(sent).await;
+    let (done, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(done.len(), 1);
+    for fault in refused.into_iter().map(Result::unwrap_err) {
+        assert_eq!((fault.cause, fault.reached), (Cause::Moved, Reached::No), "{fault}");
+    }
+    let effective = day.cluster.writes().iter().filter(|w| w.status == 200).count();
+    assert_eq!(effective, 1);
+}
+
+#[tokio::test]
 async fn a_patch_for_another_world_changes_nothing() {
     let day = Day::start(ADMIN_TOKEN).await;
     let plan = day.provider.prepare(&day.promote("v3")).await.unwrap();
