@@ -172,7 +172,7 @@ fn only_main_reads_arguments_and_environment() {
 #[test]
 fn the_demo_has_no_doors_of_its_own() {
     for (name, text) in sources() {
-        if ["sandbox", "cli"].contains(&house(&name)) {
+        if ["sandbox", "cli", "lib"].contains(&house(&name)) {
             continue;
         }
         assert!(!code(&text).contains("sandbox"), "{name} knows of the sandbox");
@@ -203,7 +203,8 @@ fn every_module_says_what_it_knows() {
 #[test]
 fn files_stay_readable() {
     for (name, text) in sources().iter().filter(|(n, _)| !is_test(n)) {
-        let lines = text.find("#[cfg(test)]\nmod tests {").map_or(text, |at| &text[..at]).lines().count();
+        let lines =
+            text.find("#[cfg(test)]\nmod tests {").map_or(&text[..], |at| &text[..at]).lines().count();
         assert!(lines <= LONGEST_FILE, "{name} has {lines} lines: split it by meaning");
     }
 }

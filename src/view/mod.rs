@@ -46,6 +46,7 @@ mod text;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
 
 use crate::app::model::{Model, Overlay, Panel, Zoom};
 use crate::theme::{Glyphs, Role, Theme, plain};
@@ -59,9 +60,7 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 /// Draws one frame.
 pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
-    if let Some(cursor) = render(model, theme, area, frame.buffer_mut()) {
-        frame.set_cursor_position(cursor);
-    }
+    render(model, theme, area, frame.buffer_mut());
 }
 
 /// One frame of the given size, without a terminal.
@@ -96,8 +95,8 @@ impl Arrangement {
     }
 }
 
-/// Draws into `area` of `buf`; returns where the cursor is, if it shows.
-fn render(model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<Position> {
+/// Draws into `area` of `buf`.
+fn render(model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let arrangement = Arrangement::of(area.width, area.height);
     let edge = if arrangement == Arrangement::Compact { Edge::Rule } else { Edge::Box };
     let scene = Scene::new(model, theme, edge);
@@ -113,7 +112,10 @@ fn render(model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) -> Option<
     if theme.glyphs == Glyphs::Ascii {
         to_ascii(buf, area);
     }
-    cursor
+    // The terminal's own cursor stays hidden: where text goes is shown like everything else, in the frame.
+    if let Some(cell) = cursor.and_then(|at| buf.cell_mut(at)) {
+        cell.modifier.toggle(Modifier::REVERSED);
+    }
 }
 
 fn too_small(scene: Scene<'_>, sheet: &mut Sheet<'_>) {

@@ -111,7 +111,7 @@ fn request(scene: Scene<'_>, step: &Step, room: usize, lines: &mut Vec<Line<'sta
         let line = if index == 0 { method.clone() } else { scene.words().gap(INDENT) };
         lines.push(line.say(Role::Base, part).line());
     }
-    for part in step.body.iter().flat_map(|body| json::lay_out(body, left)) {
+    for part in step.shown_body().iter().flat_map(|body| json::lay_out(body, left)) {
         lines.push(scene.words().gap(INDENT).say(Role::Muted, part).line());
     }
     let kind = step.content_type.as_ref().map(|kind| format!(", as {kind}"));

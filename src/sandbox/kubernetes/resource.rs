@@ -1,0 +1,124 @@
+//! The resources that this API server serves. A table; no behaviour.
+
+use serde_json::{Value, json};
+
+/// One resource of the API.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Resource {
+    /// API group; empty for the core group.
+    pub(super) group: &'static str,
+    /// Plural name, as in the path.
+    pub(super) plural: &'static str,
+    /// Singular name.
+    pub(super) singular: &'static str,
+    /// Kind of its objects.
+    pub(super) kind: &'static str,
+    /// Short names that clients expand.
+    pub(super) short: &'static [&'static str],
+    /// Whether its objects live in a namespace.
+    pub(super) scope: Scope,
+    /// Field selectors beyond `metadata.name` and `metadata.namespace`.
+    pub(super) fields: &'static [&'static str],
+}
+
+/// Where a resource's objects live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// In a namespace.
+    Namespaced,
+    /// In the cluster.
+    Cluster,
+}
+
+/// `apps/v1` Deployments.
+pub(super) static DEPLOYMENTS: Resource = Resource {
+    group: "apps",
+    plural: "deployments",
+    singular: "deployment",
+    kind: "Deployment",
+    short: &["deploy"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `apps/v1` ReplicaSets.
+pub(super) static REPLICASETS: Resource = Resource {
+    group: "apps",
+    plural: "replicasets",
+    singular: "replicaset",
+    kind: "ReplicaSet",
+    short: &["rs"],
+    scope: Scope::Namespaced,
+    fields: &["status.replicas"],
+};
+/// Core Pods.
+pub(super) static PODS: Resource = Resource {
+    group: "",
+    plural: "pods",
+    singular: "pod",
+    kind: "Pod",
+    short: &["po"],
+    scope: Scope::Namespaced,
+    fields: &["spec.nodeName", "spec.restartPolicy", "status.phase", "status.podIP"],
+};
+/// Core Events.
+pub(super) static EVENTS: Resource = Resource {
+    group: "",
+    plural: "events",
+    singular: "event",
+    kind: "Event",
+    short: &["ev"],
+    scope: Scope::Namespaced,
+    fields: &[
+        "involvedObject.kind",
+        "involvedObject.name",
+        "involvedObject.namespace",
+        "involvedObject.uid",
+        "reason",
+        "type",
+    ],
+};
+/// Core Namespaces.
+pub(super) static NAMESPACES: Resource = Resource {
+    group: "",
+    plural: "namespaces",
+    singular: "namespace",
+    kind: "Namespace",
+    short: &["ns"],
+    scope: Scope::Cluster,
+    fields: &["status.phase"],
+};
+
+/// Every resource.
+pub(super) static ALL: [&Resource; 5] = [&DEPLOYMENTS, &REPLICASETS, &PODS, &EVENTS, &NAMESPACES];
+
+impl Resource {
+    /// The resource of this group and plural name.
+    pub(super) fn find(group: &str, plural: &str) -> Option<&'static Resource> {
+        ALL.into_iter().find(|r| r.group == group && r.plural == plural)
+    }
+
+    /// `apps/v1` or `v1`.
+    pub(super) fn api_version(&self) -> &'static str {
+        if self.group.is_empty() { "v1" } else { "apps/v1" }
+    }
+
+    /// `deployments.apps` or `pods`.
+    pub(super) fn qualified(&self) -> String {
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// `Deployment.apps` or `Pod`.
+    pub(super) fn qualified_kind(&self) -> String {
+        if self.group.is_empty() { self.kind.to_owned() } else { format!("{}.{}", self.kind, self.group) }
+    }
+
+    /// Its entry in the discovery document.
+    pub(super) fn discovery(&self) -> Value {
+        json!({
+            "name": self.plural, "singularName": self.singular,
+            "namespaced": self.scope == Scope::Namespaced, "kind": self.kind,
+            "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
+            "shortNames": self.short
+        })
+    }
+}

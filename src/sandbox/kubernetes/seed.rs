@@ -1,0 +1,200 @@
+//! What a Deployment looks like before the day begins: its seed, how the seed becomes real objects, and the
+//! world's own ways of changing a Deployment.
+
+use super::defaults;
+use super::fields::Writer;
+use super::ownership::Owner;
+use super::resource::{DEPLOYMENTS, PODS, REPLICASETS};
+use super::store::{State, annotate, annotation, controlled_by, number, set, text};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+/// The longest that one seeded revision may take to roll out, in steps of the controllers.
+const PATIENCE: usize = 2400;
+
+/// A Deployment to be added, with the revisions it went through.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeploymentSeed {
+    /// Namespace; created when missing.
+    pub namespace: String,
+    /// Name of the Deployment; also the value of its `app` label.
+    pub name: String,
+    /// Name of its one container.
+    pub container: String,
+    /// The image that runs now.
+    pub image: String,
+    /// The change cause of the current revision; empty for none.
+    pub change_cause: String,
+    /// Wanted pods.
+    pub replicas: u32,
+    /// More labels on the Deployment and its pods.
+    pub labels: BTreeMap<String, String>,
+    /// More annotations on the Deployment.
+    pub annotations: BTreeMap<String, String>,
+    /// Earlier revisions, oldest first: image and change cause (empty for none).
+    pub history: Vec<(String, String)>,
+    /// `spec.progressDeadlineSeconds`; the API server's default of 600 s when `None`.
+    pub progress_deadline: Option<Duration>,
+    /// Which GitOps tool keeps it, if any.
+    pub owner: Owner,
+}
+
+impl DeploymentSeed {
+    fn object(&self) -> Value {
+        let mut labels = self.labels.clone();
+        labels.insert("app".into(), self.name.clone());
+        let mut spec = json!({
+            "replicas": self.replicas,
+            "selector": {"matchLabels": {"app": self.name}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{
+                    "name": self.container, "image": self.image,
+                    "ports": [{"name": "http", "containerPort": 8080}],
+                    "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1}
+                }]}
+            }
+        });
+        if let Some(deadline) = self.progress_deadline {
+            set(&mut spec, &["progressDeadlineSeconds"], deadline.as_secs().into());
+        }
+        let mut object = json!({
+            "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels},
+            "spec": spec
+        });
+        for (key, value) in &self.annotations {
+            annotate(&mut object, key, value);
+        }
+        self.owner.mark(self, &mut object);
+        defaults::deployment(&mut object);
+        object
+    }
+}
+
+impl State {
+    /// Adds a Deployment that already went through its history.
+    pub(super) fn add_deployment(&mut self, seed: &DeploymentSeed) {
+        self.ensure_namespace(&seed.namespace);
+        let today = self.clock;
+        let current = (seed.image.clone(), seed.change_cause.clone());
+        let revisions: Vec<_> = seed.history.iter().chain([&current]).collect();
+        let mut object = seed.object();
+        for (index, (image, cause)) in revisions.iter().enumerate() {
+            let days = i64::try_from(revisions.len() - index).unwrap_or(1);
+            self.clock = today.checked_sub(SignedDuration::from_hours(24 * days)).unwrap_or(today);
+            if !cause.is_empty() {
+                annotate(&mut object, CHANGE_CAUSE, cause);
+            }
+            set_container_image(&mut object, &seed.container, image);
+            if index == 0 {
+                let writer = Writer { manager: "ci", subresource: "" };
+                self.create(&DEPLOYMENTS, object.clone(), writer);
+            } else {
+                self.set_image(&seed.namespace, &seed.name, &seed.container, image, cause);
+            }
+            self.settle(&seed.namespace, &seed.name);
+        }
+        self.clock = today;
+        let template =
+            self.get(&DEPLOYMENTS, &seed.namespace, &seed.name).and_then(|d| d.pointer("/spec/template"));
+        if let Some(kept) = template.cloned().and_then(|template| seed.owner.keep(template)) {
+            self.kept.insert((seed.namespace.clone(), seed.name.clone()), kept);
+        }
+    }
+
+    /// Lets only this Deployment's controllers run until its rollout is done.
+    fn settle(&mut self, namespace: &str, name: &str) {
+        for _ in 0..PATIENCE {
+            self.step(super::replicaset::STEP, Some((namespace, name)));
+            let done = self.get(&DEPLOYMENTS, namespace, name).is_none_or(|d| {
+                let reason = d
+                    .pointer("/status/conditions")
+                    .and_then(Value::as_array)
+                    .is_some_and(|all| all.iter().any(|c| text(c, "/reason") == "NewReplicaSetAvailable"));
+                let pods = self.list(&PODS, Some(namespace));
+                let leaving = pods.iter().any(|p| p.pointer("/metadata/deletionTimestamp").is_some());
+                reason
+                    && !leaving
+                    && number(d, "/status/observedGeneration") == number(d, "/metadata/generation")
+                    && number(d, "/status/availableReplicas") == number(d, "/spec/replicas")
+                    && number(d, "/status/replicas") == number(d, "/status/updatedReplicas")
+            });
+            if done {
+                return;
+            }
+        }
+    }
+
+    /// Changes a container's image as a CI job does. A GitOps tool takes it as a commit.
+    pub(super) fn set_image(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        container: &str,
+        image: &str,
+        cause: &str,
+    ) -> bool {
+        let Some(found) = self.get(&DEPLOYMENTS, namespace, name) else { return false };
+        let mut object = (**found).clone();
+        if !set_container_image(&mut object, container, image) {
+            return false;
+        }
+        if !cause.is_empty() {
+            annotate(&mut object, CHANGE_CAUSE, cause);
+        }
+        let generation = number(&object, "/metadata/generation") + 1;
+        set(&mut object, &["metadata", "generation"], generation.into());
+        let stored = self.update(&DEPLOYMENTS, object, Writer { manager: "ci", subresource: "" });
+        if let Some(kept) = self.kept.get_mut(&(namespace.to_owned(), name.to_owned()))
+            && let Some(template) = stored.pointer("/spec/template")
+        {
+            kept.template = template.clone();
+        }
+        true
+    }
+
+    /// The images of a Deployment's pods with the number of ready ones.
+    pub(super) fn images(&self, namespace: &str, name: &str) -> Vec<(String, u32)> {
+        let mut found: BTreeMap<String, u32> = BTreeMap::new();
+        for set in self.replica_sets_of(namespace, name) {
+            for pod in self.list(&PODS, Some(namespace)) {
+                if controlled_by(&pod, text(&set, "/metadata/uid")) {
+                    let count = found.entry(text(&pod, "/spec/containers/0/image").to_owned()).or_default();
+                    *count += u32::from(super::replicaset::is_ready(&pod));
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// Deletes old, empty ReplicaSets beyond the newest `keep`.
+    pub(super) fn prune_history(&mut self, namespace: &str, name: &str, keep: usize) {
+        let revision = |set: &Value| annotation(set, super::deployment::REVISION).parse::<i64>().unwrap_or(0);
+        let mut sets = self.replica_sets_of(namespace, name);
+        sets.sort_by_key(|set| std::cmp::Reverse(revision(set)));
+        for old in sets.iter().skip(1).filter(|set| number(set, "/spec/replicas") == 0).skip(keep) {
+            self.remove(&REPLICASETS, namespace, text(old, "/metadata/name"));
+        }
+    }
+
+    fn replica_sets_of(&self, namespace: &str, name: &str) -> Vec<std::sync::Arc<Value>> {
+        let Some(deployment) = self.get(&DEPLOYMENTS, namespace, name) else { return Vec::new() };
+        let uid = text(deployment, "/metadata/uid");
+        self.list(&REPLICASETS, Some(namespace)).into_iter().filter(|set| controlled_by(set, uid)).collect()
+    }
+}
+
+fn set_container_image(object: &mut Value, container: &str, image: &str) -> bool {
+    let containers = object.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut);
+    let found = containers.and_then(|all| all.iter_mut().find(|c| text(c, "/name") == container));
+    match found {
+        Some(found) => {
+            set(found, &["image"], image.into());
+            true
+        }
+        None => false,
+    }
+}
