@@ -4,7 +4,7 @@
 //! [`Streams`] only. Environment and arguments come from `main`.
 
 mod cockpit;
-// mod demo;
+mod demo;
 mod doctor;
 mod init;
 mod journal;
@@ -75,7 +75,7 @@ struct Common {
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// A release day on this machine: nothing in it is real, no account, no network
-    // Demo(demo::Args),
+    Demo(demo::Args),
     /// The board as text, or as JSON for scripts; exits by the verdict
     Status(status::Args),
     /// Check configuration, sources, credentials, clock and journal; each problem with what mends it
@@ -195,7 +195,7 @@ fn dispatch(args: Args, surroundings: &Surroundings) -> Done {
     let code = runtime.block_on(async {
         match command {
             None => cockpit::run(&common, surroundings).await,
-            // Some(Command::Demo(demo)) => demo::run(&demo, &common, surroundings).await,
+            Some(Command::Demo(demo)) => demo::run(&demo, &common, surroundings).await,
             Some(Command::Status(status)) => status::run(&status, &common, surroundings).await,
             Some(Command::Doctor(doctor)) => doctor::run(&doctor, &common, surroundings).await,
             Some(Command::Init) => init::run(&common, surroundings),

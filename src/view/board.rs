@@ -8,7 +8,7 @@
 
 use ratatui::style::Style;
 
-use super::panel::{self, Title};
+use super::panel::{self, Edge, Title};
 use super::scene::{Scene, mark_sign, verdict_words};
 use super::sheet::{Sheet, Words};
 use super::text;
@@ -51,13 +51,24 @@ pub(super) fn rows(scene: Scene<'_>) -> u16 {
 /// Draws the board.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let title = Title::new(scene.theme, Panel::Board.title()).right(summary(scene));
-    let mut inside = panel::frame(sheet, scene.theme, scene.edge, scene.keyboard(Panel::Board), title);
+    let below = {
+        let mut inside = panel::frame(sheet, scene.theme, scene.edge, scene.keyboard(Panel::Board), title);
+        body(scene, &mut inside)
+    };
+    if scene.edge == Edge::Box {
+        panel::more_below(sheet, scene.theme, below);
+    }
+}
+
+/// Heads and visible rows; returns how many rows lie below.
+fn body(scene: Scene<'_>, inside: &mut Sheet<'_>) -> usize {
     let columns = Columns::of(usize::from(inside.width()));
     inside.line(0, &heads(scene, columns).line());
     let mut body = inside.part(0, 1, inside.width(), inside.height().saturating_sub(1));
     let shown = &scene.model.shown;
     if shown.is_empty() {
-        return body.line(0, &empty(scene).line());
+        body.line(0, &empty(scene).line());
+        return 0;
     }
     let height = usize::from(body.height());
     let selected = scene.index.and_then(|index| shown.iter().position(|i| *i == index));
@@ -71,6 +82,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
             body.select(y, scene.theme, scene.theme.style(Role::Focus));
         }
     }
+    shown.len().saturating_sub(first + height)
 }
 
 /// Keeps the selected row in sight, near the middle where the list is longer than the room.

@@ -102,7 +102,7 @@ fn commit_line(scene: Scene<'_>, commit: &Commit, room: usize) -> Line<'static> 
     let words = words.say(kind_role, text::fit(&format!("{kind}{}", if breaking { "!" } else { "" }), 9));
     let when = format!("{} ago", spoken(ago(scene.model.now.wall, commit.at)));
     let side = if room >= 90 {
-        format!("{}  {}", text::fit(commit.author.as_str(), 14), text::fit_right(&when, 14))
+        format!("{}  {}", text::fit(commit.author.as_str(), 14), text::fit_right(&when, 16))
     } else {
         text::fit(commit.author.as_str(), 10)
     };

@@ -23,7 +23,7 @@ use crate::theme::{Role, Sign};
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) -> Option<Position> {
     let screen = sheet.area();
     let width = screen.width.saturating_sub(if screen.width > 100 { 8 } else { 2 }).min(118);
-    let fixed = fixed_rows(dialog) + 4;
+    let fixed = fixed_rows(dialog) + 2;
     let body = body(scene, dialog, usize::from(width).saturating_sub(4));
     let wanted = u16::try_from(body.len()).unwrap_or(u16::MAX).saturating_add(fixed).max(12);
     let height = wanted.min(screen.height.saturating_sub(if screen.height > 30 { 4 } else { 0 }));
@@ -192,13 +192,20 @@ fn input(
     let x = u16::try_from(words.width()).unwrap_or(0);
     sheet.line(0, &words.line());
     let room = usize::from(sheet.width().saturating_sub(x));
-    let style = scene.theme.style(Role::Input);
     let shown = value.0.value();
-    let scroll = value.0.visual_scroll(room.saturating_sub(2));
-    let visible: String = skip_cells(shown, scroll);
+    let scroll = if here { value.0.visual_scroll(room.saturating_sub(2)) } else { 0 };
+    let visible = text::cut(&skip_cells(shown, scroll), room);
     let mut field = sheet.part(x, 0, u16::MAX, 1);
-    field.tint(0, 0, u16::MAX, 1, style);
-    field.put(0, 0, &text::cut(&visible, room), style);
+    if here {
+        let style = scene.theme.style(Role::Input);
+        field.tint(0, 0, u16::MAX, 1, style);
+        field.put(0, 0, &visible, style);
+    } else {
+        panel::rule(&mut field, 0, scene.theme.style(Role::Faint), "─");
+        let mut ink = scene.theme.style(Role::Strong);
+        ink.bg = None;
+        field.put(0, 0, &visible, ink);
+    }
     let column = value.0.visual_cursor().saturating_sub(scroll);
     let area = field.area();
     let column = u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1));

@@ -81,9 +81,8 @@ fn stations<'a>(scene: Scene<'a>, action: &Action) -> super::sheet::Words<'a> {
     let reached = match &action.stage {
         ActionStage::Recording => 0,
         ActionStage::LookingAgain => 1,
-        ActionStage::Sent => 2,
-        ActionStage::Proving(_) => 3,
-        ActionStage::Settling(_) => 4,
+        ActionStage::Sent => 3,
+        ActionStage::Proving(_) | ActionStage::Settling(_) => 4,
         ActionStage::Ended(_) => 5,
     };
     let ended = match &action.stage {
@@ -104,6 +103,7 @@ fn stations<'a>(scene: Scene<'a>, action: &Action) -> super::sheet::Words<'a> {
 
 fn station_sign(action: &Action, index: usize, reached: usize, ended: Option<&Outcome>) -> Sign {
     match ended {
+        None if index == 3 && action.answered == Answered::Perhaps => Sign::Unknown,
         None if index < reached => Sign::Good,
         None if index == reached => Sign::Running,
         None => Sign::Ahead,

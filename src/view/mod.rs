@@ -32,6 +32,7 @@ mod header;
 mod health;
 mod help;
 mod inbox;
+mod json;
 mod overlay;
 mod panel;
 mod pipeline;
@@ -224,9 +225,10 @@ fn compact(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 fn overlays(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<Position> {
     let top = scene.model.overlay()?;
     let (width, height) = (sheet.width(), sheet.height());
-    // The footer stays readable: messages show there.
+    // Messages show over the footer, and stay readable.
+    let rows = if scene.model.toast.is_some() { height.saturating_sub(1) } else { height };
+    overlay::darken(scene, &mut sheet.part(0, 0, width, rows));
     let mut sheet = sheet.part(0, 0, width, height.saturating_sub(1));
-    overlay::darken(scene, &mut sheet);
     match top {
         Overlay::Help => help::draw(scene, &mut sheet),
         Overlay::Dialog(dialog) => return dialog::draw(scene, &mut sheet, dialog),

@@ -4,6 +4,7 @@
 use ratatui::text::Line;
 
 use super::decision::change_words;
+use super::json;
 use super::overlay::{heading, labelled};
 use super::scene::Scene;
 use super::text;
@@ -103,42 +104,22 @@ fn requests(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
 }
 
 fn request(scene: Scene<'_>, step: &Step, room: usize, lines: &mut Vec<Line<'static>>) {
-    let words = scene.words().say(Role::Strong, text::fit(&step.method, 6)).gap(1);
-    let left = room.saturating_sub(words.width() + step.source.as_str().len() + 4);
-    for (index, part) in text::wrap(&step.path, left.max(8)).into_iter().enumerate() {
-        let line = if index == 0 { words.clone() } else { scene.words().gap(7) };
-        let line = line.say(Role::Base, part);
-        lines.push(if index == 0 {
-            line.say(Role::Muted, format!("  to {}", step.source)).within(room)
-        } else {
-            line.within(room)
-        });
+    const INDENT: usize = 7;
+    let left = room.saturating_sub(INDENT).max(8);
+    let method = scene.words().say(Role::Strong, text::fit(&step.method, INDENT - 1)).gap(1);
+    for (index, part) in json::lay_out(&step.path, left).into_iter().enumerate() {
+        let line = if index == 0 { method.clone() } else { scene.words().gap(INDENT) };
+        lines.push(line.say(Role::Base, part).line());
     }
-    if let Some(body) = step.shown_body() {
-        for part in pretty(&body) {
-            for piece in text::wrap(&part, room.saturating_sub(7).max(8)) {
-                lines.push(scene.words().gap(7).say(Role::Muted, piece).line());
-            }
-        }
+    for part in step.shown_body().iter().flat_map(|body| json::lay_out(body, left)) {
+        lines.push(scene.words().gap(INDENT).say(Role::Muted, part).line());
     }
-    for part in text::wrap(step.effect.as_str(), room.saturating_sub(9).max(8)) {
-        lines.push(scene.words().gap(7).say(Role::Faint, "│ ").say(Role::Base, part).line());
+    let kind = step.content_type.as_ref().map(|kind| format!(", as {kind}"));
+    let to = scene.words().gap(INDENT).say(Role::Faint, "│ ").say(Role::Muted, format!("to {}", step.source));
+    lines.push(to.maybe(Role::Muted, kind).within(room));
+    for part in text::wrap(step.effect.as_str(), left.saturating_sub(2).max(8)) {
+        lines.push(scene.words().gap(INDENT).say(Role::Faint, "│ ").say(Role::Base, part).line());
     }
-}
-
-/// A JSON body one field a line; anything else as it is. What is shown is the body that is sent, laid out, with the
-/// values of environment variables masked.
-fn pretty(body: &str) -> Vec<String> {
-    let clean = crate::domain::SafeText::new(body);
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(body) else {
-        return vec![clean.to_string()];
-    };
-    if text::width(clean.as_str()) <= 72 {
-        return vec![clean.to_string()];
-    }
-    serde_json::to_string_pretty(&value)
-        .map(|laid_out| laid_out.lines().map(|l| crate::domain::SafeText::new(l).to_string()).collect())
-        .unwrap_or_else(|_| vec![clean.to_string()])
 }
 
 fn ships(scene: Scene<'_>, plan: &Plan, changes: &ChangeSet, room: usize, lines: &mut Vec<Line<'static>>) {
@@ -209,7 +190,7 @@ fn evidence(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
     for part in &plan.evidence {
         let next = scene.words();
         let next = match &part.fault {
-            Some(fault) => next.sign(Sign::Bad).say(Role::NoGo, format!(" {} {fault}", part.source)),
+            Some(fault) => next.sign(Sign::Bad).say(Role::NoGo, format!(" {} {fault} ", part.source)),
             None => next.sign(Sign::Alive).say(Role::Base, format!(" {} ", part.source)),
         };
         let next = next.say(Role::Muted, format!("{} old", spoken(part.age)));

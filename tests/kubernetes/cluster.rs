@@ -142,7 +142,9 @@ async fn a_change_by_somebody_else_rings_and_is_seen() {
 #[tokio::test]
 async fn a_promotion_is_sent_as_shown_and_proved_by_looking() {
     let day = Day::start(ADMIN_TOKEN).await;
+    observe(&day.provider).await.unwrap();
     let plan = day.provider.prepare(&day.promote("v3")).await.unwrap();
+    assert_eq!(plan.from.as_ref().unwrap().digest.as_ref().map(SafeText::as_str), Some(DIGESTS[1]));
     let again = day.provider.prepare(&day.promote("v3")).await.unwrap();
     assert_eq!((&plan.basis, &plan.steps), (&again.basis, &again.steps));
     assert_eq!(plan.permission, Permission::Granted);
@@ -222,6 +224,26 @@ async fn the_same_patch_twice_takes_effect_once() {
     day.provider.perform(&plan.steps[0]).await.unwrap();
     let fault = day.provider.perform(&plan.steps[0]).await.unwrap_err();
     assert_eq!((fault.cause, fault.reached), (Cause::Moved, Reached::No), "{fault}");
+}
+
+#[tokio::test]
+async fn of_many_operators_who_act_at_once_exactly_one_does() {
+    let day = Day::start(ADMIN_TOKEN).await;
+    let cockpits: Vec<_> = (0..6).map(|_| provider(day.folder.path(), &["web"])).collect();
+    let mut plans = Vec::new();
+    for (index, cockpit) in cockpits.iter().enumerate() {
+        let tag = if index % 2 == 0 { "v3" } else { "v1" };
+        plans.push(cockpit.prepare(&day.promote(tag)).await.unwrap());
+    }
+    let sent = cockpits.iter().zip(&plans).map(|(cockpit, plan)| cockpit.perform(&plan.steps[0]));
+    let answers = futures_util::future::join_all(sent).await;
+    let (done, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(done.len(), 1);
+    for fault in refused.into_iter().map(Result::unwrap_err) {
+        assert_eq!((fault.cause, fault.reached), (Cause::Moved, Reached::No), "{fault}");
+    }
+    let effective = day.cluster.writes().iter().filter(|w| w.status == 200).count();
+    assert_eq!(effective, 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,129 @@
+//! The files that lead to the world: an ordinary config, the tokens and a kubeconfig, as a user would have written
+//! them. Knows addresses and paths, and nothing of the program that reads them.
+
+use super::history::Repositories;
+use super::images::OWNER;
+use super::scenario::{Platform, ServiceScript};
+use super::world::swarm_name;
+use super::{SandboxError, Urls};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+/// The name of the context in the kubeconfig.
+pub(super) const CONTEXT: &str = "sandbox";
+
+/// A path as a TOML text.
+fn quoted(path: &Path) -> String {
+    toml::Value::String(path.to_string_lossy().into_owned()).to_string()
+}
+
+/// The config's text.
+pub(super) fn text(folder: &Path, urls: &Urls, services: &[(&ServiceScript, &Repositories)]) -> String {
+    let mut text = sources(folder, urls);
+    text.push_str(SIGNALS);
+    for (script, repositories) in services {
+        service(&mut text, script, repositories);
+    }
+    text.push_str("\n[policy.production]\nconfirm = \"type-name\"\nmax_age = \"15s\"\n");
+    text
+}
+
+fn sources(folder: &Path, urls: &Urls) -> String {
+    let (token, kubeconfig) = (quoted(&folder.join("github-token")), quoted(&folder.join("kubeconfig")));
+    format!(
+        r#"# Written by the embedded world; everything in it is on this machine.
+
+[[source]]
+name = "github"
+kind = "github"
+url = "{}"
+token = {{ file = {token} }}
+
+[[source]]
+name = "git"
+kind = "git"
+
+[[source]]
+name = "prometheus"
+kind = "prometheus"
+url = "{}"
+
+[[source]]
+name = "alertmanager"
+kind = "alertmanager"
+url = "{}"
+
+[[source]]
+name = "prod"
+kind = "kubernetes"
+kubeconfig = {kubeconfig}
+context = "{CONTEXT}"
+
+[[source]]
+name = "swarm"
+kind = "docker"
+host = "{}"
+"#,
+        urls.github, urls.prometheus, urls.alertmanager, urls.docker
+    )
+}
+
+const SIGNALS: &str = r#"
+[[signal]]
+name = "error-rate"
+source = "prometheus"
+query = 'sum(rate(http_requests_total{service="$service",environment="$environment",code=~"5.."}[1m])) / sum(rate(http_requests_total{service="$service",environment="$environment"}[1m])) * 100'
+unit = "%"
+hold = 1.0
+no_go = 2.0
+
+[[signal]]
+name = "latency-p99"
+source = "prometheus"
+query = 'histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{service="$service",environment="$environment"}[1m]))) * 1000'
+unit = "ms"
+hold = 400
+no_go = 800
+"#;
+
+fn service(text: &mut String, script: &ServiceScript, repositories: &Repositories) {
+    let (name, code) = (&script.name, quoted(&repositories.clone));
+    let production = match script.production_on {
+        Platform::Kubernetes => {
+            format!("source = \"prod\", namespace = \"production\", workload = \"deployment/{name}\"")
+        }
+        Platform::Docker => format!("source = \"swarm\", workload = \"service/{}\"", swarm_name(name)),
+    };
+    // Writing to a text cannot fail.
+    let _ = write!(
+        text,
+        r#"
+[[service]]
+name = "{name}"
+code = {{ source = "git", path = {code} }}
+pipeline = {{ source = "github", project = "{OWNER}/{name}", workflow = "release.yml" }}
+
+  [[service.environment]]
+  name = "staging"
+  deploy = {{ source = "prod", namespace = "staging", workload = "deployment/{name}" }}
+  health = {{ signals = ["error-rate", "latency-p99"] }}
+
+  [[service.environment]]
+  name = "production"
+  deploy = {{ {production} }}
+  health = {{ signals = ["error-rate", "latency-p99"], alerts = {{ source = "alertmanager", filter = ['service="{name}"', 'environment="production"'] }} }}
+  policy = "production"
+"#
+    );
+}
+
+/// Writes a file that only its owner may read, from its first byte on.
+pub(super) fn private(path: &Path, text: &str) -> Result<(), SandboxError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|source| SandboxError::Io { what: "a file of the sandbox could not be written", source })
+}

@@ -1,0 +1,233 @@
+//! How the records look as the day begins: for every service a run that is over, and one as its script says.
+
+use super::run::{self, Deploy, Step};
+use super::state::{Access, Approval, ENVIRONMENTS, Release, Repo, Run, User};
+use super::workflow::{CI, RELEASE, Workflow};
+use super::{DEVELOPER_TOKEN, GitHub, OPERATOR_TOKEN, OUTSIDER_TOKEN, READER_TOKEN, REVIEWER_TOKEN};
+use crate::sandbox::SandboxError;
+use crate::sandbox::scenario::{RunScript, ServiceScript};
+use jiff::{SignedDuration, Timestamp};
+use std::path::PathBuf;
+
+/// The longest that a seeded run may take, in seconds.
+const PATIENCE: i64 = 3_600;
+
+impl GitHub {
+    /// The records of a day that begins at `start`.
+    pub(in crate::sandbox) fn new(base: &str, start: Timestamp) -> Self {
+        let reset = start.checked_add(SignedDuration::from_mins(40)).unwrap_or(start);
+        let mut users = Vec::new();
+        for (login, name) in crate::sandbox::history::PEOPLE {
+            let token = match login {
+                "mara" => OPERATOR_TOKEN.to_owned(),
+                "omar" => REVIEWER_TOKEN.to_owned(),
+                "yuki" => DEVELOPER_TOKEN.to_owned(),
+                other => format!("{other}-token"),
+            };
+            users.push((login, name, token, Access::Write));
+        }
+        users.push(("nils", "Nils Brandt", READER_TOKEN.to_owned(), Access::Read));
+        users.push(("outsider", "Out Sider", OUTSIDER_TOKEN.to_owned(), Access::Outside));
+        let users = (1..)
+            .zip(users)
+            .map(|(id, (login, name, token, access))| User {
+                id: 7000 + id,
+                login: login.to_owned(),
+                name: name.to_owned(),
+                token,
+                access,
+                used: 0,
+            })
+            .collect();
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            users,
+            repos: Vec::new(),
+            next_id: 30_441_200_000,
+            reset,
+            secondary_until: None,
+        }
+    }
+
+    /// Adds a service's repository with its runs.
+    pub(in crate::sandbox) fn add_service(
+        &mut self,
+        script: &ServiceScript,
+        git: PathBuf,
+        start: Timestamp,
+    ) -> Result<(), SandboxError> {
+        let shas = Shas::of(&git, script)?;
+        let id = 41_900_000 + u64::try_from(self.repos.len()).unwrap_or(0);
+        let created = start - SignedDuration::from_hours(24 * 400);
+        let name = script.name.clone();
+        let mut repo =
+            Repo { id, name, git, created, runs: Vec::new(), deployments: Vec::new(), releases: Vec::new() };
+        self.add_releases(&mut repo, script, start);
+        let newest = script.tags.last().cloned().unwrap_or_default();
+        let days_ago = start - SignedDuration::from_hours(71);
+        let live = &script.live;
+        self.simulate(&mut repo, &RELEASE, live, shas.get(live), days_ago, Goal::Done);
+        if *live != newest || script.run == RunScript::Done {
+            let (back, goal) = match script.run {
+                RunScript::Done => (5_400, Goal::Done),
+                RunScript::Building => (26, Goal::Until(start)),
+                RunScript::Waiting => (372, Goal::Until(start)),
+                RunScript::Deploying => (430, Goal::Deploying(start)),
+            };
+            let from = start - SignedDuration::from_secs(back);
+            if *live != newest {
+                self.simulate(&mut repo, &RELEASE, &newest, shas.get(&newest), from, goal);
+            }
+        }
+        let from = start - SignedDuration::from_mins(9);
+        self.simulate(&mut repo, &CI, "main", &shas.main, from, Goal::Until(start));
+        self.repos.push(repo);
+        Ok(())
+    }
+
+    fn add_releases(&mut self, repo: &mut Repo, script: &ServiceScript, start: Timestamp) {
+        let older = script.tags.iter().take_while(|tag| **tag != script.live).chain([&script.live]);
+        for (age, tag) in older.enumerate() {
+            self.next_id += 1;
+            let hours = 71 + 48 * i64::try_from(script.tags.len().saturating_sub(age)).unwrap_or(1);
+            repo.releases.push(Release {
+                id: self.next_id,
+                tag: tag.clone(),
+                target: "main".into(),
+                name: tag.clone(),
+                body: format!("## What's Changed\n* {} {tag}\n", script.name),
+                draft: false,
+                prerelease: false,
+                author: "mara".into(),
+                created: start - SignedDuration::from_hours(hours),
+            });
+        }
+    }
+
+    /// Lets a run of the past go as far as its goal. What its deploy jobs did is what the platforms began with.
+    fn simulate(
+        &mut self,
+        repo: &mut Repo,
+        workflow: &'static Workflow,
+        version: &str,
+        sha: &str,
+        from: Timestamp,
+        goal: Goal,
+    ) {
+        let id = self.new_run(repo, workflow, version, sha, "rhea", from, "push");
+        let Repo { name, runs, deployments, .. } = repo;
+        let Some(run) = runs.iter_mut().find(|run| run.id == id) else { return };
+        let mut deploys: Vec<Deploy> = Vec::new();
+        for second in 0..PATIENCE {
+            let now = from + SignedDuration::from_secs(second);
+            if run.is_over() || matches!(goal, Goal::Until(end) if now > end) {
+                break;
+            }
+            let mut step =
+                Step { now, arrived: &|_, _, _| true, next_id: &mut self.next_id, deploys: &mut deploys };
+            let gated = !run.gates().is_empty();
+            match goal {
+                Goal::Done if gated => approve(run, deployments, &mut step),
+                Goal::Deploying(start) if gated => {
+                    // The approval came just now: the job starts with the day.
+                    step.now = start - SignedDuration::from_secs(3);
+                    approve(run, deployments, &mut step);
+                    break;
+                }
+                _ => {}
+            }
+            run::move_run(name, run, deployments, &mut step);
+        }
+    }
+
+    /// Makes a run; its jobs follow by themselves.
+    #[expect(clippy::too_many_arguments, reason = "a run is just that: every part is one word at the call")]
+    pub(super) fn new_run(
+        &mut self,
+        repo: &mut Repo,
+        workflow: &'static Workflow,
+        version: &str,
+        sha: &str,
+        actor: &str,
+        now: Timestamp,
+        event: &'static str,
+    ) -> u64 {
+        self.next_id += 1;
+        let number = 60 + repo.runs.iter().filter(|run| run.workflow.id == workflow.id).count();
+        let title = match event {
+            "workflow_dispatch" => format!("Deploy {version}"),
+            _ => format!("{} {version}", workflow.name),
+        };
+        repo.runs.push(Run {
+            id: self.next_id,
+            number: u64::try_from(number).unwrap_or(0),
+            workflow,
+            attempt: 1,
+            event,
+            branch: if event == "workflow_dispatch" { "main".to_owned() } else { version.to_owned() },
+            sha: sha.to_owned(),
+            version: version.to_owned(),
+            title,
+            actor: actor.to_owned(),
+            triggering_actor: actor.to_owned(),
+            created: now,
+            started: now,
+            updated: now,
+            jobs: Vec::new(),
+            approvals: Vec::new(),
+            cancelling: false,
+            kept: Vec::new(),
+            past: Vec::new(),
+        });
+        self.next_id
+    }
+}
+
+/// How far a run of the past goes.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// To its end, approved by Omar.
+    Done,
+    /// As far as it comes by itself until then.
+    Until(Timestamp),
+    /// To the approval of production just before then.
+    Deploying(Timestamp),
+}
+
+fn approve(run: &mut Run, deployments: &mut [super::state::Deployment], step: &mut Step<'_>) {
+    let approval = Approval {
+        state: "approved".into(),
+        comment: "staging looks good".into(),
+        login: "omar".into(),
+        environments: vec!["production"],
+    };
+    let production: Vec<_> =
+        ENVIRONMENTS.iter().filter(|environment| environment.name == "production").collect();
+    // It cannot be refused: Omar is a reviewer, and did not start the run.
+    let _ = run::review(run, deployments, &production, &approval, step);
+}
+
+/// The commits of a service's tags.
+struct Shas {
+    tags: Vec<(String, String)>,
+    main: String,
+}
+
+impl Shas {
+    fn of(git: &std::path::Path, script: &ServiceScript) -> Result<Self, SandboxError> {
+        let repository = git2::Repository::open(git)?;
+        let commit = |name: &str| -> Result<String, git2::Error> {
+            Ok(repository.revparse_single(name)?.peel_to_commit()?.id().to_string())
+        };
+        let tags = script
+            .tags
+            .iter()
+            .map(|tag| Ok((tag.clone(), commit(&format!("refs/tags/{tag}"))?)))
+            .collect::<Result<_, git2::Error>>()?;
+        Ok(Self { tags, main: commit("refs/heads/main")? })
+    }
+
+    fn get(&self, tag: &str) -> &str {
+        self.tags.iter().find(|(known, _)| known == tag).map_or(&self.main, |(_, sha)| sha)
+    }
+}
