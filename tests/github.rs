@@ -10,6 +10,8 @@ mod faults;
 mod limits;
 #[path = "github/look.rs"]
 mod look;
+#[path = "github/sandbox.rs"]
+mod sandbox;
 #[path = "support/scripted.rs"]
 mod scripted;
 #[path = "github/world.rs"]
