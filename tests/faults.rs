@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt as _};
 use gonogo::domain::{Bound, EnvironmentName, Role, SafeText, ServiceName, Settings, SourceName, Step};
 use gonogo::provider::http::{Auth, Endpoint, EndpointSpec};
 use gonogo::provider::secret::Secret;
-use gonogo::provider::{Provider, SecretPlace, SourceSpec, alertmanager, prometheus};
+use gonogo::provider::{Provider, SecretPlace, SourceSpec, alertmanager, github, prometheus};
 use serde_json::Value;
 
 #[path = "support/faults.rs"]
@@ -50,6 +50,11 @@ fn alertmanager(url: &str) -> Arc<dyn Provider> {
     alertmanager::build_with(spec(url, Role::Alerts, Settings::default()), LIMITS).unwrap()
 }
 
+fn github(url: &str) -> Arc<dyn Provider> {
+    let pipeline = Settings::default().with_text("project", "acme/shop").with_text("workflow", "release.yml");
+    github::build_with(spec(url, Role::Pipeline, pipeline), LIMITS).unwrap()
+}
+
 fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(EndpointSpec::new(url).auth(token()).limits(LIMITS)).unwrap()
 }
@@ -87,6 +92,11 @@ async fn prometheus_survives_every_fault() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alertmanager_survives_every_fault() {
     all(|case| check(case, alertmanager)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn github_survives_every_fault() {
+    all(|case| check(case, github)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,9 +18,6 @@ const STEP: Duration = Duration::from_millis(1000);
 /// How many services are looked at in one step; a large fleet takes turns.
 const LOOKS: usize = 40;
 
-/// The environments, in the order of promotion.
-pub(super) const ENVIRONMENTS: [&str; 2] = ["staging", "production"];
-
 /// The world. Clones share the same world.
 #[derive(Clone)]
 pub struct World {
