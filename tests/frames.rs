@@ -1,4 +1,5 @@
 //! What the screen looks like.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "support/model.rs"]
 mod model;
