@@ -100,6 +100,10 @@ impl Reading for Library {
     }
 
     fn commit_id(&mut self, hex: &str) -> Result<Option<String>, Fault> {
+        if Oid::from_str_ext(hex, self.0.object_format()).is_err() {
+            // Longer than this repository's ids.
+            return Ok(None);
+        }
         match self.0.find_commit_by_prefix(hex) {
             Ok(commit) => Ok(Some(commit.id().to_string())),
             Err(e)
