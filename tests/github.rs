@@ -1,4 +1,7 @@
 //! The GitHub provider against a scripted server: what it asks, what it makes of the answers, what it would send.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 #[path = "github/acts.rs"]
 mod acts;
@@ -11,6 +14,8 @@ mod faults;
 mod limits;
 #[path = "github/look.rs"]
 mod look;
+#[path = "github/sandbox.rs"]
+mod sandbox;
 #[path = "support/scripted.rs"]
 mod scripted;
 #[path = "github/world.rs"]

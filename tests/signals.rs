@@ -286,6 +286,21 @@ async fn a_value_without_the_servers_clock_or_from_an_old_cache_is_unknown() {
 }
 
 #[tokio::test]
+async fn a_server_whose_clock_is_off_is_judged_by_its_own_clock_and_tells_it() {
+    let server = Server::start(|_| {
+        let body = vector("0.5")
+            .replace(&now().to_string(), "1479650400")
+            .replace(&(now() - 1).to_string(), "1479650400");
+        ([("date", "Sun, 20 Nov 2016 14:00:00 GMT")], body).into_response()
+    })
+    .await;
+    let observation = look(&prometheus::KIND, &server.url, vec![signal("shop", "a", "a")]).await.unwrap();
+    let signals = &observation.signals[&Place::new("shop", "production")];
+    assert_eq!(signals[0].reading, Reading::Value(0.5));
+    assert_eq!(observation.server_time.unwrap().to_string(), "2016-11-20T14:00:00Z");
+}
+
+#[tokio::test]
 async fn a_good_answer_is_a_value_with_its_course_and_infos_do_not_harm() {
     let server = Server::start(|asked| {
         if asked.path.ends_with("query_range") {

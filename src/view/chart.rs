@@ -29,9 +29,11 @@ impl Scale {
             (low, high) = (0.0, 1.0);
         }
         let limits = signal.thresholds;
-        let reach = high.abs().max(low.abs()).max(f64::MIN_POSITIVE) * 3.0;
-        for limit in [limits.hold, limits.no_go].into_iter().flatten().filter(|l| l.is_finite()) {
-            if limit <= high + reach && limit >= low - reach {
+        // HOLD counts when it is within twelve times of what was seen, NO-GO when it is within four times of that.
+        for (limit, times) in [(limits.hold, 11.0), (limits.no_go, 3.0)] {
+            let reach = high.abs().max(low.abs()).max(f64::MIN_POSITIVE) * times;
+            let near = |l: &f64| l.is_finite() && *l <= high + reach && *l >= low - reach;
+            if let Some(limit) = limit.filter(near) {
                 low = low.min(limit);
                 high = high.max(limit);
             }

@@ -124,24 +124,29 @@ fn headline<'a>(
     };
     let live = standing.and_then(|s| s.live.as_ref()).map(|a| a.label());
     let coming = standing.and_then(|s| s.coming.as_ref()).map(|a| a.label());
-    let versions_room = room.saturating_sub(26).clamp(9, 24);
+    let versions_room = room.saturating_sub(26 + 14).clamp(9, 24);
     let words = board::versions(words, live, coming, versions_room).to(26 + versions_room + 1);
     match rollout {
-        Some(rollout) => replicas(words, rollout, age),
+        Some(rollout) => replicas(words, rollout, age, room),
         None => words,
     }
 }
 
-fn replicas<'a>(words: Words<'a>, rollout: &Rollout, age: Age) -> Words<'a> {
+/// A bar, the counts, the phase; the word goes first where room is dear, its sign and the details stay.
+fn replicas<'a>(words: Words<'a>, rollout: &Rollout, age: Age, room: usize) -> Words<'a> {
     let (sign, word, _) = phase_sign(&rollout.phase);
     let counts = rollout.replicas;
     let ready = counts.updated.min(counts.available);
     let percent = rollout.percent().unwrap_or(0);
-    let (full, empty) = bar(8, percent);
+    let counted = format!("{ready}/{}", counts.desired);
+    let left = room.saturating_sub(words.width() + counted.len() + 4);
+    let (full, empty) = bar(left.min(8), percent);
     let role = if sign == Sign::Good { Role::Go } else { sign.role() };
     let words = words.say(role, full).say(Role::Faint, empty).gap(1);
-    let words = words.say(age.ink(Role::Base), format!("{ready}/{}", counts.desired)).gap(2);
-    words.sign(sign).say(sign.role(), format!(" {word}"))
+    let words = words.say(age.ink(Role::Base), counted).gap(2);
+    let words = words.sign(sign);
+    let word = format!(" {word}");
+    if words.width() + word.len() > room { words } else { words.say(sign.role(), word) }
 }
 
 fn details(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: bool) -> Vec<Line<'static>> {

@@ -3,8 +3,6 @@
 //! With room, a signal is a chart of several rows; without, one row with a sparkline. In zoom the charts share the
 //! whole screen and bear axes.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use ratatui::style::Style;
 
@@ -106,7 +104,7 @@ fn flat(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut 
     };
     let limits = limits(scene, signal);
     let limits_room = if room >= 56 { limits.width() + 1 } else { 0 };
-    let words = scene.words().gap(1).sign(verdict_sign(signal.verdict())).gap(1);
+    let words = scene.words().gap(1).sign(sign(signal, *age)).gap(1);
     let words = words.say(Role::Base, text::fit(&text::cut_middle(name.as_str(), 13), 14));
     let words = words.then(value(scene, signal, *age));
     let words = words.to(30);
@@ -132,7 +130,7 @@ fn tall(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut 
         return sheet.line(0, &unanswered(scene, name, *age).within(room));
     };
     let facts = usize::from(FACTS) - 1;
-    let words = scene.words().gap(1).sign(verdict_sign(signal.verdict())).gap(1);
+    let words = scene.words().gap(1).sign(sign(signal, *age)).gap(1);
     sheet.line(0, &words.say(Role::Base, text::cut_middle(name.as_str(), facts - 3)).line());
     sheet.line(1, &scene.words().gap(3).then(value(scene, signal, *age)).within(facts));
     sheet.line(2, &scene.words().gap(3).then(limits(scene, signal)).within(facts));
@@ -197,6 +195,15 @@ fn time_axis(scene: Scene<'_>, course: Course<'_>, sheet: &mut Sheet<'_>) {
     }
 }
 
+/// What is too old, or comes from a source that fails, is no evidence any more.
+const fn is_evidence(age: Age) -> bool {
+    matches!(age, Age::Fresh | Age::Old(_))
+}
+
+fn sign(signal: &Signal, age: Age) -> Sign {
+    if is_evidence(age) { verdict_sign(signal.verdict()) } else { Sign::Unknown }
+}
+
 fn unanswered<'a>(scene: Scene<'a>, name: &SafeText, age: Age) -> Words<'a> {
     let words = scene.words().gap(1);
     match age {
@@ -256,7 +263,7 @@ fn alert_lines<'a>(scene: Scene<'a>, service: &Service, environment: &Environmen
     match scene.model.world.alerts(service, environment) {
         None => vec![scene.nothing(Some(source), &service.name, "alerts")],
         Some(seen) if seen.value.is_empty() => {
-            let age = scene.age(source, &service.name, Duration::from_secs(60));
+            let age = scene.age(source, &service.name, environment.policy.max_age);
             let words = scene.words().gap(1);
             match age {
                 Age::Fresh => vec![words.sign(Sign::Good).say(age.ink(Role::Muted), " no alert")],
@@ -265,7 +272,11 @@ fn alert_lines<'a>(scene: Scene<'a>, service: &Service, environment: &Environmen
                 ],
             }
         }
-        Some(seen) => seen.value.iter().map(|alert| alert_line(scene, alert)).collect(),
+        Some(seen) => {
+            let age = scene.age(source, &service.name, environment.policy.max_age).label(scene.theme);
+            let aged = (age.width() > 0).then(|| scene.words().gap(1).say(Role::Muted, "alerts: ").then(age));
+            aged.into_iter().chain(seen.value.iter().map(|alert| alert_line(scene, alert))).collect()
+        }
     }
 }
 

@@ -118,7 +118,7 @@ fn jobs(
         before = Some(stage);
         let label = stage.word();
         let words = scene.words().gap(1).say(Role::Title, text::fit(if first { label } else { "" }, 8));
-        lines.push(job_row(scene, words.gap(1), pipeline, job, name_room).within(room));
+        lines.push(job_row(scene, words.gap(1), pipeline, job, (name_room, room)).within(room));
         if let Some(step) = job.steps.iter().find(|s| s.state == RunState::Running || is_failed(&s.state)) {
             let (sign, _) = run_sign(&step.state);
             let words = scene.words().gap(12).say(sign.role(), "▸ ").say(Role::Muted, step.name.as_str());
@@ -137,7 +137,7 @@ fn job_row<'a>(
     words: Words<'a>,
     pipeline: &Pipeline,
     job: &Job,
-    name_room: usize,
+    (name_room, room): (usize, usize),
 ) -> Words<'a> {
     let (sign, word) = run_sign(&job.state);
     let name = text::cut_middle(job.name.as_str(), name_room);
@@ -153,16 +153,17 @@ fn job_row<'a>(
     match (usual(pipeline, job.name.as_str()), elapsed) {
         (Some(usual), Some(elapsed)) if !usual.is_zero() => {
             let percent = percent(elapsed, usual);
-            let (full, empty) = bar(12, percent);
+            let cells = room.saturating_sub(words.width() + 6).clamp(4, 12);
+            let (full, empty) = bar(cells, percent);
             let words = words.say(Role::Running, full).say(Role::Faint, empty).gap(1);
             if elapsed > usual {
                 let over = elapsed.saturating_sub(usual);
                 return words.say(Role::Hold, format!("{} over the usual {}", short(over), short(usual)));
             }
             let left = usual.saturating_sub(elapsed);
-            words
-                .say(Role::Base, format!("{percent} %"))
-                .say(Role::Muted, format!("  about {} left", short(left)))
+            let words = words.say(Role::Base, format!("{percent} %"));
+            let left = format!("  about {} left", short(left));
+            if words.width() + text::width(&left) <= room { words.say(Role::Muted, left) } else { words }
         }
         _ => words.say(Role::Running, word),
     }

@@ -142,7 +142,9 @@ async fn a_change_by_somebody_else_rings_and_is_seen() {
 #[tokio::test]
 async fn a_promotion_is_sent_as_shown_and_proved_by_looking() {
     let day = Day::start(ADMIN_TOKEN).await;
+    observe(&day.provider).await.unwrap();
     let plan = day.provider.prepare(&day.promote("v3")).await.unwrap();
+    assert_eq!(plan.from.as_ref().unwrap().digest.as_ref().map(SafeText::as_str), Some(DIGESTS[1]));
     let again = day.provider.prepare(&day.promote("v3")).await.unwrap();
     assert_eq!((&plan.basis, &plan.steps), (&again.basis, &again.steps));
     assert_eq!(plan.permission, Permission::Granted);

@@ -246,6 +246,31 @@ pub(crate) fn gate(service: &str, number: u64, commit: &str, since: i64) -> Gate
 }
 
 pub(crate) fn changes() -> ChangeSet {
+    let commits = commits();
+    let file = |path: &str, delta, kind| FileChange { path: path.into(), delta, kind };
+    ChangeSet {
+        base: Some(sha("9b31aa0")),
+        head: Some(sha("4f2c8b6")),
+        total: commits.len(),
+        commits,
+        lost: 0,
+        files: vec![
+            file("migrations/0042_orders_by_customer_day.sql", FileDelta::Added, FileKind::Migration),
+            file("deploy/production/values.yaml", FileDelta::Modified, FileKind::Config),
+            file("src/cart/delivery.rs", FileDelta::Added, FileKind::Other),
+            file("src/cart/total.rs", FileDelta::Modified, FileKind::Other),
+            file("src/payment/charge.rs", FileDelta::Modified, FileKind::Other),
+        ],
+        files_total: 5,
+        added: 312,
+        removed: 88,
+        tickets: ["SHOP-815", "SHOP-812", "SHOP-798", "SHOP-821"].iter().map(|t| SafeText::new(t)).collect(),
+        authors: ["jonas", "mara", "ayse", "renovate"].iter().map(|t| SafeText::new(t)).collect(),
+        remarks: Vec::new(),
+    }
+}
+
+fn commits() -> Vec<Commit> {
     let commit = |seed: &str,
                   kind: &str,
                   scope: Option<&str>,
@@ -263,7 +288,7 @@ pub(crate) fn changes() -> ChangeSet {
         at: before(at),
         tickets: ticket.into_iter().map(SafeText::new).collect(),
     };
-    let commits = vec![
+    vec![
         commit(
             "4f2c8b6",
             "feat",
@@ -303,28 +328,7 @@ pub(crate) fn changes() -> ChangeSet {
         ),
         commit("e77a410", "chore", Some("deps"), "tls library 0.23.12", "renovate", None, 61_000),
         commit("03cc9a7", "docs", None, "how to replay a webhook", "ayse", None, 72_000),
-    ];
-    let file = |path: &str, delta, kind| FileChange { path: path.into(), delta, kind };
-    ChangeSet {
-        base: Some(sha("9b31aa0")),
-        head: Some(sha("4f2c8b6")),
-        total: commits.len(),
-        commits,
-        lost: 0,
-        files: vec![
-            file("migrations/0042_orders_by_customer_day.sql", FileDelta::Added, FileKind::Migration),
-            file("deploy/production/values.yaml", FileDelta::Modified, FileKind::Config),
-            file("src/cart/delivery.rs", FileDelta::Added, FileKind::Other),
-            file("src/cart/total.rs", FileDelta::Modified, FileKind::Other),
-            file("src/payment/charge.rs", FileDelta::Modified, FileKind::Other),
-        ],
-        files_total: 5,
-        added: 312,
-        removed: 88,
-        tickets: ["SHOP-815", "SHOP-812", "SHOP-798", "SHOP-821"].iter().map(|t| SafeText::new(t)).collect(),
-        authors: ["jonas", "mara", "ayse", "renovate"].iter().map(|t| SafeText::new(t)).collect(),
-        remarks: Vec::new(),
-    }
+    ]
 }
 
 fn repositories() -> Observation {
@@ -363,13 +367,10 @@ fn repositories() -> Observation {
 }
 
 fn rollout(
-    service: &str,
-    environment: &str,
-    now: &str,
-    past: &str,
+    (service, environment): (&str, &str),
+    (now, past): (&str, &str),
     phase: Phase,
-    done: u32,
-    of: u32,
+    (done, of): (u32, u32),
     began: i64,
 ) -> Rollout {
     let target = artifact(service, now);
@@ -410,25 +411,38 @@ fn clusters() -> Observation {
     let mut put = |service: &str, environment: &str, rollout: Rollout| {
         look.rollouts.insert(Place::new(service, environment), rollout);
     };
-    put("checkout", "staging", rollout("checkout", "staging", "v2.15.0", "v2.14.2", Phase::Done, 2, 2, 520));
-    let mut owned = rollout("checkout", "production", "v2.14.2", "v2.14.1", Phase::Done, 6, 6, 86_000);
+    put(
+        "checkout",
+        "staging",
+        rollout(("checkout", "staging"), ("v2.15.0", "v2.14.2"), Phase::Done, (2, 2), 520),
+    );
+    let mut owned = rollout(("checkout", "production"), ("v2.14.2", "v2.14.1"), Phase::Done, (6, 6), 86_000);
     owned.owner = Some(Owner {
         tool: "Argo CD".into(),
         name: "checkout-production".into(),
         consequence: "auto-sync puts a manual change back; change the manifest instead".into(),
     });
     put("checkout", "production", owned);
-    put("search", "staging", rollout("search", "staging", "v4.2.0", "v4.1.1", Phase::Done, 2, 2, 1_200));
+    put(
+        "search",
+        "staging",
+        rollout(("search", "staging"), ("v4.2.0", "v4.1.1"), Phase::Done, (2, 2), 1_200),
+    );
     let what = "2 of 8 replicas run v4.2.0, the canary holds for 5 min".into();
-    let mut canary = rollout("search", "production", "v4.2.0", "v4.1.1", Phase::Progressing(what), 2, 8, 251);
+    let mut canary =
+        rollout(("search", "production"), ("v4.2.0", "v4.1.1"), Phase::Progressing(what), (2, 8), 251);
     canary.signs = vec!["CrashLoopBackOff on 1 pod, 3 restarts".into()];
     canary.replicas.restarts = 3;
     put("search", "production", canary);
-    put("ledger", "staging", rollout("ledger", "staging", "v1.9.0", "v1.8.4", Phase::Done, 1, 1, 169_000));
+    put(
+        "ledger",
+        "staging",
+        rollout(("ledger", "staging"), ("v1.9.0", "v1.8.4"), Phase::Done, (1, 1), 169_000),
+    );
     put(
         "ledger",
         "production",
-        rollout("ledger", "production", "v1.9.0", "v1.8.4", Phase::Done, 4, 4, 160_000),
+        rollout(("ledger", "production"), ("v1.9.0", "v1.8.4"), Phase::Done, (4, 4), 160_000),
     );
     look
 }
@@ -559,7 +573,7 @@ pub(crate) fn many(count: usize) -> Model {
         let phase = if i % 7 == 3 { Phase::Progressing("half way".into()) } else { Phase::Done };
         let done = if i % 7 == 3 { 3 } else { 6 };
         for environment in ["staging", "production"] {
-            let state = rollout(name, environment, "v1.4.0", "v1.3.9", phase.clone(), done, 6, 4_000);
+            let state = rollout((name, environment), ("v1.4.0", "v1.3.9"), phase.clone(), (done, 6), 4_000);
             cluster.rollouts.insert(Place::new(name, environment), state);
         }
         let runs = vec![run(name, 12, "d19e7c2", RunState::Passed, 4_000, passed(4_000))];

@@ -343,7 +343,8 @@ fn parse_diff(output: &[u8]) -> Option<RawDiff> {
         let (removed, path) = rest.split_once('\t')?;
         if path.is_empty() {
             // A rename: both paths follow.
-            (fields.next()?, fields.next()?);
+            fields.next()?;
+            fields.next()?;
         }
         counted += 1;
         // Binary files have dashes for numbers.

@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::Binding;
+use super::history;
 use super::link::Link;
 use super::rollout::{Seen, rollout};
 use super::watch::{self, Feed, SILENCE, Shelf};
 use super::wire::{Deployment, Pod, ReplicaSet, Selector, Watched};
 use crate::domain::rollout::Standing;
-use crate::domain::{Cause, Fault, Rollout, SafeText};
+use crate::domain::{Artifact, Cause, Fault, Rollout, SafeText};
 
 /// What a watch said within this time is taken as it is.
 const FRESH: Duration = Duration::from_secs(3);
@@ -107,6 +108,15 @@ pub(super) fn learn(namespaces: &BTreeMap<String, Namespace>, object: &Value) {
     if let (Some(namespace), Ok(deployment)) = (namespaces.get(namespace), Deployment::cut(object)) {
         namespace.deployments.learn(deployment);
     }
+}
+
+/// What a Deployment asks for, with the digest that its pods agree on as far as the watches know.
+pub(super) fn asked(namespace: &Namespace, deployment: &Deployment, container: &str) -> Artifact {
+    let owned = history::owned(deployment, &namespace.sets.all());
+    let pods = namespace.pods.all();
+    let by_set = history::pods_of(&pods);
+    let newest = history::current(deployment, &owned).and_then(|set| by_set.get(set.meta.uid.as_str()));
+    history::artifact(&deployment.containers, container, newest.map_or(&[], Vec::as_slice))
 }
 
 /// Who we are there. Servers before 1.28 do not say.

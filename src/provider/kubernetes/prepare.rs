@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::act::{self, Edit, Fresh};
 use super::link::Link;
+use super::look;
 use super::{Binding, MANAGER, Open, is_name, local};
 use crate::domain::{
     Artifact, Cause, Fault, Guard, Hazard, Intent, Permission, Prepared, Receipt, SafeText, Severity,
@@ -49,7 +50,10 @@ pub(super) async fn prepare(
             body: Some(body),
             effect: edit.effect,
         }],
-        from: Some(fresh.asked()),
+        from: Some(match open.namespaces.get(&binding.namespace) {
+            Some(namespace) => look::asked(namespace, &fresh.deployment, &fresh.container),
+            None => fresh.asked(),
+        }),
         to: Some(edit.to),
         differences: edit.differences,
         hazards: edit.hazards,

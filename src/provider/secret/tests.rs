@@ -65,6 +65,10 @@ async fn a_file_is_read_only_if_nobody_else_can() {
     assert!(
         fetch(SecretPlace::File(at("link")), env(&[])).await.unwrap_err().to_string().contains("symbolic")
     );
+    let foreign = file(&at("foreign"), 0o600, VALUE);
+    if std::os::unix::fs::chown(at("foreign"), Some(12_345), None).is_ok() {
+        assert!(fetch(foreign, env(&[])).await.unwrap_err().to_string().contains("somebody else"));
+    }
     assert!(fetch(SecretPlace::File(at("none")), env(&[])).await.is_err());
     assert!(fetch(SecretPlace::File(folder.path().to_owned()), env(&[])).await.is_err());
 }

@@ -41,7 +41,7 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
             let name = format!("refs/{}", name.join("/"));
             let opened = open(repo)?;
             let found = opened.find_reference(&name).map_err(|_| Answer::not_found())?;
-            Ok(Answer::ok(git_ref(base, repo, &name, found.target().unwrap_or_else(Oid::zero))))
+            Ok(Answer::ok(git_ref(base, repo, &name, found.target().unwrap_or(Oid::ZERO_SHA1))))
         }
         (&Method::POST, ["git", "refs"]) => {
             call.must_write("contents=write")?;

@@ -1,0 +1,126 @@
+//! The house around the servers: files, repositories, scenarios, and that nothing is left in the end.
+
+use super::{client, pass, start};
+use gonogo::sandbox::{Clock, Folder, Options, Sandbox, Scenario};
+use std::time::{Duration, Instant};
+
+#[test]
+fn every_scenario_has_a_title_and_a_lesson() {
+    for name in Scenario::names() {
+        let scenario = Scenario::named(name).unwrap();
+        assert!(!scenario.title.is_empty() && scenario.teach.ends_with('.'), "{name}");
+        assert!(!scenario.services.is_empty(), "{name}");
+    }
+    let unknown = Scenario::named("nonsense").unwrap_err().to_string();
+    assert!(unknown.contains("release-day"), "{unknown}");
+}
+
+#[tokio::test]
+async fn every_scenario_starts_and_a_minute_passes() {
+    for name in Scenario::names() {
+        let sandbox = start(name);
+        pass(&sandbox, 60);
+        assert!(sandbox.config_path().exists(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_it_ends() {
+    let sandbox = start("release-day");
+    let (folder, urls) = (sandbox.folder().to_path_buf(), sandbox.urls().clone());
+    assert!(client().get(format!("{}/-/ready", urls.prometheus)).send().await.unwrap().status().is_success());
+    drop(sandbox);
+    assert!(!folder.exists());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    for url in [urls.github, urls.prometheus, urls.alertmanager, urls.kubernetes] {
+        while client().get(&url).send().await.is_ok() {
+            assert!(Instant::now() < deadline, "{url} still listens");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_can_be_kept() {
+    let options = Options { clock: Clock::Manual, folder: Folder::Keep, ..Options::default() };
+    let sandbox = Sandbox::start(Scenario::named("quiet").unwrap(), options).unwrap();
+    let folder = sandbox.folder().to_path_buf();
+    drop(sandbox);
+    assert!(folder.join("config.toml").exists());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn tokens_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = start("quiet");
+    for file in ["github-token", "kubeconfig", "config.toml"] {
+        let mode = std::fs::metadata(sandbox.folder().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    let config = std::fs::read_to_string(sandbox.config_path()).unwrap();
+    assert!(!config.contains("demo-token"));
+    let parsed: toml::Value = toml::from_str(&config).unwrap();
+    assert_eq!(parsed["source"].as_array().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn the_same_seed_and_start_give_the_same_commits() {
+    let head = || {
+        let start = Some("2026-03-02T09:00:00Z".parse().unwrap());
+        let options = Options { clock: Clock::Manual, start, ..Options::default() };
+        let sandbox = Sandbox::start(Scenario::named("release-day").unwrap(), options).unwrap();
+        let repository = git2::Repository::open(sandbox.folder().join("code/checkout")).unwrap();
+        repository.revparse_single("v2.15.0^{commit}").unwrap().id().to_string()
+    };
+    assert_eq!(head(), head());
+}
+
+#[tokio::test]
+async fn a_clone_has_a_history_worth_reading() {
+    let sandbox = start("release-day");
+    let repository = git2::Repository::open(sandbox.folder().join("code/checkout")).unwrap();
+    let mut walk = repository.revwalk().unwrap();
+    walk.push_ref("refs/tags/v2.15.0").unwrap();
+    let commits: Vec<_> = walk.map(|id| repository.find_commit(id.unwrap()).unwrap()).collect();
+    assert!((30..=50).contains(&commits.len()), "{}", commits.len());
+    let messages: Vec<_> = commits.iter().map(|commit| commit.message().unwrap().to_owned()).collect();
+    assert!(messages.iter().any(|message| message.starts_with("revert: ")));
+    assert!(messages.iter().any(|message| message.contains("SHOP-812")));
+    let mut people: Vec<_> =
+        commits.iter().map(|commit| commit.author().name().unwrap().to_owned()).collect();
+    people.sort();
+    people.dedup();
+    assert_eq!(people.len(), 6, "{people:?}");
+    let times: Vec<_> = commits.iter().map(|commit| commit.time().seconds()).collect();
+    assert!(times.windows(2).all(|pair| pair[0] >= pair[1]), "newest first");
+    let (local, remote) = ("refs/heads/main", "refs/remotes/origin/main");
+    let id = |name: &str| repository.refname_to_id(name).unwrap();
+    assert_eq!(repository.graph_ahead_behind(id(local), id(remote)).unwrap(), (0, 2));
+}
+
+#[tokio::test]
+async fn the_registry_knows_what_a_tag_means() {
+    let sandbox = start("quiet");
+    let registry = format!("http://{}/v2/acme/checkout/manifests", sandbox.urls().registry);
+    let head = client().head(format!("{registry}/v2.14.2")).send().await.unwrap();
+    let digest = head.headers()["docker-content-digest"].to_str().unwrap().to_owned();
+    assert!(digest.starts_with("sha256:") && digest.len() == 71);
+    let by_digest = client().get(format!("{registry}/{digest}")).send().await.unwrap();
+    use sha2::Digest;
+    let sum: String =
+        sha2::Sha256::digest(by_digest.bytes().await.unwrap()).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(digest, format!("sha256:{sum}"));
+    let missing = client().get(format!("{registry}/v0.0.0")).send().await.unwrap();
+    assert_eq!(missing.status(), 404);
+    assert!(missing.text().await.unwrap().contains("MANIFEST_UNKNOWN"));
+}
+
+#[tokio::test]
+async fn a_fleet_has_as_many_services_as_asked_for() {
+    let options = Options { clock: Clock::Manual, services: Some(12), ..Options::default() };
+    let sandbox = Sandbox::start(Scenario::named("fleet").unwrap(), options).unwrap();
+    pass(&sandbox, 10);
+    assert_eq!(sandbox.world().running("checkout-0009", "production"), [("v2.14.2".to_owned(), 6)]);
+}
