@@ -227,7 +227,7 @@ async fn a_real_alertmanager_tells_loud_and_suppressed_alerts_of_the_place() {
         let loud = named("Loud")?;
         let fine = loud.state == AlertState::Firing
             && loud.since.is_some()
-            && loud.summary.as_ref().is_some_and(|s| s == &"too many errors")
+            && loud.summary.as_ref().is_some_and(|s| *s == "too many errors")
             && suppressed(named("Hushed")?, "silenced by ")
             && suppressed(named("Inhibited")?, "inhibited by ")
             && named("Elsewhere").is_none();

@@ -313,11 +313,11 @@ fn board_says(screen: &str, service: &str, words: &[&str]) -> bool {
 fn confirm(terminal: &mut Terminal, name: &str) {
     terminal.wait_for("/update?version=");
     terminal.press(b"\x1b[Z");
+    terminal.press(b"\x1b[Z");
     for byte in name.bytes() {
         terminal.press(&[byte]);
     }
-    terminal.press(b"\t");
-    terminal.press(b"\t");
+    terminal.press(b"\r");
     terminal.press(b"\r");
 }
 
@@ -326,7 +326,7 @@ fn confirm(terminal: &mut Terminal, name: &str) {
 fn a_release_day_on_real_servers() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let scenario = Scenario::named("release-day").unwrap();
-    let sandbox = runtime.block_on(Sandbox::start(scenario, Options::default())).unwrap();
+    let sandbox = runtime.block_on(async { Sandbox::start(scenario, Options::default()) }).unwrap();
     let day = day(&sandbox);
     until("the good version runs", ACT, || day.all_run(&day.good));
     let config = day.config.display().to_string();
@@ -362,7 +362,7 @@ fn a_release_day_on_real_servers() {
     terminal.press(b"j");
     terminal.press(b"a");
     terminal.wait_for("pending_deployments");
-    terminal.press(b"\t");
+    terminal.press(b"\x1b[C");
     terminal.press(b"\r");
     terminal.wait_until("the approval is verified", ACT, |s| s.contains("verified"));
     terminal.press(b"\x1b");

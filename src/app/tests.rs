@@ -223,7 +223,7 @@ impl Cockpit {
         cockpit.press(&[Key::Char('a')]);
         cockpit.prepare(decided());
         cockpit.wait(DEAF);
-        cockpit.press(&[Key::Tab, Key::Enter]);
+        cockpit.press(&[Key::Right, Key::Enter]);
         let id = cockpit.executed()[0].clone();
         cockpit.send(Msg::Progress(Progress::Recorded(id.clone())));
         cockpit.send(Msg::Progress(Progress::Sent(id.clone(), cockpit.model.now)));
@@ -245,7 +245,7 @@ impl Cockpit {
         cockpit.press(&[Key::Char('r')]);
         cockpit.prepare(Promise::Runs { artifact: artifact("v1") });
         cockpit.wait(DEAF);
-        cockpit.press(&[Key::Tab, Key::Enter]);
+        cockpit.press(&[Key::Right, Key::Enter]);
         let id = cockpit.executed()[0].clone();
         cockpit.send(Msg::Progress(Progress::Sent(id.clone(), cockpit.model.now)));
         let receipt = Receipt { status: 200, says: "ok".into() };
@@ -314,7 +314,7 @@ fn nothing_confirms_by_accident() {
     cockpit.press(&[Key::Char('a')]);
     cockpit.prepare(decided());
     // Too soon after the dialog opened.
-    cockpit.press(&[Key::Tab, Key::Enter]);
+    cockpit.press(&[Key::Right, Key::Enter]);
     assert!(cockpit.executed().is_empty(), "deaf time");
     cockpit.wait(DEAF);
     for _ in 0..50 {
@@ -338,7 +338,6 @@ fn a_name_must_be_typed_where_the_policy_says_so() {
     cockpit.press(&[Key::Char('a')]);
     cockpit.prepare(decided());
     cockpit.wait(DEAF);
-    cockpit.press(&[Key::BackTab, Key::BackTab]);
     let fields = deed::dialog_mut(&mut cockpit.model).unwrap().fields();
     assert!(fields.contains(&Field::Name));
     deed::dialog_mut(&mut cockpit.model).unwrap().field = Field::Confirm;
@@ -351,7 +350,7 @@ fn a_name_must_be_typed_where_the_policy_says_so() {
         "",
         "a name is typed, not pasted"
     );
-    cockpit.press(&[Key::Char('w'), Key::Char('e'), Key::Char('b'), Key::Enter, Key::Tab, Key::Enter]);
+    cockpit.press(&[Key::Char('w'), Key::Char('e'), Key::Char('b'), Key::Enter, Key::Enter]);
     assert_eq!(cockpit.executed().len(), 1);
 }
 
@@ -360,7 +359,7 @@ fn a_reason_becomes_part_of_the_plan() {
     let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
     cockpit.press(&[Key::Char('a')]);
     cockpit.prepare(decided());
-    cockpit.press(&[Key::BackTab, Key::Char('o'), Key::Char('k'), Key::Tab]);
+    cockpit.press(&[Key::Tab, Key::Char('o'), Key::Char('k'), Key::Tab]);
     let (_, intent) = cockpit.asked().unwrap();
     assert_eq!(intent.reason.as_ref().map(SafeText::as_str), Some("ok"), "asked anew with the reason");
     let dialog = deed::dialog_mut(&mut cockpit.model).unwrap();

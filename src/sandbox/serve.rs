@@ -24,6 +24,9 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// The pause before a port that could not be had again is tried once more.
 const REBIND_PAUSE: Duration = Duration::from_millis(50);
 
+/// The time that half a body gets to leave before its connection is cut.
+const FLUSH: Duration = Duration::from_millis(20);
+
 /// What a server needs to serve.
 #[derive(Clone)]
 pub(super) struct Site {
@@ -171,7 +174,12 @@ async fn damaged(response: Response<Body>, act: Option<Act>) -> Result<Response<
     let body = if stalls {
         Body::from_stream(half.chain(stream::pending()))
     } else {
-        Body::from_stream(half.chain(stream::iter([Err(Cut)])))
+        // The first half must leave before the connection does, or it is no half of anything.
+        let cut = async {
+            tokio::time::sleep(FLUSH).await;
+            Err(Cut)
+        };
+        Body::from_stream(half.chain(stream::once(cut)))
     };
     Ok(Response::from_parts(parts, body))
 }

@@ -18,6 +18,9 @@ const STEP: Duration = Duration::from_millis(1000);
 /// How many services are looked at in one step; a large fleet takes turns.
 const LOOKS: usize = 40;
 
+/// How many revisions a workload has behind it. Each costs a rollout as the day begins.
+const HISTORY: usize = 2;
+
 /// The world. Clones share the same world.
 #[derive(Clone)]
 pub struct World {
@@ -330,7 +333,7 @@ fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, regist
     for place in &service.places {
         let tag = if place.environment == "production" { &script.live } else { &script.staging };
         let older: Vec<_> = script.tags.iter().take_while(|other| *other != tag).collect();
-        let older = older.get(older.len().saturating_sub(3)..).unwrap_or_default();
+        let older = older.get(older.len().saturating_sub(HISTORY)..).unwrap_or_default();
         match place.platform {
             Platform::Kubernetes => cluster.add_deployment(&kubernetes::DeploymentSeed {
                 namespace: place.environment.to_owned(),

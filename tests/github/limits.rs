@@ -150,6 +150,20 @@ async fn a_token_that_is_nobodys_still_sees() {
 }
 
 #[tokio::test]
+async fn after_a_refused_token_who_we_are_is_asked_again() {
+    let server = waiting().await;
+    let provider = provider(&server.url, shop());
+    assert_eq!(seen(&provider).await.identity.unwrap(), "omar");
+    server.reply("GET", &format!("{REPO}/actions/runs"), refusal(401, "Bad credentials", &[]));
+    assert_eq!(look(&provider).await.unwrap_err().cause, Cause::Unauthorized);
+    server.get(&format!("{REPO}/actions/runs"), &list(&[])).get("/user", &json!({"login": "rhea"}));
+    server.asked();
+    assert_eq!(seen(&provider).await.identity.unwrap(), "rhea");
+    let asked = server.asked();
+    assert!(asked.iter().all(|a| a.status == 200), "another token's tags are not used: {asked:?}");
+}
+
+#[tokio::test]
 async fn little_budget_is_spent_on_what_moves_or_is_looked_at() {
     let server = waiting().await;
     let idle = run(100, "completed", json!("success"));

@@ -16,10 +16,10 @@ fn every_scenario_has_a_title_and_a_lesson() {
 }
 
 #[tokio::test]
-async fn every_scenario_starts_and_ten_minutes_pass() {
+async fn every_scenario_starts_and_a_minute_passes() {
     for name in Scenario::names() {
         let sandbox = start(name);
-        pass(&sandbox, 600);
+        pass(&sandbox, 60);
         assert!(sandbox.config_path().exists(), "{name}");
     }
 }
@@ -119,8 +119,8 @@ async fn the_registry_knows_what_a_tag_means() {
 
 #[tokio::test]
 async fn a_fleet_has_as_many_services_as_asked_for() {
-    let options = Options { clock: Clock::Manual, services: Some(30), ..Options::default() };
+    let options = Options { clock: Clock::Manual, services: Some(12), ..Options::default() };
     let sandbox = Sandbox::start(Scenario::named("fleet").unwrap(), options).unwrap();
     pass(&sandbox, 10);
-    assert_eq!(sandbox.world().running("checkout-0027", "production"), [("v2.14.2".to_owned(), 6)]);
+    assert_eq!(sandbox.world().running("checkout-0009", "production"), [("v2.14.2".to_owned(), 6)]);
 }

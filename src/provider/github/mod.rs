@@ -198,6 +198,14 @@ impl GitHub {
         Ok(login)
     }
 
+    /// After a refused token the next one may be somebody else's: who we are is asked again.
+    fn noticed<T>(&self, result: Result<T, Fault>) -> Result<T, Fault> {
+        if result.as_ref().is_err_and(|fault| fault.cause == Cause::Unauthorized) {
+            *locked(&self.identity) = Identity::Unasked;
+        }
+        result
+    }
+
     /// Projects, the one in focus first, each with the services that live in it.
     fn projects(&self, ask: &Ask) -> Vec<(&Project, Vec<&Watch>)> {
         let mut projects: Vec<(&Project, Vec<&Watch>)> = Vec::new();
@@ -314,18 +322,15 @@ impl Provider for GitHub {
                     format!("source {}: no complete look within {} s", self.source, LONGEST.as_secs()),
                 )),
             };
-            if seen.as_ref().is_err_and(|fault| fault.cause == Cause::Unauthorized) {
-                *locked(&self.identity) = Identity::Unasked;
-            }
-            seen
+            self.noticed(seen)
         })
     }
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
-        Box::pin(self.ready(intent))
+        Box::pin(async move { self.noticed(self.ready(intent).await) })
     }
 
     fn perform<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
-        Box::pin(self.carry_out(step))
+        Box::pin(async move { self.noticed(self.carry_out(step).await) })
     }
 }

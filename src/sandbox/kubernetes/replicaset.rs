@@ -11,15 +11,28 @@ use std::time::Duration;
 
 /// The longest step in which the controllers look at the world.
 pub(super) const STEP: Duration = Duration::from_millis(250);
+/// After this long without any change the controllers look at the world only once in [`REST`].
+const CALM: Duration = Duration::from_secs(30);
+const REST: Duration = Duration::from_secs(2);
 const EVENTS_KEPT: usize = 300;
 const CONTROLLER: &str = "kube-controller-manager";
 
 impl State {
     /// Lets `elapsed` pass in steps, so that a long tick does not skip what a short one would show.
     pub(super) fn tick(&mut self, now: Timestamp, elapsed: Duration) {
-        let mut left = elapsed;
+        // Where nothing has changed for long, only slow timers can be left: those may be looked at less often.
+        if self.moved_to != self.version {
+            (self.moved_to, self.moved_at) = (self.version, self.uptime);
+        }
+        let calm = self.uptime.saturating_sub(self.moved_at) > CALM;
+        let stride = if calm { REST } else { STEP };
+        let mut left = elapsed + std::mem::take(&mut self.rest);
         while !left.is_zero() {
-            let step = left.min(STEP);
+            if calm && left < stride {
+                self.rest = left;
+                break;
+            }
+            let step = left.min(stride);
             left -= step;
             let behind = SignedDuration::try_from(left).unwrap_or_default();
             self.clock = now.checked_sub(behind).unwrap_or(now);

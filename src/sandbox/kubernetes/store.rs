@@ -54,6 +54,11 @@ pub(super) struct State {
     pub(super) clock: Timestamp,
     /// Virtual time since the cluster began.
     pub(super) uptime: Duration,
+    /// The newest version that the controllers know of, and the uptime when it was made.
+    pub(super) moved_to: u64,
+    pub(super) moved_at: Duration,
+    /// Time that passed without a look at anything.
+    pub(super) rest: Duration,
     pub(super) users: BTreeMap<String, User>,
     pub(super) registry: Registry,
     pub(super) writes: Vec<WriteRecord>,
@@ -77,6 +82,9 @@ impl State {
             counter: 0,
             clock: now,
             uptime: Duration::ZERO,
+            moved_to: 0,
+            moved_at: Duration::ZERO,
+            rest: Duration::ZERO,
             users: BTreeMap::new(),
             registry: Registry::default(),
             writes: Vec::new(),
