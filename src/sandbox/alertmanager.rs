@@ -78,7 +78,9 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
     let mut state = world.lock();
     let segments: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
     let answer = match (&parts.method, segments.as_slice()) {
-        (&Method::GET, ["-", "ready" | "healthy"]) => return page(200, "text/plain; charset=utf-8", "OK".into()),
+        (&Method::GET, ["-", "ready" | "healthy"]) => {
+            return page(200, "text/plain; charset=utf-8", "OK".into());
+        }
         (&Method::GET, ["api", "v2", "alerts"]) => alerts(&state, &form),
         (&Method::GET, ["api", "v2", "silences"]) => {
             Ok(state.alerts.silences.iter().map(|one| silence(one, &state)).collect())
@@ -118,7 +120,8 @@ fn told(state: &WorldState, time: Timestamp) -> String {
 }
 
 fn alerts(state: &WorldState, form: &[(String, String)]) -> Answer {
-    let flag = |name: &str| form.iter().find(|(key, _)| key == name).is_none_or(|(_, value)| value != "false");
+    let flag =
+        |name: &str| form.iter().find(|(key, _)| key == name).is_none_or(|(_, value)| value != "false");
     let mut filters = Vec::new();
     for (_, text) in form.iter().filter(|(key, _)| key == "filter") {
         filters.push(Matcher::parse(text).ok_or_else(|| (400, format!("bad matcher format: {text}")))?);
@@ -144,7 +147,8 @@ fn alerts(state: &WorldState, form: &[(String, String)]) -> Answer {
 fn shape(alert: &Alert, silenced: &[&str], state: &WorldState) -> Value {
     let labels = alert.labels();
     let mark = labels.iter().flat_map(|(key, value)| key.bytes().chain(value.bytes()));
-    let print = mark.fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let print =
+        mark.fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     let ends = state.now.checked_add(SignedDuration::from_mins(4)).unwrap_or(state.now);
     json!({
         "labels": labels, "annotations": {"summary": alert.rule.summary},
@@ -173,7 +177,8 @@ fn silence(of: &Silence, state: &WorldState) -> Value {
 }
 
 fn post(state: &mut WorldState, bytes: &[u8]) -> Answer {
-    let posted: Posted = serde_json::from_slice(bytes).map_err(|error| (400, format!("parsing silence: {error}")))?;
+    let posted: Posted =
+        serde_json::from_slice(bytes).map_err(|error| (400, format!("parsing silence: {error}")))?;
     if posted.matchers.is_empty() || posted.matchers.iter().all(|matcher| matcher.value.is_empty()) {
         return Err((400, "invalid silence: at least one matcher must not match the empty string".into()));
     }

@@ -104,7 +104,8 @@ impl<'r> Writer<'r> {
             }
             if round == 1 {
                 let short = self.head.map(|head| head.to_string()).unwrap_or_default();
-                let message = format!("revert: ask once instead of for each line\n\nThis reverts commit {short}.");
+                let message =
+                    format!("revert: ask once instead of for each line\n\nThis reverts commit {short}.");
                 self.commit("rhea", &message, "src/ask.rs")?;
             }
             self.commit("mara", &format!("chore(release): {tag}"), "CHANGELOG.md")?;
@@ -122,7 +123,11 @@ impl<'r> Writer<'r> {
         let commits = if service.commits.is_empty() {
             plain = [CommitScript {
                 by: "yuki".into(),
-                message: format!("fix: the small one of the week ({}-{})", service.ticket, 400 + self.seed % 100),
+                message: format!(
+                    "fix: the small one of the week ({}-{})",
+                    service.ticket,
+                    400 + self.seed % 100
+                ),
                 file: "src/week.rs".into(),
             }];
             plain.as_slice()

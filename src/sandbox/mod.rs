@@ -154,7 +154,8 @@ impl Sandbox {
         };
         let start = options.start.unwrap_or_else(Timestamp::now);
         let folder = tempfile::Builder::new().prefix("gonogo-").tempdir();
-        let folder = folder.map_err(|source| SandboxError::Io { what: "no temporary folder could be made", source })?;
+        let folder = folder
+            .map_err(|source| SandboxError::Io { what: "no temporary folder could be made", source })?;
         let path = folder.path().to_path_buf();
         let listeners = Server::ALL.iter().map(|server| listen(*server)).collect::<Result<Vec<_>, _>>()?;
         let urls = Urls::of(&listeners);
@@ -323,5 +324,8 @@ async fn run_clock(world: World, speed: f64) {
 /// The pairs of a query or a form.
 fn form(text: &str) -> Vec<(String, String)> {
     let decode = |word: &str| github::decode(&word.replace('+', " "));
-    text.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (decode(key), decode(value))).collect()
+    text.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (decode(key), decode(value)))
+        .collect()
 }

@@ -41,7 +41,10 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
 }
 
 fn refuse(code: &str, status: u16, method: &Method) -> Response {
-    let body = format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"{}\"}}]}}", code.to_lowercase().replace('_', " "));
+    let body = format!(
+        "{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"{}\"}}]}}",
+        code.to_lowercase().replace('_', " ")
+    );
     answer(status, "application/json", body, None, method)
 }
 

@@ -31,7 +31,13 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Notes what runs: tags with their ready pods.
-    pub(super) fn note(&mut self, now: Timestamp, script: &ServiceScript, environment: &str, running: &[(String, u32)]) {
+    pub(super) fn note(
+        &mut self,
+        now: Timestamp,
+        script: &ServiceScript,
+        environment: &str,
+        running: &[(String, u32)],
+    ) {
         let level = level(script, environment, running);
         if self.log.last().is_some_and(|(_, last)| *last == level) {
             return;
@@ -98,7 +104,8 @@ fn level(script: &ServiceScript, environment: &str, running: &[(String, u32)]) -
 /// Between -1 and 1, smooth over time, the same for the same words and moment.
 pub(super) fn noise(seed: u64, words: &[&str], time: Timestamp) -> f64 {
     let slot = time.as_second().div_euclid(NOISE_SECONDS);
-    let within = (time.as_millisecond().rem_euclid(NOISE_SECONDS * 1000)) as f64 / (NOISE_SECONDS as f64 * 1000.0);
+    let within =
+        (time.as_millisecond().rem_euclid(NOISE_SECONDS * 1000)) as f64 / (NOISE_SECONDS as f64 * 1000.0);
     let draw = |slot: i64| {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         for byte in words.iter().flat_map(|word| word.bytes().chain([0])).chain(slot.to_le_bytes()) {

@@ -161,7 +161,11 @@ impl World {
     pub fn error_ratio(&self, service: &str, environment: &str) -> Option<f64> {
         let state = self.lock();
         let found = state.services.iter().find(|other| other.script.name == service)?;
-        found.place(environment)?.signals.at(state.now, SignedDuration::from_secs(60)).map(|level| level.errors)
+        found
+            .place(environment)?
+            .signals
+            .at(state.now, SignedDuration::from_secs(60))
+            .map(|level| level.errors)
     }
 
     /// Deploys a tag past every pipeline, as somebody with the right tool can.
@@ -256,7 +260,13 @@ impl World {
         let image = reference(&state.registry, service, tag);
         match place.platform {
             Platform::Kubernetes => {
-                self.shared.cluster.set_image(environment, service, service, &image, &format!("{tag} {cause}"));
+                self.shared.cluster.set_image(
+                    environment,
+                    service,
+                    service,
+                    &image,
+                    &format!("{tag} {cause}"),
+                );
             }
             Platform::Docker => {
                 self.shared.engine.set_image(&swarm_name(service), &image);
@@ -314,7 +324,8 @@ pub(super) fn swarm_name(service: &str) -> String {
 fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, registry: &str, service: &Service) {
     let script = &service.script;
     for tag in &script.tags {
-        let (image, digest) = (reference(registry, &script.name, tag), super::images::digest(&script.name, tag));
+        let (image, digest) =
+            (reference(registry, &script.name, tag), super::images::digest(&script.name, tag));
         cluster.register_image(&image, &digest);
         engine.register_image(&image, &digest);
     }

@@ -46,7 +46,12 @@ async fn an_hour_of_history_lies_before_the_start_and_stays_as_it_was() {
 #[tokio::test]
 async fn all_services_can_be_asked_for_at_once() {
     let sandbox = start("release-day");
-    let (_, all) = query(&sandbox, "query", &[("query", "sum by (service, environment) (rate(http_requests_total[1m]))")]).await;
+    let (_, all) = query(
+        &sandbox,
+        "query",
+        &[("query", "sum by (service, environment) (rate(http_requests_total[1m]))")],
+    )
+    .await;
     assert_eq!(all["data"]["result"].as_array().unwrap().len(), 6);
     let some = r#"service_replicas_ready{service=~"checkout|sea.+",environment!="staging"}"#;
     let (_, some) = query(&sandbox, "query", &[("query", some)]).await;
@@ -109,7 +114,12 @@ async fn an_alert_is_pending_before_it_fires_and_alertmanager_has_only_what_fire
         pass(&sandbox, 1);
         let url = format!("{}/api/v1/alerts", sandbox.urls().prometheus);
         let all: Value = client().get(url).send().await.unwrap().json().await.unwrap();
-        let one = all["data"]["alerts"].as_array().unwrap().iter().find(|a| a["labels"]["alertname"] == "HighErrorRate").cloned();
+        let one = all["data"]["alerts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|a| a["labels"]["alertname"] == "HighErrorRate")
+            .cloned();
         let state = one.map_or("inactive".to_owned(), |one| one["state"].as_str().unwrap().to_owned());
         let sent = alerts(&sandbox, "filter=alertname%3D%22HighErrorRate%22").await.as_array().unwrap().len();
         assert_eq!(sent, usize::from(state == "firing"), "{state}");
@@ -127,7 +137,13 @@ async fn an_alert_is_pending_before_it_fires_and_alertmanager_has_only_what_fire
 async fn filters_choose_by_label() {
     let sandbox = start("release-day");
     burn(&sandbox);
-    assert!(!alerts(&sandbox, "filter=service%3D%22checkout%22&filter=environment%3D%22production%22").await.as_array().unwrap().is_empty());
+    assert!(
+        !alerts(&sandbox, "filter=service%3D%22checkout%22&filter=environment%3D%22production%22")
+            .await
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(alerts(&sandbox, "filter=service%3D%22search%22").await, json!([]));
     let broken = client().get(format!("{}/api/v2/alerts?filter=nonsense", sandbox.urls().alertmanager));
     let broken = broken.send().await.unwrap();

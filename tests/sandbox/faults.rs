@@ -66,7 +66,10 @@ async fn limits_look_like_limits() {
     let sandbox = start("quiet");
     sandbox.faults().add(Rule::once(Server::Github, Act::QuotaExhausted { reset: 90 }));
     let quota = plain(&sandbox).await.unwrap();
-    assert_eq!((quota.status().as_u16(), &quota.headers()["x-ratelimit-remaining"]), (403, &"0".parse().unwrap()));
+    assert_eq!(
+        (quota.status().as_u16(), &quota.headers()["x-ratelimit-remaining"]),
+        (403, &"0".parse().unwrap())
+    );
     sandbox.faults().add(Rule::once(Server::Github, Act::TooManyRequests { retry_after: 7 }));
     let many = plain(&sandbox).await.unwrap();
     assert_eq!((many.status().as_u16(), &many.headers()["retry-after"]), (429, &"7".parse().unwrap()));
@@ -92,7 +95,8 @@ async fn a_refusing_server_comes_back_on_the_same_port() {
 #[tokio::test]
 async fn a_rule_lets_pass_what_it_should_and_strikes_as_often_as_it_says() {
     let sandbox = start("quiet");
-    let answer = Act::Answer { status: 503, headers: vec![("retry-after".into(), "1".into())], body: "{}".into() };
+    let answer =
+        Act::Answer { status: 503, headers: vec![("retry-after".into(), "1".into())], body: "{}".into() };
     sandbox.faults().add(Rule::once(Server::Github, answer).on("GET", "/repos/acme/checkout").after(1));
     let statuses = [plain(&sandbox).await, plain(&sandbox).await, plain(&sandbox).await]
         .map(|answer| answer.unwrap().status().as_u16());

@@ -49,7 +49,8 @@ async fn a_trailing_slash_is_not_found() {
 #[tokio::test]
 async fn a_renamed_repository_redirects() {
     let sandbox = start("quiet");
-    let moved = ask(&sandbox, "demo-token", Method::GET, "/repos/acme/checkout-legacy/actions/runs", None).await;
+    let moved =
+        ask(&sandbox, "demo-token", Method::GET, "/repos/acme/checkout-legacy/actions/runs", None).await;
     assert_eq!(moved.status(), 301);
     let location = moved.headers()["location"].to_str().unwrap().to_owned();
     let there = client().get(location).bearer_auth("demo-token").send().await.unwrap();
@@ -63,10 +64,12 @@ async fn an_unchanged_answer_is_304_and_is_not_counted() {
     let path = format!("{}{REPO}/actions/runs", sandbox.urls().github);
     let first = client().get(&path).bearer_auth("demo-token").send().await.unwrap();
     let (etag, left) = (first.headers()["etag"].clone(), first.headers()["x-ratelimit-remaining"].clone());
-    let second = client().get(&path).bearer_auth("demo-token").header("if-none-match", &etag).send().await.unwrap();
+    let second =
+        client().get(&path).bearer_auth("demo-token").header("if-none-match", &etag).send().await.unwrap();
     assert_eq!(second.status(), 304);
     assert_eq!(second.headers()["x-ratelimit-remaining"], left);
-    let other = client().get(&path).bearer_auth("omar-token").header("if-none-match", etag).send().await.unwrap();
+    let other =
+        client().get(&path).bearer_auth("omar-token").header("if-none-match", etag).send().await.unwrap();
     assert_eq!(other.status(), 200, "the tag belongs to the token");
 }
 
@@ -75,9 +78,13 @@ async fn lists_come_in_pages_with_links() {
     let sandbox = start("release-day");
     let first = ask(&sandbox, "demo-token", Method::GET, &format!("{REPO}/tags?per_page=3"), None).await;
     let link = first.headers()["link"].to_str().unwrap().to_owned();
-    assert!(link.contains("page=2") && link.contains("rel=\"next\"") && link.contains("rel=\"last\""), "{link}");
+    assert!(
+        link.contains("page=2") && link.contains("rel=\"next\"") && link.contains("rel=\"last\""),
+        "{link}"
+    );
     assert_eq!(first.json::<serde_json::Value>().await.unwrap().as_array().unwrap().len(), 3);
-    let last = ask(&sandbox, "demo-token", Method::GET, &format!("{REPO}/tags?per_page=3&page=3"), None).await;
+    let last =
+        ask(&sandbox, "demo-token", Method::GET, &format!("{REPO}/tags?per_page=3&page=3"), None).await;
     assert!(!last.headers()["link"].to_str().unwrap().contains("next"));
 }
 
@@ -110,7 +117,9 @@ async fn jobs_appear_only_when_they_are_scheduled() {
     let before = get(&sandbox, &path).await;
     assert_eq!(before["total_count"], 1);
     assert_eq!(before["jobs"][0]["status"], "in_progress");
-    assert!(before["jobs"][0]["steps"].as_array().unwrap().iter().any(|step| step["status"] == "in_progress"));
+    assert!(
+        before["jobs"][0]["steps"].as_array().unwrap().iter().any(|step| step["status"] == "in_progress")
+    );
     pass(&sandbox, 60);
     assert_eq!(get(&sandbox, &path).await["total_count"], 4);
 }
@@ -124,7 +133,11 @@ async fn a_review_needs_all_three_keys() {
     for missing in ["environment_ids", "state", "comment"] {
         let mut body = json!({"environment_ids": [id], "state": "approved", "comment": "x"});
         body.as_object_mut().unwrap().remove(missing);
-        assert_eq!(ask(&sandbox, "demo-token", Method::POST, &path, Some(body)).await.status(), 422, "{missing}");
+        assert_eq!(
+            ask(&sandbox, "demo-token", Method::POST, &path, Some(body)).await.status(),
+            422,
+            "{missing}"
+        );
     }
     assert_eq!(get(&sandbox, &path).await.as_array().unwrap().len(), 1, "nothing was decided");
 }
@@ -158,7 +171,8 @@ async fn whoever_started_a_run_may_not_review_it() {
     let gate = format!("{REPO}/actions/runs/{run}/pending_deployments");
     let waiting = get(&sandbox, &gate).await;
     assert_eq!(waiting[0]["current_user_can_approve"], false);
-    let body = json!({"environment_ids": [waiting[0]["environment"]["id"]], "state": "approved", "comment": ""});
+    let body =
+        json!({"environment_ids": [waiting[0]["environment"]["id"]], "state": "approved", "comment": ""});
     assert_eq!(ask(&sandbox, "demo-token", Method::POST, &gate, Some(body.clone())).await.status(), 422);
     assert_eq!(ask(&sandbox, "omar-token", Method::POST, &gate, Some(body)).await.status(), 200);
     pass(&sandbox, 90);
@@ -170,14 +184,19 @@ async fn whoever_started_a_run_may_not_review_it() {
 async fn a_dispatch_is_refused_for_what_the_file_does_not_have() {
     let sandbox = start("quiet");
     let dispatches = |file: &str| format!("{REPO}/actions/workflows/{file}/dispatches");
-    let post = async |file: &str, body| ask(&sandbox, "demo-token", Method::POST, &dispatches(file), Some(body)).await;
+    let post = async |file: &str, body| {
+        ask(&sandbox, "demo-token", Method::POST, &dispatches(file), Some(body)).await
+    };
     let version = json!({"version": "v2.14.1"});
     assert_eq!(post("deploy.yml", json!({"ref": "main", "inputs": version})).await.status(), 204);
     assert_eq!(post("release.yml", json!({"ref": "main"})).await.status(), 422);
     assert_eq!(post("nothing.yml", json!({"ref": "main"})).await.status(), 404);
     assert_eq!(post("deploy.yml", json!({"ref": "nowhere", "inputs": version})).await.status(), 422);
     assert_eq!(post("deploy.yml", json!({"ref": "main"})).await.status(), 422);
-    assert_eq!(post("deploy.yml", json!({"ref": "main", "inputs": {"version": "v1", "x": "y"}})).await.status(), 422);
+    assert_eq!(
+        post("deploy.yml", json!({"ref": "main", "inputs": {"version": "v1", "x": "y"}})).await.status(),
+        422
+    );
 }
 
 #[tokio::test]
@@ -220,7 +239,8 @@ async fn a_comparison_names_exactly_what_would_ship() {
     let sandbox = start("release-day");
     let change = get(&sandbox, &format!("{REPO}/compare/v2.14.2...v2.15.0")).await;
     assert_eq!((&change["status"], &change["ahead_by"]), (&json!("ahead"), &json!(7)));
-    let files: Vec<&str> = change["files"].as_array().unwrap().iter().filter_map(|f| f["filename"].as_str()).collect();
+    let files: Vec<&str> =
+        change["files"].as_array().unwrap().iter().filter_map(|f| f["filename"].as_str()).collect();
     assert!(files.contains(&"migrations/0042_cart_owner.sql") && files.contains(&"config/production.toml"));
     let back = get(&sandbox, &format!("{REPO}/compare/v2.15.0...v2.14.2")).await;
     assert_eq!((&back["status"], &back["behind_by"]), (&json!("behind"), &json!(7)));

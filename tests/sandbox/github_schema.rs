@@ -41,7 +41,13 @@ fn check(description: &Value, method: &Method, path: &str, status: u16, body: &V
     }
 }
 
-async fn checked(sandbox: &Sandbox, description: &Value, method: Method, path: &str, body: Option<Value>) -> Value {
+async fn checked(
+    sandbox: &Sandbox,
+    description: &Value,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> Value {
     let response = ask(sandbox, "demo-token", method.clone(), path, body).await;
     let status = response.status().as_u16();
     let answer: Value = response.json().await.unwrap();
@@ -129,13 +135,18 @@ async fn every_write_answer_is_valid_by_the_published_description() {
     let deploy = json!({"ref": "main", "inputs": {"version": "v2.14.1"}, "return_run_details": true});
     let building = newest_run(&sandbox, "ledger").await;
     let writes = [
-        (format!("{repo}/actions/runs/{run}/pending_deployments"),
-            json!({"environment_ids": [environment], "state": "approved", "comment": ""})),
+        (
+            format!("{repo}/actions/runs/{run}/pending_deployments"),
+            json!({"environment_ids": [environment], "state": "approved", "comment": ""}),
+        ),
         (format!("{repo}/actions/workflows/deploy.yml/dispatches"), deploy),
         (format!("{repo}/releases/generate-notes"), json!({"tag_name": "v2.15.0"})),
         (format!("{repo}/releases"), json!({"tag_name": "v2.15.0", "generate_release_notes": true})),
         (format!("{repo}/releases"), json!({"tag_name": "v2.15.0"})),
-        (format!("{repo}/git/tags"), json!({"tag": "v9.0.0", "message": "nine", "object": head, "type": "commit"})),
+        (
+            format!("{repo}/git/tags"),
+            json!({"tag": "v9.0.0", "message": "nine", "object": head, "type": "commit"}),
+        ),
         (format!("{repo}/git/refs"), json!({"ref": "refs/tags/v9.0.0", "sha": head})),
         (format!("{repo}/git/refs"), json!({"ref": "refs/tags/v9.0.0", "sha": head})),
         (format!("/repos/acme/ledger/actions/runs/{building}/cancel"), json!({})),

@@ -88,7 +88,8 @@ async fn a_clone_has_a_history_worth_reading() {
     let messages: Vec<_> = commits.iter().map(|commit| commit.message().unwrap().to_owned()).collect();
     assert!(messages.iter().any(|message| message.starts_with("revert: ")));
     assert!(messages.iter().any(|message| message.contains("SHOP-812")));
-    let mut people: Vec<_> = commits.iter().map(|commit| commit.author().name().unwrap().to_owned()).collect();
+    let mut people: Vec<_> =
+        commits.iter().map(|commit| commit.author().name().unwrap().to_owned()).collect();
     people.sort();
     people.dedup();
     assert_eq!(people.len(), 6, "{people:?}");
@@ -108,7 +109,8 @@ async fn the_registry_knows_what_a_tag_means() {
     assert!(digest.starts_with("sha256:") && digest.len() == 71);
     let by_digest = client().get(format!("{registry}/{digest}")).send().await.unwrap();
     use sha2::Digest;
-    let sum: String = sha2::Sha256::digest(by_digest.bytes().await.unwrap()).iter().map(|b| format!("{b:02x}")).collect();
+    let sum: String =
+        sha2::Sha256::digest(by_digest.bytes().await.unwrap()).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(digest, format!("sha256:{sum}"));
     let missing = client().get(format!("{registry}/v0.0.0")).send().await.unwrap();
     assert_eq!(missing.status(), 404);

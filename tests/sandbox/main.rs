@@ -37,9 +37,16 @@ pub(crate) fn pass(sandbox: &Sandbox, seconds: u64) {
 }
 
 /// Asks the GitHub API as somebody.
-pub(crate) async fn ask(sandbox: &Sandbox, token: &str, method: Method, path: &str, body: Option<Value>) -> Response {
+pub(crate) async fn ask(
+    sandbox: &Sandbox,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> Response {
     let request = client().request(method, format!("{}{path}", sandbox.urls().github)).bearer_auth(token);
-    let request = request.header("accept", "application/vnd.github+json").header("x-github-api-version", "2022-11-28");
+    let request =
+        request.header("accept", "application/vnd.github+json").header("x-github-api-version", "2022-11-28");
     let request = match body {
         Some(body) => request.json(&body),
         None => request,
@@ -61,7 +68,12 @@ pub(crate) async fn newest_run(sandbox: &Sandbox, service: &str) -> u64 {
 }
 
 /// The status of the operator's review of production.
-pub(crate) async fn review(sandbox: &Sandbox, token: &str, service: &str, state: &str) -> reqwest::Result<Response> {
+pub(crate) async fn review(
+    sandbox: &Sandbox,
+    token: &str,
+    service: &str,
+    state: &str,
+) -> reqwest::Result<Response> {
     let run = newest_run(sandbox, service).await;
     let path = format!("/repos/acme/{service}/actions/runs/{run}/pending_deployments");
     let gates = get(sandbox, &path).await;

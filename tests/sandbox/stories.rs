@@ -19,7 +19,8 @@ fn only(sandbox: &Sandbox, service: &str, environment: &str) -> String {
 /// Changes the image on Kubernetes itself, as the cockpit's promote and rollback do.
 async fn patch(sandbox: &Sandbox, service: &str, tag: &str) -> reqwest::Result<reqwest::Response> {
     let image = format!("{}/acme/{service}:{tag}", sandbox.urls().registry);
-    let url = format!("{}/apis/apps/v1/namespaces/production/deployments/{service}", sandbox.urls().kubernetes);
+    let url =
+        format!("{}/apis/apps/v1/namespaces/production/deployments/{service}", sandbox.urls().kubernetes);
     let body = json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
     let request = client().patch(url).bearer_auth(kubernetes::ADMIN_TOKEN).body(body.to_string());
     request.header("content-type", "application/json-patch+json").send().await
@@ -29,8 +30,13 @@ async fn live(sandbox: &Sandbox, service: &str) -> Vec<(String, String)> {
     let all = get(sandbox, &format!("/repos/acme/{service}/deployments?environment=production")).await;
     let mut found = Vec::new();
     for one in all.as_array().unwrap() {
-        let statuses = get(sandbox, &format!("/repos/acme/{service}/deployments/{}/statuses?per_page=1", one["id"])).await;
-        found.push((one["ref"].as_str().unwrap().to_owned(), statuses[0]["state"].as_str().unwrap().to_owned()));
+        let statuses =
+            get(sandbox, &format!("/repos/acme/{service}/deployments/{}/statuses?per_page=1", one["id"]))
+                .await;
+        found.push((
+            one["ref"].as_str().unwrap().to_owned(),
+            statuses[0]["state"].as_str().unwrap().to_owned(),
+        ));
     }
     found
 }
@@ -167,7 +173,9 @@ async fn rate_limited_the_quota_ends_and_comes_back_then_the_secondary_limit_str
     let second = ask(&sandbox, "demo-token", Method::GET, "/repos/acme/checkout", None).await;
     assert_eq!(second.status(), 403);
     assert!(second.headers().contains_key("retry-after"));
-    assert!(second.json::<Value>().await.unwrap()["message"].as_str().unwrap().contains("secondary rate limit"));
+    assert!(
+        second.json::<Value>().await.unwrap()["message"].as_str().unwrap().contains("secondary rate limit")
+    );
     pass(&sandbox, 61);
     get(&sandbox, "/repos/acme/checkout").await;
 }

@@ -22,7 +22,11 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
         ["workflows"] if get => {
             let repo = repo_at(github, index)?;
             let all = WORKFLOWS.iter().map(|flow| shape::workflow(&github.base, repo, flow)).collect();
-            Ok(Answer::page(call, all, |total, workflows| json!({"total_count": total, "workflows": workflows})))
+            Ok(Answer::page(
+                call,
+                all,
+                |total, workflows| json!({"total_count": total, "workflows": workflows}),
+            ))
         }
         ["workflows", word, more @ ..] => {
             let flow = state::workflow(repo_at(github, index)?, word).ok_or_else(Answer::not_found)?;
@@ -30,15 +34,17 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
         }
         ["jobs", id] if get => {
             let repo = repo_at(github, index)?;
-            let found = repo.runs.iter().find_map(|run| {
-                run.jobs.iter().find(|job| job.id.to_string() == *id).map(|job| (run, job))
-            });
+            let found = repo
+                .runs
+                .iter()
+                .find_map(|run| run.jobs.iter().find(|job| job.id.to_string() == *id).map(|job| (run, job)));
             let (run, job) = found.ok_or_else(Answer::not_found)?;
             Ok(Answer::ok(shape::job(&github.base, repo, run, job, call.now)))
         }
         ["runs", id, more @ ..] => {
             let repo = repo_at(github, index)?;
-            let place = repo.runs.iter().position(|run| run.id.to_string() == *id).ok_or_else(Answer::not_found)?;
+            let place =
+                repo.runs.iter().position(|run| run.id.to_string() == *id).ok_or_else(Answer::not_found)?;
             if get { look(github, index, place, call, more) } else { act(github, index, place, call, more) }
         }
         _ => Err(Answer::not_found()),
@@ -77,7 +83,10 @@ fn runs(github: &GitHub, repo: &Repo, call: &Call, flow: Option<&Workflow>) -> A
     };
     let mut found: Vec<&Run> = repo.runs.iter().filter(fits).collect();
     found.sort_by_key(|run| std::cmp::Reverse((run.created, run.id)));
-    if ["status", "branch", "head_sha", "event", "actor", "created"].iter().any(|name| call.param(name).is_some()) {
+    if ["status", "branch", "head_sha", "event", "actor", "created"]
+        .iter()
+        .any(|name| call.param(name).is_some())
+    {
         found.truncate(FILTERED_LIMIT);
     }
     let all = found.into_iter().map(|run| shape::run(&github.base, repo, run, None)).collect();
@@ -159,7 +168,13 @@ fn approval(base: &str, repo: &Repo, of: &Approval) -> Value {
     json!({"state": of.state, "comment": of.comment, "user": shape::user(base, &of.login), "environments": environments})
 }
 
-fn act(github: &mut GitHub, index: usize, place: usize, call: &Call, rest: &[&str]) -> Result<Answer, Answer> {
+fn act(
+    github: &mut GitHub,
+    index: usize,
+    place: usize,
+    call: &Call,
+    rest: &[&str],
+) -> Result<Answer, Answer> {
     if call.method != Method::POST {
         return Err(Answer::not_found());
     }
@@ -168,7 +183,11 @@ fn act(github: &mut GitHub, index: usize, place: usize, call: &Call, rest: &[&st
         return review(github, index, place, call);
     }
     call.must_write("actions=write")?;
-    let run = github.repos.get_mut(index).and_then(|repo| repo.runs.get_mut(place)).ok_or_else(Answer::not_found)?;
+    let run = github
+        .repos
+        .get_mut(index)
+        .and_then(|repo| repo.runs.get_mut(place))
+        .ok_or_else(Answer::not_found)?;
     match rest {
         [which @ ("rerun" | "rerun-failed-jobs")] => {
             let keep = *which == "rerun-failed-jobs";
@@ -176,7 +195,10 @@ fn act(github: &mut GitHub, index: usize, place: usize, call: &Call, rest: &[&st
                 return Err(Answer::error(403, "This workflow is already running"));
             }
             if call.now.duration_since(run.created) > SignedDuration::from_hours(24 * RERUN_DAYS) {
-                return Err(Answer::error(403, "Unable to retry this workflow run because it was created over a month ago"));
+                return Err(Answer::error(
+                    403,
+                    "Unable to retry this workflow run because it was created over a month ago",
+                ));
             }
             if keep && run.status().1 == Some("success") {
                 return Err(Answer::error(403, "This workflow run has no failed jobs"));
@@ -206,11 +228,17 @@ fn review(github: &mut GitHub, index: usize, place: usize, call: &Call) -> Resul
                 "status": "422"}),
         )
     };
-    let ids = call.body.get("environment_ids").and_then(Value::as_array).ok_or_else(|| missing("environment_ids"))?;
+    let ids = call
+        .body
+        .get("environment_ids")
+        .and_then(Value::as_array)
+        .ok_or_else(|| missing("environment_ids"))?;
     let verdict = call.text("state").ok_or_else(|| missing("state"))?;
     let comment = call.text("comment").ok_or_else(|| missing("comment"))?;
     if !["approved", "rejected"].contains(&verdict) {
-        return Err(Answer::invalid(json!([{"resource": "DeploymentReview", "field": "state", "code": "invalid"}])));
+        return Err(Answer::invalid(
+            json!([{"resource": "DeploymentReview", "field": "state", "code": "invalid"}]),
+        ));
     }
     let named = |environment: &&Environment| {
         ids.iter().any(|id| id.as_u64() == Some(state::environment_id(repo, environment)))
@@ -226,7 +254,9 @@ fn review(github: &mut GitHub, index: usize, place: usize, call: &Call) -> Resul
         environments: environments.iter().map(|environment| environment.name).collect(),
     };
     let id = repo.runs.get(place).map(|run| run.id);
-    let Some(Repo { runs, deployments, .. }) = github.repos.get_mut(index) else { return Err(Answer::not_found()) };
+    let Some(Repo { runs, deployments, .. }) = github.repos.get_mut(index) else {
+        return Err(Answer::not_found());
+    };
     let run = runs.get_mut(place).ok_or_else(Answer::not_found)?;
     let mut deploys = Vec::new();
     let mut step = Step {
@@ -247,19 +277,29 @@ fn review(github: &mut GitHub, index: usize, place: usize, call: &Call) -> Resul
 
 fn refused(why: ReviewRefused) -> Answer {
     let why = match why {
-        ReviewRefused::NotPending => "There are no pending deployment requests to approve or reject for these environments.",
+        ReviewRefused::NotPending => {
+            "There are no pending deployment requests to approve or reject for these environments."
+        }
         ReviewRefused::NotReviewer => "You are not a required reviewer of this environment.",
-        ReviewRefused::SelfReview => "The workflow run's initiator may not review its own deployments to this environment.",
+        ReviewRefused::SelfReview => {
+            "The workflow run's initiator may not review its own deployments to this environment."
+        }
     };
     Answer::invalid(json!([why]))
 }
 
-fn dispatch(github: &mut GitHub, index: usize, call: &Call, flow: &'static Workflow) -> Result<Answer, Answer> {
+fn dispatch(
+    github: &mut GitHub,
+    index: usize,
+    call: &Call,
+    flow: &'static Workflow,
+) -> Result<Answer, Answer> {
     call.must_write("actions=write")?;
     let Some(inputs) = flow.inputs else {
         return Err(Answer::error(422, "Workflow does not have 'workflow_dispatch' trigger"));
     };
-    let reference = call.text("ref").ok_or_else(|| Answer::error(422, "Invalid request.\n\n\"ref\" wasn't supplied."))?;
+    let reference =
+        call.text("ref").ok_or_else(|| Answer::error(422, "Invalid request.\n\n\"ref\" wasn't supplied."))?;
     let given = call.body.get("inputs").and_then(Value::as_object).cloned().unwrap_or_default();
     let repo = repo_at(github, index)?;
     let sha = super::commits::named_only(repo, reference)
@@ -267,14 +307,16 @@ fn dispatch(github: &mut GitHub, index: usize, call: &Call, flow: &'static Workf
     if let Some(unknown) = given.keys().find(|key| !inputs.iter().any(|(name, _)| name == key)) {
         return Err(Answer::error(422, &format!("Unexpected inputs provided: [\"{unknown}\"]")));
     }
-    if let Some((missing, _)) = inputs.iter().find(|(name, required)| *required && !given.contains_key(*name)) {
+    if let Some((missing, _)) = inputs.iter().find(|(name, required)| *required && !given.contains_key(*name))
+    {
         return Err(Answer::error(422, &format!("Required input '{missing}' not provided")));
     }
     let version = given.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
     let Some(mut repo) = github.repos.get(index).cloned() else { return Err(Answer::not_found()) };
     let id = github.new_run(&mut repo, flow, &version, &sha, call.login(), call.now, "workflow_dispatch");
     reference.clone_into(&mut repo.runs.last_mut().ok_or_else(Answer::not_found)?.branch);
-    let details = call.body.get("return_run_details") == Some(&Value::Bool(true)) || call.version == "2026-03-10";
+    let details =
+        call.body.get("return_run_details") == Some(&Value::Bool(true)) || call.version == "2026-03-10";
     let answer = if details {
         Answer::ok(json!({
             "workflow_run_id": id, "run_url": shape::url(&github.base, &repo, &format!("/actions/runs/{id}")),

@@ -78,7 +78,11 @@ pub(super) fn named(repo: &Repo, word: &str) -> Option<String> {
 /// The commit of a branch or tag; never of a sha.
 pub(super) fn named_only(repo: &Repo, word: &str) -> Option<String> {
     let is_sha = word.len() == 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_sha { None } else { named(repo, word.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/")) }
+    if is_sha {
+        None
+    } else {
+        named(repo, word.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/"))
+    }
 }
 
 fn check_runs(base: &str, repo: &Repo, run: &Run) -> Vec<Value> {
@@ -119,7 +123,13 @@ fn compare(base: &str, repo: &Repo, basehead: &str) -> Result<Answer, Answer> {
     compared(base, repo, &opened, &from, &to).map(Answer::ok).map_err(|_| Answer::not_found())
 }
 
-fn compared(base: &str, repo: &Repo, opened: &Repository, from: &str, to: &str) -> Result<Value, git2::Error> {
+fn compared(
+    base: &str,
+    repo: &Repo,
+    opened: &Repository,
+    from: &str,
+    to: &str,
+) -> Result<Value, git2::Error> {
     let (from_id, to_id) = (Oid::from_str(from)?, Oid::from_str(to)?);
     let (ahead, behind) = opened.graph_ahead_behind(to_id, from_id)?;
     let merge_base = opened.merge_base(from_id, to_id)?;
@@ -145,12 +155,19 @@ fn compared(base: &str, repo: &Repo, opened: &Repository, from: &str, to: &str) 
     }))
 }
 
-fn files(base: &str, repo: &Repo, opened: &Repository, from: Oid, to: Oid) -> Result<Vec<Value>, git2::Error> {
+fn files(
+    base: &str,
+    repo: &Repo,
+    opened: &Repository,
+    from: Oid,
+    to: Oid,
+) -> Result<Vec<Value>, git2::Error> {
     let (old, new) = (opened.find_commit(from)?.tree()?, opened.find_commit(to)?.tree()?);
     let diff = opened.diff_tree_to_tree(Some(&old), Some(&new), None)?;
     let mut found = Vec::new();
     for (index, delta) in diff.deltas().enumerate() {
-        let name = delta.new_file().path().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+        let name =
+            delta.new_file().path().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
         let stats = git2::Patch::from_diff(&diff, index)?.map(|patch| patch.line_stats()).transpose()?;
         let (_, added, removed) = stats.unwrap_or_default();
         let status = match delta.status() {
@@ -228,22 +245,31 @@ fn git_ref(base: &str, repo: &Repo, name: &str, target: Oid) -> Value {
 
 fn make_ref(base: &str, repo: &Repo, call: &Call) -> Result<Answer, Answer> {
     let name = call.text("ref").filter(|name| name.starts_with("refs/") && name.matches('/').count() >= 2);
-    let name = name.ok_or_else(|| Answer::error(422, "Reference name must start with 'refs/' and have at least two slashes"))?;
+    let name = name.ok_or_else(|| {
+        Answer::error(422, "Reference name must start with 'refs/' and have at least two slashes")
+    })?;
     let opened = open(repo)?;
     let target = call.text("sha").and_then(|sha| Oid::from_str(sha).ok());
     let target = target.filter(|id| opened.find_object(*id, None).is_ok());
     let target = target.ok_or_else(|| Answer::error(422, "Object does not exist"))?;
     match opened.reference(name, target, false, "api") {
         Ok(_) => Ok(Answer::json(201, git_ref(base, repo, name, target))),
-        Err(error) if error.code() == git2::ErrorCode::Exists => Err(Answer::error(422, "Reference already exists")),
+        Err(error) if error.code() == git2::ErrorCode::Exists => {
+            Err(Answer::error(422, "Reference already exists"))
+        }
         Err(_) => Err(Answer::error(422, "Reference name is not valid")),
     }
 }
 
 /// An annotated tag's object. It is not reachable before somebody makes the ref.
 fn make_tag(base: &str, repo: &Repo, call: &Call) -> Result<Answer, Answer> {
-    let (Some(tag), Some(message), Some(object)) = (call.text("tag"), call.text("message"), call.text("object")) else {
-        return Err(Answer::error(422, "Invalid request.\n\n\"tag\", \"message\" and \"object\" must be supplied."));
+    let (Some(tag), Some(message), Some(object)) =
+        (call.text("tag"), call.text("message"), call.text("object"))
+    else {
+        return Err(Answer::error(
+            422,
+            "Invalid request.\n\n\"tag\", \"message\" and \"object\" must be supplied.",
+        ));
     };
     let opened = open(repo)?;
     let found = Oid::from_str(object).and_then(|id| opened.find_object(id, None));

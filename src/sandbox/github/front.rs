@@ -33,7 +33,10 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn param(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// A key of the body, when it is a text.
@@ -77,7 +80,10 @@ impl Answer {
     }
 
     pub(super) fn error(status: u16, message: &str) -> Self {
-        Self::json(status, json!({"message": message, "documentation_url": DOCS, "status": status.to_string()}))
+        Self::json(
+            status,
+            json!({"message": message, "documentation_url": DOCS, "status": status.to_string()}),
+        )
     }
 
     pub(super) fn not_found() -> Self {
@@ -98,7 +104,11 @@ impl Answer {
     }
 
     /// One page of `items`, wrapped by `wrap`, with the links to the other pages.
-    pub(super) fn page(call: &Call, items: Vec<Value>, wrap: impl FnOnce(usize, Vec<Value>) -> Value) -> Self {
+    pub(super) fn page(
+        call: &Call,
+        items: Vec<Value>,
+        wrap: impl FnOnce(usize, Vec<Value>) -> Value,
+    ) -> Self {
         let number = |name, default| call.param(name).and_then(|text| text.parse().ok()).unwrap_or(default);
         let (size, page) = (number("per_page", 30_usize).clamp(1, 100), number("page", 1_usize).max(1));
         let total = items.len();
@@ -158,7 +168,8 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
     }
     let answer = route(github, &call);
     let tagged = tag(&call, answer, &parts.headers);
-    let free = tagged.status == 304 || matches!(call.segments.first().map(String::as_str), Some("rate_limit"));
+    let free =
+        tagged.status == 304 || matches!(call.segments.first().map(String::as_str), Some("rate_limit"));
     if let (false, Some(user)) = (free, &call.user)
         && let Some(counted) = github.users.iter_mut().find(|other| other.id == user.id)
     {
@@ -181,7 +192,10 @@ fn admit(github: &GitHub, headers: &HeaderMap, now: Timestamp) -> Result<Option<
         return Err(Answer::error(415, "Unsupported 'Accept' header: Must accept 'application/json'."));
     }
     if version(headers).is_none() {
-        return Err(Answer::error(400, "The X-GitHub-Api-Version header names a version that is not supported."));
+        return Err(Answer::error(
+            400,
+            "The X-GitHub-Api-Version header names a version that is not supported.",
+        ));
     }
     let token = headers.get("authorization").and_then(|value| value.to_str().ok()).map(|value| {
         value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("token ")).unwrap_or_default().trim()
@@ -202,8 +216,11 @@ fn admit(github: &GitHub, headers: &HeaderMap, now: Timestamp) -> Result<Option<
         .with("retry-after", left.to_string()));
     }
     if let Some(user) = user.as_ref().filter(|user| user.used >= QUOTA) {
-        let (message, limits) = (format!("API rate limit exceeded for user ID {}.", user.id), limits(github, user));
-        return Err(limits.into_iter().fold(Answer::error(403, &message), |a, (name, value)| a.with(name, value)));
+        let (message, limits) =
+            (format!("API rate limit exceeded for user ID {}.", user.id), limits(github, user));
+        return Err(limits
+            .into_iter()
+            .fold(Answer::error(403, &message), |a, (name, value)| a.with(name, value)));
     }
     Ok(user)
 }
@@ -228,7 +245,8 @@ fn route(github: &mut GitHub, call: &Call) -> Answer {
             None => Answer::error(401, "Requires authentication"),
         },
         ["repositories", id, rest @ ..] => {
-            let name = github.repos.iter().find(|repo| repo.id.to_string() == *id).map(|repo| repo.name.clone());
+            let name =
+                github.repos.iter().find(|repo| repo.id.to_string() == *id).map(|repo| repo.name.clone());
             name.map_or_else(Answer::not_found, |name| in_repo(github, call, &name, rest))
         }
         ["repos", owner, name, rest @ ..] if *owner == crate::sandbox::images::OWNER => {

@@ -42,9 +42,8 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
 }
 
 fn deployments(base: &str, repo: &Repo, call: &Call, rest: &[&str]) -> Result<Answer, Answer> {
-    let find = |id: &str| {
-        repo.deployments.iter().find(|one| one.id.to_string() == id).ok_or_else(Answer::not_found)
-    };
+    let find =
+        |id: &str| repo.deployments.iter().find(|one| one.id.to_string() == id).ok_or_else(Answer::not_found);
     match rest {
         [] => {
             let fits = |one: &&Deployment| {
@@ -59,7 +58,8 @@ fn deployments(base: &str, repo: &Repo, call: &Call, rest: &[&str]) -> Result<An
         [id, "statuses"] => {
             let found = find(id)?;
             let newest_first = found.statuses.iter().rev();
-            let all = newest_first.map(|status| shape::deployment_status(base, repo, found, status)).collect();
+            let all =
+                newest_first.map(|status| shape::deployment_status(base, repo, found, status)).collect();
             Ok(Answer::page(call, all, |_, all| Value::Array(all)))
         }
         _ => Err(Answer::not_found()),
@@ -97,7 +97,9 @@ fn release(base: &str, repo: &Repo, of: &Release) -> Value {
 
 /// The notes between two tags, one line for each commit. Nothing is kept.
 fn notes(repo: &Repo, call: &Call) -> Result<Answer, Answer> {
-    let tag = call.text("tag_name").ok_or_else(|| Answer::error(422, "Invalid request.\n\n\"tag_name\" wasn't supplied."))?;
+    let tag = call
+        .text("tag_name")
+        .ok_or_else(|| Answer::error(422, "Invalid request.\n\n\"tag_name\" wasn't supplied."))?;
     let head = named(repo, tag).or_else(|| named(repo, call.text("target_commitish").unwrap_or("main")));
     let head = head.ok_or_else(Answer::not_found)?;
     let previous = call.text("previous_tag_name").map(str::to_owned).or_else(|| {
@@ -143,10 +145,14 @@ fn make_release(github: &mut GitHub, index: usize, call: &Call) -> Result<Answer
     let target = call.text("target_commitish").unwrap_or("main").to_owned();
     let draft = flag("draft");
     if !draft && named(repo, &format!("tags/{tag}")).is_none() {
-        let invalid = || Answer::invalid(json!([{"resource": "Release", "code": "invalid", "field": "target_commitish"}]));
+        let invalid = || {
+            Answer::invalid(json!([{"resource": "Release", "code": "invalid", "field": "target_commitish"}]))
+        };
         let sha = named(repo, &target).ok_or_else(invalid)?;
         let made = git2::Repository::open(&repo.git).and_then(|opened| {
-            opened.reference(&format!("refs/tags/{tag}"), git2::Oid::from_str(&sha)?, false, "release").map(|_| ())
+            opened
+                .reference(&format!("refs/tags/{tag}"), git2::Oid::from_str(&sha)?, false, "release")
+                .map(|_| ())
         });
         made.map_err(|_| Answer::error(422, "Tag name is not well-formed"))?;
     }

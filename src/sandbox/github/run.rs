@@ -2,7 +2,9 @@
 //! whether a deployed version has arrived, by what it is told.
 
 use super::GitHub;
-use super::state::{Access, Approval, Deployment, ENVIRONMENTS, Environment, Job, PastAttempt, Phase, Repo, Run};
+use super::state::{
+    Access, Approval, Deployment, ENVIRONMENTS, Environment, Job, PastAttempt, Phase, Repo, Run,
+};
 use super::workflow::JobPlan;
 use jiff::Timestamp;
 
@@ -101,7 +103,8 @@ fn fingerprint(run: &Run) -> Vec<(u64, Phase)> {
 /// The conclusion of a running job, when it has one.
 fn finished(service: &str, version: &str, job: &Job, step: &Step<'_>) -> Option<&'static str> {
     let spent = step.now.as_second() - job.started.unwrap_or(job.created).as_second();
-    let arrived = job.plan.environment.is_none_or(|environment| (step.arrived)(service, environment, version));
+    let arrived =
+        job.plan.environment.is_none_or(|environment| (step.arrived)(service, environment, version));
     match () {
         () if spent >= job.plan.seconds && arrived => Some("success"),
         () if spent >= ROLLOUT_SECONDS => Some("failure"),
@@ -265,11 +268,20 @@ pub(super) fn rerun(run: &mut Run, login: &str, keep: bool, now: Timestamp) {
 
 impl GitHub {
     /// Approves the newest waiting gate of a service as somebody who may. False when there is none.
-    pub(in crate::sandbox) fn approve_as(&mut self, login: &str, service: &str, environment: &str, now: Timestamp) -> bool {
+    pub(in crate::sandbox) fn approve_as(
+        &mut self,
+        login: &str,
+        service: &str,
+        environment: &str,
+        now: Timestamp,
+    ) -> bool {
         let known = self.users.iter().any(|user| user.login == login && user.access == Access::Write);
-        let Some(environment) = ENVIRONMENTS.iter().find(|other| other.name == environment) else { return false };
+        let Some(environment) = ENVIRONMENTS.iter().find(|other| other.name == environment) else {
+            return false;
+        };
         let Some(repo) = self.repos.iter_mut().find(|repo| repo.name == service) else { return false };
-        let Some(run) = repo.runs.iter_mut().rev().find(|run| may_review(run, environment, login).is_ok()) else {
+        let Some(run) = repo.runs.iter_mut().rev().find(|run| may_review(run, environment, login).is_ok())
+        else {
             return false;
         };
         let approval = Approval {

@@ -3,9 +3,7 @@
 use super::run::{self, Deploy, Step};
 use super::state::{Access, Approval, ENVIRONMENTS, Release, Repo, Run, User};
 use super::workflow::{CI, RELEASE, Workflow};
-use super::{
-    DEVELOPER_TOKEN, GitHub, OPERATOR_TOKEN, OUTSIDER_TOKEN, READER_TOKEN, REVIEWER_TOKEN,
-};
+use super::{DEVELOPER_TOKEN, GitHub, OPERATOR_TOKEN, OUTSIDER_TOKEN, READER_TOKEN, REVIEWER_TOKEN};
 use crate::sandbox::SandboxError;
 use crate::sandbox::scenario::{RunScript, ServiceScript};
 use jiff::{SignedDuration, Timestamp};
@@ -203,7 +201,8 @@ fn approve(run: &mut Run, deployments: &mut [super::state::Deployment], step: &m
         login: "omar".into(),
         environments: vec!["production"],
     };
-    let production: Vec<_> = ENVIRONMENTS.iter().filter(|environment| environment.name == "production").collect();
+    let production: Vec<_> =
+        ENVIRONMENTS.iter().filter(|environment| environment.name == "production").collect();
     // It cannot be refused: Omar is a reviewer, and did not start the run.
     let _ = run::review(run, deployments, &production, &approval, step);
 }

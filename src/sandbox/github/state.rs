@@ -173,9 +173,8 @@ impl Run {
     /// The environments whose jobs wait.
     pub(super) fn gates(&self) -> Vec<&'static Environment> {
         let waits = |environment: &&Environment| {
-            self.current().any(|job| {
-                job.phase == Phase::Waiting && job.plan.environment == Some(environment.name)
-            })
+            self.current()
+                .any(|job| job.phase == Phase::Waiting && job.plan.environment == Some(environment.name))
         };
         ENVIRONMENTS.iter().filter(waits).collect()
     }

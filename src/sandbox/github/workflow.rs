@@ -35,62 +35,63 @@ const fn job(
     JobPlan { name, needs, environment: None, seconds, steps }
 }
 
-const DEPLOY_STEPS: &[&str] = &["Set up job", "Log in to the cluster", "Set the image", "Wait for the rollout"];
+const DEPLOY_STEPS: &[&str] =
+    &["Set up job", "Log in to the cluster", "Set the image", "Wait for the rollout"];
 
 /// Builds, tests and deploys a tag.
 pub(super) static RELEASE: Workflow = Workflow {
-        id: 1,
-        name: "Release",
-        file: "release.yml",
-        inputs: None,
-        jobs: &[
-            job("build", &[], 60, &["Set up job", "Check out", "Compile", "Package the image", "Push the image"]),
-            job("unit", &["build"], 25, &["Set up job", "Check out", "Unit tests"]),
-            job("e2e", &["build"], 45, &["Set up job", "Start the services", "End-to-end tests"]),
-            job("scan", &["build"], 15, &["Set up job", "Scan the image"]),
-            JobPlan {
-                name: "deploy (staging)",
-                needs: &["unit", "e2e", "scan"],
-                environment: Some("staging"),
-                seconds: 8,
-                steps: DEPLOY_STEPS,
-            },
-            JobPlan {
-                name: "deploy (production)",
-                needs: &["deploy (staging)"],
-                environment: Some("production"),
-                seconds: 12,
-                steps: DEPLOY_STEPS,
-            },
-        ],
-    };
-
-/// Deploys a version on demand.
-pub(super) static DEPLOY: Workflow = Workflow {
-        id: 2,
-        name: "Deploy",
-        file: "deploy.yml",
-        inputs: Some(&[("version", true)]),
-        jobs: &[JobPlan {
+    id: 1,
+    name: "Release",
+    file: "release.yml",
+    inputs: None,
+    jobs: &[
+        job("build", &[], 60, &["Set up job", "Check out", "Compile", "Package the image", "Push the image"]),
+        job("unit", &["build"], 25, &["Set up job", "Check out", "Unit tests"]),
+        job("e2e", &["build"], 45, &["Set up job", "Start the services", "End-to-end tests"]),
+        job("scan", &["build"], 15, &["Set up job", "Scan the image"]),
+        JobPlan {
+            name: "deploy (staging)",
+            needs: &["unit", "e2e", "scan"],
+            environment: Some("staging"),
+            seconds: 8,
+            steps: DEPLOY_STEPS,
+        },
+        JobPlan {
             name: "deploy (production)",
-            needs: &[],
+            needs: &["deploy (staging)"],
             environment: Some("production"),
             seconds: 12,
             steps: DEPLOY_STEPS,
-        }],
-    };
+        },
+    ],
+};
+
+/// Deploys a version on demand.
+pub(super) static DEPLOY: Workflow = Workflow {
+    id: 2,
+    name: "Deploy",
+    file: "deploy.yml",
+    inputs: Some(&[("version", true)]),
+    jobs: &[JobPlan {
+        name: "deploy (production)",
+        needs: &[],
+        environment: Some("production"),
+        seconds: 12,
+        steps: DEPLOY_STEPS,
+    }],
+};
 
 /// Checks every push.
 pub(super) static CI: Workflow = Workflow {
-        id: 3,
-        name: "CI",
-        file: "ci.yml",
-        inputs: None,
-        jobs: &[
-            job("lint", &[], 12, &["Set up job", "Check out", "Lint"]),
-            job("unit", &[], 25, &["Set up job", "Check out", "Unit tests"]),
-        ],
-    };
+    id: 3,
+    name: "CI",
+    file: "ci.yml",
+    inputs: None,
+    jobs: &[
+        job("lint", &[], 12, &["Set up job", "Check out", "Lint"]),
+        job("unit", &[], 25, &["Set up job", "Check out", "Unit tests"]),
+    ],
+};
 
 /// All workflow files; every repository has the same.
 pub(super) static WORKFLOWS: [&Workflow; 3] = [&RELEASE, &DEPLOY, &CI];

@@ -148,7 +148,8 @@ fn binary(operation: &str, on: Option<&[String]>, left: Value, right: Value) -> 
         (Value::Scalar(left), Value::Vector(right)) => each(operation, right, |value| (left, value), true),
         (Value::Vector(left), Value::Vector(right)) if set => sets(operation, on, left, right),
         (Value::Vector(left), Value::Vector(right)) => {
-            let others: BTreeMap<Labels, f64> = right.into_iter().map(|(labels, v)| (key(on, &labels), v)).collect();
+            let others: BTreeMap<Labels, f64> =
+                right.into_iter().map(|(labels, v)| (key(on, &labels), v)).collect();
             let joined = left.into_iter().filter_map(|(labels, value)| {
                 let other = others.get(&key(on, &labels))?;
                 let (result, kept) = arithmetic(operation, value, *other);
@@ -159,7 +160,12 @@ fn binary(operation: &str, on: Option<&[String]>, left: Value, right: Value) -> 
     }
 }
 
-fn each(operation: &str, samples: Vec<(Labels, f64)>, sides: impl Fn(f64) -> (f64, f64), swapped: bool) -> Value {
+fn each(
+    operation: &str,
+    samples: Vec<(Labels, f64)>,
+    sides: impl Fn(f64) -> (f64, f64),
+    swapped: bool,
+) -> Value {
     let comparison = ["==", "!=", "<", "<=", ">", ">="].contains(&operation);
     let kept = samples.into_iter().filter_map(|(mut labels, value)| {
         let (left, right) = sides(value);
@@ -176,10 +182,19 @@ fn each(operation: &str, samples: Vec<(Labels, f64)>, sides: impl Fn(f64) -> (f6
 
 fn key(on: Option<&[String]>, labels: &Labels) -> Labels {
     let wanted = |name: &String| on.map_or(name != "__name__", |on| on.contains(name));
-    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    labels
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
-fn sets(operation: &str, on: Option<&[String]>, left: Vec<(Labels, f64)>, right: Vec<(Labels, f64)>) -> Value {
+fn sets(
+    operation: &str,
+    on: Option<&[String]>,
+    left: Vec<(Labels, f64)>,
+    right: Vec<(Labels, f64)>,
+) -> Value {
     let keys = |side: &[(Labels, f64)]| side.iter().map(|(labels, _)| key(on, labels)).collect::<Vec<_>>();
     let (ours, theirs) = (keys(&left), keys(&right));
     let found = match operation {

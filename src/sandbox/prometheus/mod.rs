@@ -90,9 +90,8 @@ fn bad(name: &str, why: &str) -> Refused {
 fn ahead(state: &WorldState, time: Option<Timestamp>) -> SignedDuration {
     let wall = Timestamp::now();
     let skew = state.now.duration_since(wall);
-    let nearer_to_world = time.is_some_and(|time| {
-        time.duration_since(state.now).abs() <= time.duration_since(wall).abs()
-    });
+    let nearer_to_world =
+        time.is_some_and(|time| time.duration_since(state.now).abs() <= time.duration_since(wall).abs());
     if nearer_to_world || skew.abs() < SignedDuration::from_secs(1) { SignedDuration::ZERO } else { skew }
 }
 
@@ -120,12 +119,15 @@ fn instant(state: &WorldState, form: &Form) -> Result<Json, Refused> {
         None => state.now,
     };
     let stamp = seconds(time.checked_sub(skew).unwrap_or(time));
-    let value = evaluate(&expression, &series(state), time).map_err(|why| bad("query", &format!("parse error: {why}")))?;
+    let value = evaluate(&expression, &series(state), time)
+        .map_err(|why| bad("query", &format!("parse error: {why}")))?;
     Ok(match value {
         Value::Scalar(number) => json!({"resultType": "scalar", "result": [stamp, text(number)]}),
         Value::Vector(samples) => {
-            let result: Vec<Json> =
-                samples.iter().map(|(labels, value)| json!({"metric": labels, "value": [stamp, text(*value)]})).collect();
+            let result: Vec<Json> = samples
+                .iter()
+                .map(|(labels, value)| json!({"metric": labels, "value": [stamp, text(*value)]}))
+                .collect();
             json!({"resultType": "vector", "result": result})
         }
     })
@@ -155,7 +157,8 @@ fn range(state: &WorldState, form: &Form) -> Result<Json, Refused> {
         let there = time.checked_add(skew).unwrap_or(time);
         // What is still to come has no samples yet.
         let value = if there <= state.now {
-            evaluate(&expression, &series(state), there).map_err(|why| bad("query", &format!("parse error: {why}")))?
+            evaluate(&expression, &series(state), there)
+                .map_err(|why| bad("query", &format!("parse error: {why}")))?
         } else {
             Value::Vector(Vec::new())
         };

@@ -49,7 +49,8 @@ pub(super) fn parse(text: &str) -> Result<Expr, String> {
 
 fn tokens(text: &str) -> Result<Vec<Token>, String> {
     const SIGNS: [&str; 20] = [
-        "=~", "!~", "==", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", "{", "}", "[", "]",
+        "=~", "!~", "==", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", "{", "}", "[",
+        "]",
     ];
     let mut found = Vec::new();
     let mut rest = text.trim_start();
@@ -214,7 +215,9 @@ impl Parser<'_> {
         let mut matchers = Vec::new();
         if self.takes("{") {
             while !self.takes("}") {
-                let Some(Token::Word(label)) = self.next() else { return Err("unexpected label matching".into()) };
+                let Some(Token::Word(label)) = self.next() else {
+                    return Err("unexpected label matching".into());
+                };
                 let operation = match self.next() {
                     Some(Token::Sign(sign)) if ["=", "!=", "=~", "!~"].contains(&sign) => sign.to_owned(),
                     other => return Err(format!("unexpected {other:?} in label matching")),

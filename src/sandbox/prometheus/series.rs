@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The upper bounds of the latency histogram, in seconds.
 const BOUNDS: [f64; 22] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.0,
-    5.0, 10.0,
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5,
+    2.0, 5.0, 10.0,
 ];
 /// An instant read of a counter looks back this far for a rate.
 const SCRAPE: SignedDuration = SignedDuration::from_secs(15);
@@ -26,7 +26,13 @@ pub(super) struct Series<'w> {
 
 impl Series<'_> {
     /// The samples of a metric at a moment.
-    pub(super) fn select(&self, name: &str, matchers: &[Matcher], time: Timestamp, how: Reading) -> Vec<(Labels, f64)> {
+    pub(super) fn select(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        time: Timestamp,
+        how: Reading,
+    ) -> Vec<(Labels, f64)> {
         let mut found = Vec::new();
         if time > self.now.checked_add(SignedDuration::from_secs(300)).unwrap_or(self.now) {
             return found;
@@ -107,7 +113,13 @@ impl Series<'_> {
     }
 
     /// The level with its noise.
-    fn level(&self, service: &Service, place: &Place, time: Timestamp, window: SignedDuration) -> Option<Level> {
+    fn level(
+        &self,
+        service: &Service,
+        place: &Place,
+        time: Timestamp,
+        window: SignedDuration,
+    ) -> Option<Level> {
         let level = place.signals.at(time, window)?;
         let shake = |what: &str| noise(self.seed, &[&service.script.name, place.environment, what], time);
         Some(Level {
