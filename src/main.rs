@@ -1,3 +1,17 @@
-//! The only reader of arguments and environment; the only writer of the exit code.
+//! Arguments and environment in, exit code out; the only reader of both.
 #![forbid(unsafe_code)]
-fn main() {}
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> ExitCode {
+    gonogo::runtime::terminal::install_panic_hook();
+    // The graph holds one crypto provider, and clients of several libraries ask for the process's default.
+    let installed = rustls::crypto::ring::default_provider().install_default();
+    debug_assert!(installed.is_ok(), "nobody installs one before main");
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .collect();
+    ExitCode::from(gonogo::cli::run(std::env::args_os(), Arc::new(env)))
+}

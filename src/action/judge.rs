@@ -92,7 +92,7 @@ fn gate_decided(case: GateCase<'_>, sent: Now, service: &Service, world: &World)
         return broken(&format!("{} by {} instead", other.decision.word(), other.by));
     }
     if waits {
-        pending("the gate still waits")
+        untouched("the gate still waits")
     } else {
         pending("the gate is gone; the review is not listed yet")
     }

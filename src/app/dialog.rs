@@ -97,7 +97,7 @@ impl Dialog {
         }
     }
 
-    /// The fields of this dialog in the order of `tab`.
+    /// The fields of this dialog in the order of `tab`, which starts on the last one.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
         let mut fields = Vec::new();
@@ -110,10 +110,10 @@ impl Dialog {
                 fields.push(Field::Name);
             }
         }
-        fields.push(Field::Cancel);
         if self.plan().is_some() {
             fields.push(Field::Confirm);
         }
+        fields.push(Field::Cancel);
         fields
     }
 

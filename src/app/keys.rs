@@ -254,6 +254,10 @@ fn dialog(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
             model.overlays.pop();
             Vec::new()
         }
+        (Key::Enter, Field::Name) if dialog.plan().is_some() => {
+            dialog.field = Field::Confirm;
+            Vec::new()
+        }
         (Key::Enter, _) => leave(model, 1),
         (Key::PageDown, _) => scroll(dialog, 8),
         (Key::PageUp, _) => scroll(dialog, -8),

@@ -19,3 +19,6 @@ pub use key::{Key, Stroke};
 pub use model::Model;
 pub use msg::{Effect, Msg};
 pub use update::update;
+
+#[cfg(test)]
+mod tests;

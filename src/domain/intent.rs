@@ -126,6 +126,51 @@ pub struct Step {
     pub effect: SafeText,
 }
 
+impl Step {
+    /// The body as it may be shown and recorded: the values of environment variables masked, everything else as
+    /// it will be sent. A body that is not JSON is shown as it is.
+    #[must_use]
+    pub fn shown_body(&self) -> Option<String> {
+        let body = self.body.as_ref()?;
+        let Ok(mut json) = serde_json::from_str::<serde_json::Value>(body) else { return Some(body.clone()) };
+        Some(if mask(&mut json) { json.to_string() } else { body.clone() })
+    }
+}
+
+/// Masks the values of environment variables, in Kubernetes' and in Docker's notation. Returns whether any was there.
+fn mask(json: &mut serde_json::Value) -> bool {
+    use serde_json::Value;
+    match json {
+        Value::Array(list) => list.iter_mut().fold(false, |masked, item| mask(item) | masked),
+        Value::Object(map) => {
+            map.iter_mut().fold(false, |masked, (key, value)| match (key.as_str(), value) {
+                ("env" | "Env", Value::Array(variables)) => {
+                    variables.iter_mut().for_each(mask_variable);
+                    masked | !variables.is_empty()
+                }
+                (_, value) => mask(value) | masked,
+            })
+        }
+        _ => false,
+    }
+}
+
+fn mask_variable(variable: &mut serde_json::Value) {
+    use serde_json::Value;
+    match variable {
+        Value::String(text) => {
+            let name = text.split_once('=').map_or(text.as_str(), |(name, _)| name);
+            *text = format!("{name}=•••");
+        }
+        Value::Object(map) => {
+            if let Some(value) = map.get_mut("value") {
+                *value = Value::String("•••".to_owned());
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Who makes sure that the request meets the world it was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -386,4 +431,32 @@ pub enum Progress {
     NoAnswer(ActionId, Fault),
     /// The journal cannot be written: actions are off until it can.
     JournalFailed(SafeText),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_environment_variables_are_never_shown() {
+        for (body, shown) in [
+            (r#"{"Env":["A=secret","B"],"Image":"x"}"#, r#"{"Env":["A=•••","B=•••"],"Image":"x"}"#),
+            (
+                r#"[{"value":{"env":[{"name":"A","value":"s"}]}}]"#,
+                r#"[{"value":{"env":[{"name":"A","value":"•••"}]}}]"#,
+            ),
+            (r#"{"state":"approved", "comment":""}"#, r#"{"state":"approved", "comment":""}"#),
+            ("not json", "not json"),
+        ] {
+            let step = Step {
+                source: SourceName::new("s"),
+                method: "POST".into(),
+                path: "/".into(),
+                content_type: None,
+                body: Some(body.into()),
+                effect: "x".into(),
+            };
+            assert_eq!(step.shown_body().as_deref(), Some(shown));
+        }
+    }
 }

@@ -5,7 +5,14 @@
 //! of source is one new file and one line in [`KINDS`].
 
 pub mod access;
+pub mod alertmanager;
+pub mod docker;
+pub mod github;
 pub mod http;
+pub mod kubernetes;
+pub mod prometheus;
+mod promql;
+pub mod registry;
 pub mod secret;
 
 use std::collections::BTreeMap;
@@ -121,7 +128,7 @@ pub enum SecretPlace {
 }
 
 /// Everything that a provider is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceSpec {
     /// The source's configured name.
     pub name: SourceName,
@@ -133,6 +140,18 @@ pub struct SourceSpec {
     pub bounds: Vec<Bound>,
     /// Environment variables that the program was started with, as `main` read them.
     pub env: Arc<BTreeMap<String, String>>,
+}
+
+impl std::fmt::Debug for SourceSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Variables may hold secrets: they are never part of a debug text.
+        f.debug_struct("SourceSpec")
+            .field("name", &self.name)
+            .field("settings", &self.settings)
+            .field("secrets", &self.secrets)
+            .field("bounds", &self.bounds)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How often a source is looked at, unless configured otherwise.
@@ -169,7 +188,8 @@ impl Kind {
 }
 
 /// The registry: every kind of source there is.
-pub const KINDS: &[&Kind] = &[];
+pub const KINDS: &[&Kind] =
+    &[&github::KIND, &prometheus::KIND, &alertmanager::KIND, &docker::KIND, &kubernetes::KIND];
 
 /// The kind with this name.
 #[must_use]

@@ -78,3 +78,6 @@ fn describe(place: &SecretPlace) -> String {
         SecretPlace::Keyring(entry) => format!("keyring entry {entry}"),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -93,7 +93,7 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
         Platform::Kubernetes => {
             format!("source = \"prod\", namespace = \"production\", workload = \"deployment/{name}\"")
         }
-        Platform::Docker => format!("source = \"swarm\", workload = \"service/{}\"", swarm_name(name)),
+        Platform::Docker => format!("source = \"swarm\", service = \"{}\"", swarm_name(name)),
     };
     // Writing to a text cannot fail.
     let _ = write!(

@@ -1,1 +1,253 @@
-//! To be written.
+//! HOW it looks: one frame from one model. Knows the model, the domain's words and the theme; decides nothing, reads
+//! no clock, does no IO. Drawing the same model twice gives the same frame.
+//!
+//! ```text
+//! wide, from 120x36                          medium                       compact, from 60x16
+//! ┌ header: sources, identity ───────────┐   ┌ header ────────────────┐   ┌ header ──────────┐
+//! ┏ decision card ━━━━━━━━━━━━━━━━━━━━━━━┓   ┏ decision card ━━━━━━━━━┓   ▌ decision card
+//! ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛   ┗━━━━━━━━━━━━━━━━━━━━━━━━┛   ─ board ───────────
+//! ╭ board ───────────────────────────────╮   ╭ board ─────────────────╮
+//! ╰──────────────────────────────────────╯   ╰────────────────────────╯   ─ one panel, by tab ─
+//! ╭ pipeline ─────────╮╭ health ─────────╮   ╭ pipeline, ─╮╭ health ──╮
+//! ╰───────────────────╯│                 │   │ by tab     ││          │
+//! ╭ environments ─────╮╰─────────────────╯   ╰────────────╯╰──────────╯
+//! │                   │╭ waiting ────────╮   activity
+//! ╰───────────────────╯╰─────────────────╯   keys                         keys
+//! ╭ activity ────────────────────────────╮
+//! keys
+//! ```
+//!
+//! Below 60x16 the screen says so instead of lying by omission.
+
+mod activity;
+mod board;
+mod changes;
+mod chart;
+mod decision;
+mod dialog;
+mod environments;
+mod follow;
+mod footer;
+mod header;
+mod health;
+mod help;
+mod inbox;
+mod json;
+mod overlay;
+mod panel;
+mod pipeline;
+mod plan_body;
+pub mod print;
+mod reasons;
+mod scene;
+mod sheet;
+mod text;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
+
+use crate::app::model::{Model, Overlay, Panel, Zoom};
+use crate::theme::{Glyphs, Role, Theme, plain};
+use panel::Edge;
+use scene::Scene;
+use sheet::Sheet;
+
+/// The smallest screen that is drawn: columns, rows.
+pub const SMALLEST: (u16, u16) = (60, 16);
+
+/// Draws one frame.
+pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    render(model, theme, area, frame.buffer_mut());
+}
+
+/// One frame of the given size, without a terminal.
+#[must_use]
+pub fn still(model: &Model, theme: &Theme, width: u16, height: u16) -> Buffer {
+    let area = Rect::new(0, 0, width, height);
+    let mut buf = Buffer::empty(area);
+    render(model, theme, area, &mut buf);
+    buf
+}
+
+/// How the panels share the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrangement {
+    TooSmall,
+    Compact,
+    Medium,
+    Wide,
+}
+
+impl Arrangement {
+    const fn of(width: u16, height: u16) -> Self {
+        if width < SMALLEST.0 || height < SMALLEST.1 {
+            Self::TooSmall
+        } else if width >= 120 && height >= 36 {
+            Self::Wide
+        } else if width >= 96 && height >= 28 {
+            Self::Medium
+        } else {
+            Self::Compact
+        }
+    }
+}
+
+/// Draws into `area` of `buf`.
+fn render(model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let arrangement = Arrangement::of(area.width, area.height);
+    let edge = if arrangement == Arrangement::Compact { Edge::Rule } else { Edge::Box };
+    let scene = Scene::new(model, theme, edge);
+    let mut sheet = Sheet::new(buf, area);
+    sheet.clear(theme.style(Role::Base));
+    let cursor = if arrangement == Arrangement::TooSmall {
+        too_small(scene, &mut sheet);
+        None
+    } else {
+        let cursor = panels(scene, arrangement, &mut sheet);
+        overlays(scene, &mut sheet).or(cursor)
+    };
+    if theme.glyphs == Glyphs::Ascii {
+        to_ascii(buf, area);
+    }
+    // The terminal's own cursor stays hidden: where text goes is shown like everything else, in the frame.
+    if let Some(cell) = cursor.and_then(|at| buf.cell_mut(at)) {
+        cell.modifier.toggle(Modifier::REVERSED);
+    }
+}
+
+fn too_small(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let (width, height) = SMALLEST;
+    let needed = format!("too small: {width}x{height} needed");
+    let have = format!("this is {}x{}", sheet.width(), sheet.height());
+    let middle = sheet.height() / 2;
+    for (y, line) in [(middle, needed), (middle + 1, have)] {
+        let x = usize::from(sheet.width()).saturating_sub(text::width(&line)) / 2;
+        sheet.put(u16::try_from(x).unwrap_or(0), y, &line, scene.theme.style(Role::Hold));
+    }
+}
+
+/// Header, banner, card, what is in flight, panels, footer. Returns the cursor of the filter line.
+fn panels(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) -> Option<Position> {
+    let (width, height) = (sheet.width(), sheet.height());
+    let mut y = 0;
+    if scene.model.setup.banner.is_some() {
+        header::banner(scene, &mut sheet.part(0, 0, width, 1));
+        y += 1;
+    }
+    header::draw(scene, &mut sheet.part(0, y, width, 1));
+    y += 1;
+    let card = match (arrangement, scene.model.zoom) {
+        (_, Zoom::Full) => 1,
+        (Arrangement::Wide, _) => decision::rows(scene, 5),
+        (Arrangement::Medium, _) => decision::rows(scene, 5),
+        _ => decision::rows(scene, if height >= 22 { 3 } else { 1 }),
+    };
+    decision::draw(scene, &mut sheet.part(0, y, width, card));
+    y += card;
+    if scene.model.in_flight().next().is_some() {
+        decision::in_flight(scene, &mut sheet.part(0, y, width, 1));
+        y += 1;
+    }
+    let rest = height.saturating_sub(y + 1);
+    let mut middle = sheet.part(0, y, width, rest);
+    match (scene.model.zoom, arrangement) {
+        (Zoom::Full, _) => one(scene, scene.model.focus, &mut middle),
+        (_, Arrangement::Wide) => wide(scene, &mut middle),
+        (_, Arrangement::Medium) => medium(scene, &mut middle),
+        _ => compact(scene, &mut middle),
+    }
+    let area = sheet.area();
+    let footer_row = height.saturating_sub(1);
+    let column = footer::draw(scene, &mut sheet.part(0, footer_row, width, 1))?;
+    Some(Position { x: area.x + column.min(width.saturating_sub(1)), y: area.y + footer_row })
+}
+
+/// One panel.
+fn one(scene: Scene<'_>, panel: Panel, sheet: &mut Sheet<'_>) {
+    match panel {
+        Panel::Board => board::draw(scene, sheet),
+        Panel::Inbox => inbox::draw(scene, sheet),
+        Panel::Pipeline => pipeline::draw(scene, sheet),
+        Panel::Environments => environments::draw(scene, sheet),
+        Panel::Health => health::draw(scene, sheet),
+        Panel::Activity => activity::draw(scene, sheet),
+    }
+}
+
+fn wide(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let (width, height) = (sheet.width(), sheet.height());
+    let activity_rows = if height >= 40 { 6 } else { 4 };
+    let board_rows = board::rows(scene).clamp(4, (height - activity_rows) * 2 / 5);
+    let lower = height - activity_rows - board_rows;
+    board::draw(scene, &mut sheet.part(0, 0, width, board_rows));
+    let left = width / 2;
+    let environments_rows = (lower * 2 / 5).max(7).min(lower);
+    let inbox_rows = inbox::rows(scene).clamp(4, (lower / 3).max(4)).min(lower);
+    let y = board_rows;
+    pipeline::draw(scene, &mut sheet.part(0, y, left, lower - environments_rows));
+    environments::draw(scene, &mut sheet.part(0, y + lower - environments_rows, left, environments_rows));
+    health::draw(scene, &mut sheet.part(left, y, width - left, lower - inbox_rows));
+    inbox::draw(scene, &mut sheet.part(left, y + lower - inbox_rows, width - left, inbox_rows));
+    activity::draw(scene, &mut sheet.part(0, y + lower, width, activity_rows));
+}
+
+fn medium(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let (width, height) = (sheet.width(), sheet.height());
+    let activity_rows = 2;
+    let board_rows = board::rows(scene).clamp(4, (height - activity_rows) * 2 / 5);
+    let lower = height - activity_rows - board_rows;
+    board::draw(scene, &mut sheet.part(0, 0, width, board_rows));
+    let left = width / 2;
+    let on_the_left = match scene.model.focus {
+        panel @ (Panel::Inbox | Panel::Environments | Panel::Activity) => panel,
+        Panel::Board | Panel::Pipeline | Panel::Health => Panel::Pipeline,
+    };
+    one(scene, on_the_left, &mut sheet.part(0, board_rows, left, lower));
+    health::draw(scene, &mut sheet.part(left, board_rows, width - left, lower));
+    activity::rows(scene, &mut sheet.part(0, board_rows + lower, width, activity_rows));
+}
+
+fn compact(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let (width, height) = (sheet.width(), sheet.height());
+    let board_rows = (board::rows(scene) - 1).clamp(3, height / 2);
+    board::draw(scene, &mut sheet.part(0, 0, width, board_rows));
+    let below = match scene.model.focus {
+        Panel::Board => Panel::Pipeline,
+        panel => panel,
+    };
+    one(scene, below, &mut sheet.part(0, board_rows, width, height - board_rows));
+}
+
+/// Draws what lies on top; only the topmost is drawn, over a darkened screen.
+fn overlays(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<Position> {
+    let top = scene.model.overlay()?;
+    let (width, height) = (sheet.width(), sheet.height());
+    // Messages show over the footer, and stay readable.
+    let rows = if scene.model.toast.is_some() { height.saturating_sub(1) } else { height };
+    overlay::darken(scene, &mut sheet.part(0, 0, width, rows));
+    let mut sheet = sheet.part(0, 0, width, height.saturating_sub(1));
+    match top {
+        Overlay::Help => help::draw(scene, &mut sheet),
+        Overlay::Dialog(dialog) => return dialog::draw(scene, &mut sheet, dialog),
+        Overlay::Follow(id) => follow::draw(scene, &mut sheet, id),
+        Overlay::Changes => changes::draw(scene, &mut sheet),
+        Overlay::Reasons => reasons::draw(scene, &mut sheet),
+    }
+    None
+}
+
+/// Replaces the screen's shapes by ASCII ones, each one cell for one cell.
+fn to_ascii(buf: &mut Buffer, area: Rect) {
+    for position in area.positions() {
+        let Some(cell) = buf.cell_mut(position) else { continue };
+        let mut chars = cell.symbol().chars();
+        if let (Some(c), None) = (chars.next(), chars.next())
+            && let Some(ascii) = plain(c)
+        {
+            cell.set_char(ascii);
+        }
+    }
+}

@@ -134,6 +134,7 @@ impl Answer {
     pub fn fault(&self) -> Fault {
         let limit = self.retry_after().or_else(|| when::limit_reset(&self.headers));
         let cause = match self.status {
+            304 => Cause::Malformed,
             300..=399 => Cause::Redirected,
             401 | 407 => Cause::Unauthorized,
             403 if limit.is_some() => Cause::RateLimited,
@@ -208,7 +209,7 @@ fn next_link(header: &str) -> Option<&str> {
         // Parameters reach up to the comma before the next target; a comma within quotes opens no target.
         let parameters = after.split('<').next().unwrap_or(after);
         if parameters.split([';', ',']).any(is_next) {
-            return Some(target);
+            return (!target.is_empty() && !target.contains('<')).then_some(target);
         }
         rest = after;
     }

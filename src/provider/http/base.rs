@@ -78,15 +78,15 @@ impl Base {
         self.is_local() || self.url.scheme() == "https"
     }
 
-    /// The URL of a path below the base. Whatever the path says, it stays within the origin.
+    /// The URL of a path below the base: exactly that path, or none. Whatever would be read differently on the
+    /// way (`..`, a fragment, a character that has to be escaped) is refused, so that what is sent is what
+    /// was shown.
     pub(super) fn join(&self, path: &str) -> Result<Url, Fault> {
-        let bad = || Fault::new(Cause::Local, "a request's path does not stay below the configured url");
-        if !path.starts_with('/') {
-            return Err(bad());
-        }
-        let url =
-            Url::parse(&format!("{}{path}", self.url.as_str().trim_end_matches('/'))).map_err(|_| bad())?;
-        if self.owns(&url) { Ok(url) } else { Err(bad()) }
+        let bad = || Fault::new(Cause::Local, format!("the path {path:?} cannot be sent as it is"));
+        let text = format!("{}{path}", self.url.as_str().trim_end_matches('/'));
+        let url = Url::parse(&text).map_err(|_| bad())?;
+        let exact = path.starts_with('/') && url.as_str() == text && url.fragment().is_none();
+        if exact && self.owns(&url) { Ok(url) } else { Err(bad()) }
     }
 
     /// Whether `url` is of the very same origin, without user name.

@@ -134,3 +134,16 @@ pub(super) fn check_header(name: &str, value: &str) -> Result<(), Fault> {
     let ok = HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok();
     if ok { Ok(()) } else { Err(Fault::new(Cause::Local, format!("header {name} cannot be sent as it is"))) }
 }
+
+/// Whether a header of the configuration is one that carries credentials: those are configured as secrets.
+pub(super) fn check_plain(name: &str) -> Result<(), Fault> {
+    let secret = ["authorization", "proxy-authorization", "cookie", "private-token", "x-api-key"];
+    if secret.contains(&name.to_ascii_lowercase().as_str()) {
+        return Err(Fault::new(
+            Cause::Local,
+            format!("header {name} would put a credential into the configuration"),
+        )
+        .with_hint("use token, or username and password"));
+    }
+    Ok(())
+}

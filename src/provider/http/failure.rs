@@ -108,6 +108,11 @@ fn certificate_words(error: &CertificateError) -> (String, &'static str) {
             ("the certificate is for another host", "check the url")
         }
         CertificateError::Revoked => ("the certificate was revoked", "the server needs a new one"),
+        // The verifier wraps this one away; it is what `openssl req -x509` makes, so it is common.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => (
+            "self-signed: the server shows an authority's own certificate",
+            "give the server a certificate that is not an authority's (CA:FALSE), then name it with ca_file",
+        ),
         other => {
             return (format!("the certificate is not accepted: {other}"), "check the server's certificate");
         }

@@ -91,6 +91,25 @@ pub enum Auth {
     },
 }
 
+impl Auth {
+    /// The usual keys of a source: `token`, or `username` and `password`.
+    ///
+    /// # Errors
+    /// A `Local` fault when they contradict each other.
+    pub fn of(spec: &SourceSpec) -> Result<Self, Fault> {
+        let wrong = |why: &str| Err(Fault::new(Cause::Local, format!("source {}: {why}", spec.name)));
+        let name = spec.settings.text("username");
+        match (Secret::of(spec, "token"), name, Secret::of(spec, "password")) {
+            (None, None, None) => Ok(Self::None),
+            (Some(token), None, None) => Ok(Self::Bearer(token)),
+            (None, Some(name), Some(password)) => Ok(Self::Basic { username: name.to_owned(), password }),
+            (None, Some(_), None) => wrong("username without password"),
+            (None, None, Some(_)) => wrong("password without username"),
+            (Some(_), _, _) => wrong("token and also username or password; one of them has to go"),
+        }
+    }
+}
+
 /// Everything that an endpoint is made from.
 #[derive(Clone, Debug)]
 pub struct EndpointSpec {
@@ -272,6 +291,7 @@ impl Endpoint {
         }
         for (name, value) in &spec.headers {
             client::check_header(name, value)?;
+            client::check_plain(name)?;
         }
         let (reads, writes) = client::build(&spec, &base)?;
         let permits = Semaphore::new(spec.limits.concurrency.max(1));

@@ -95,12 +95,11 @@ fn private(
         return Err(local(place, format!("can be read by others (mode {:o})", opened.mode() & 0o777))
             .with_hint(format!("chmod 600 {}", path.display())));
     }
-    if let Some(us) = our_user()
-        && opened.uid() != us
-    {
-        return Err(local(place, "belongs to somebody else"));
+    match our_user() {
+        Some(us) if us == opened.uid() => Ok(()),
+        Some(_) => Err(local(place, "belongs to somebody else")),
+        None => Err(local(place, "may belong to somebody else: this system does not say who we are")),
     }
-    Ok(())
 }
 
 #[cfg(not(unix))]
@@ -113,12 +112,14 @@ fn private(
     if opened.is_file() { Ok(()) } else { Err(local(place, "is not a regular file")) }
 }
 
-/// Our effective user id: the owner of what this process creates. Without `unsafe` there is no system call
-/// for it, so a new empty file in the temporary folder is asked.
+/// Our effective user id. Without `unsafe` there is no system call for it, so the kernel's own entry for this
+/// process is asked, or a new empty file, which belongs to whoever makes it.
 #[cfg(unix)]
 fn our_user() -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
-    Some(tempfile::tempfile().ok()?.metadata().ok()?.uid())
+    let process = std::fs::metadata("/proc/self").ok();
+    let about = process.or_else(|| tempfile::tempfile().ok()?.metadata().ok())?;
+    Some(about.uid())
 }
 
 async fn command(place: &SecretPlace, words: &[String], env: &Env) -> Result<String, Fault> {
@@ -135,7 +136,9 @@ async fn command(place: &SecretPlace, words: &[String], env: &Env) -> Result<Str
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// Runs a program without a shell and without input; killed when it takes too long or when we go away.
+/// Runs a program without a shell and without input; killed when it takes too long or when we go away. It gets
+/// the environment that we were started with, secrets of other sources included: tools such as `gh` and `vault`
+/// need theirs, and which variable belongs to which tool is not known here.
 async fn run(
     place: &SecretPlace,
     program: &Path,

@@ -1,0 +1,113 @@
+//! `gonogo demo`: the cockpit on the embedded world. The only difference to a real day is where the config points.
+
+use std::sync::Arc;
+
+use super::{Common, Done, Failure, Surroundings, cockpit, code, say, status};
+use crate::sandbox::{self, Clock, Folder, Sandbox, Scenario};
+
+/// The line that stays on top.
+const BANNER: &str = "DEMO: nothing here is real";
+
+/// Options of `gonogo demo`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which day (see --list)
+    #[arg(default_value = "release-day")]
+    scenario: String,
+    /// Name the scenarios and what each teaches
+    #[arg(long)]
+    list: bool,
+    /// Only serve: print the config's path and the addresses, until interrupted
+    #[arg(long)]
+    serve: bool,
+    /// Print the status instead of opening the cockpit
+    #[arg(long)]
+    status: bool,
+    /// How much faster than real the world moves
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+    speed: f64,
+    /// Seed of everything that looks random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many services (scenario fleet)
+    #[arg(long)]
+    services: Option<usize>,
+    /// Keep the world's folder
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Starts the world and opens the cockpit on it.
+pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surroundings) -> Done {
+    if args.list {
+        return list();
+    }
+    if !(0.1..=60.0).contains(&args.speed) {
+        return Err(Failure::new(code::USAGE, "--speed takes a factor from 0.1 to 60"));
+    }
+    let failed = |error: sandbox::SandboxError| Failure::new(code::FAILED, error.to_string());
+    let scenario =
+        Scenario::named(&args.scenario).map_err(|error| Failure::new(code::USAGE, error.to_string()))?;
+    let options = sandbox::Options {
+        clock: Clock::Running(args.speed),
+        seed: args.seed,
+        services: args.services,
+        folder: if args.keep { Folder::Keep } else { Folder::Remove },
+        start: None,
+    };
+    let world = Sandbox::start(scenario, options).map_err(failed)?;
+    if args.serve {
+        return serve(&world).await;
+    }
+    let common = Common { config: Some(world.config_path().to_owned()), ..common.clone() };
+    let surroundings = within(&world, surroundings);
+    let banner = format!("{BANNER} · {}", args.scenario);
+    if args.status {
+        return status::run(&status::Args::default(), &common, &surroundings).await;
+    }
+    cockpit::open(&common, &surroundings, Some(&banner)).await
+}
+
+/// The user's own state stays untouched: journal and caches of a demo live and die with its folder.
+fn within(world: &Sandbox, surroundings: &Surroundings) -> Surroundings {
+    let mut env = (*surroundings.env).clone();
+    let folder = |name: &str| world.folder().join(name).display().to_string();
+    env.insert("XDG_STATE_HOME".into(), folder("state"));
+    env.insert("XDG_CONFIG_HOME".into(), folder("config"));
+    env.insert("XDG_CACHE_HOME".into(), folder("cache"));
+    Surroundings { env: Arc::new(env) }
+}
+
+fn list() -> Done {
+    let mut text = String::new();
+    for name in Scenario::names() {
+        if let Ok(scenario) = Scenario::named(name) {
+            text.push_str(&format!("{name:<16} {}\n{:<16} {}\n", scenario.title, "", scenario.teach));
+        }
+    }
+    say(&text)?;
+    Ok(code::OK)
+}
+
+async fn serve(world: &Sandbox) -> Done {
+    let mut text = format!("config       {}\n", world.config_path().display());
+    let urls = world.urls();
+    for (name, url) in [
+        ("github", &urls.github),
+        ("prometheus", &urls.prometheus),
+        ("alertmanager", &urls.alertmanager),
+        ("kubernetes", &urls.kubernetes),
+        ("docker", &urls.docker),
+        ("registry", &urls.registry),
+    ] {
+        text.push_str(&format!("{name:<12} {url}\n"));
+    }
+    text.push_str("\nserving until interrupted (ctrl-c)\n");
+    say(&text)?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended?,
+        _ = terminate.recv() => {}
+    }
+    Ok(code::OK)
+}

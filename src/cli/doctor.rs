@@ -1,0 +1,176 @@
+//! `gonogo doctor`: what works and what does not, each problem with what mends it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::start::{Purpose, Started, journal_path, read, start};
+use super::{Common, Done, Failure, Surroundings, code, say};
+use crate::app::Model;
+use crate::domain::SourceState;
+use crate::domain::time::ago;
+use crate::runtime::{headless, journal};
+
+/// A server's clock this far from ours is worth a warning.
+const SKEW: Duration = Duration::from_secs(30);
+
+/// Options of `gonogo doctor`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was checked.
+struct Check {
+    what: String,
+    health: Health,
+    says: String,
+    mend: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Health {
+    Well,
+    Worth,
+    Ill,
+}
+
+impl Check {
+    fn well(what: impl Into<String>, says: impl Into<String>) -> Self {
+        Self { what: what.into(), health: Health::Well, says: says.into(), mend: None }
+    }
+
+    fn ill(what: impl Into<String>, says: impl Into<String>, mend: Option<String>) -> Self {
+        Self { what: what.into(), health: Health::Ill, says: says.into(), mend }
+    }
+}
+
+/// Checks everything; exits with 1 if anything is ill.
+pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surroundings) -> Done {
+    let (config, path) = read(common, surroundings)?;
+    let mut checks = vec![
+        Check::well("gonogo", env!("CARGO_PKG_VERSION")),
+        Check::well(
+            "config",
+            format!(
+                "{}: {} sources, {} services",
+                path.display(),
+                config.sources.len(),
+                config.services.len()
+            ),
+        ),
+        check_journal(&journal_path(&config, surroundings)?),
+        terminal(surroundings),
+    ];
+    let Started { mut model, mut engine, .. } = start(common, surroundings, Purpose::Look, None)?;
+    headless::look(&mut model, &mut engine, headless::ANSWER).await;
+    for (name, state) in model.world.sources() {
+        let kind = config.source(name).map_or("", |s| s.kind.name);
+        checks.extend(source(&format!("{name} ({kind})"), state, &model));
+    }
+    let ill = checks.iter().any(|c| c.health == Health::Ill);
+    say(&if args.json { as_json(&checks)? } else { as_text(&checks) })?;
+    Ok(if ill { code::FAILED } else { code::OK })
+}
+
+fn check_journal(path: &std::path::Path) -> Check {
+    let what = "journal";
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Check::well(what, format!("{}: not there yet, made at the first action", path.display()))
+        }
+        Err(error) => Check::ill(what, format!("{}: {error}", path.display()), None),
+        Ok(text) => match journal::verify(&text) {
+            Ok(lines) => {
+                Check::well(what, format!("{}: {} lines, the chain holds", path.display(), lines.len()))
+            }
+            Err(error) => Check::ill(
+                what,
+                format!("{}: {error}", path.display()),
+                Some("keep the file for whoever asks; move it away to begin a new one".into()),
+            ),
+        },
+    }
+}
+
+fn terminal(surroundings: &Surroundings) -> Check {
+    let term = surroundings.var("TERM").unwrap_or("unset");
+    let colours = surroundings.var("COLORTERM").unwrap_or("unset");
+    let mono = if surroundings.var("NO_COLOR").is_some() { "; NO_COLOR: theme mono" } else { "" };
+    let screen =
+        if surroundings.full_screen() { "full screen" } else { "no full screen here: status as text" };
+    Check::well("terminal", format!("TERM={term} COLORTERM={colours}; {screen}{mono}"))
+}
+
+fn source(what: &str, state: &SourceState, model: &Model) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match (&state.fault, &state.last) {
+        (Some(fault), _) => {
+            checks.push(Check::ill(what, fault.to_string(), fault.hint.as_ref().map(ToString::to_string)));
+        }
+        (None, None) => {
+            checks.push(Check::ill(what, "no answer yet", Some("look again, or wait longer".into())))
+        }
+        (None, Some(seen)) => {
+            let mut says = vec!["answers".to_owned()];
+            says.extend(seen.identity.as_ref().map(|who| format!("as {who}")));
+            says.extend(seen.budget.map(|b| format!("{} of {} requests left", b.remaining, b.limit)));
+            says.extend(seen.remarks.iter().map(ToString::to_string));
+            checks.push(Check::well(what, says.join("; ")));
+            if let Some(server) = seen.server_time {
+                let skew = ago(model.now.wall, server).max(ago(server, model.now.wall));
+                if skew > SKEW {
+                    checks.push(Check {
+                        what: format!("{what} clock"),
+                        health: Health::Worth,
+                        says: format!("{} s away from this machine's", skew.as_secs()),
+                        mend: Some("synchronise the clocks".into()),
+                    });
+                }
+            }
+        }
+    }
+    for (service, held) in &state.held {
+        checks.push(Check::ill(
+            format!("{what}: {service}"),
+            held.fault.to_string(),
+            held.fault.hint.as_ref().map(ToString::to_string),
+        ));
+    }
+    checks
+}
+
+fn as_text(checks: &[Check]) -> String {
+    let width = checks.iter().map(|c| c.what.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for check in checks {
+        let mark = match check.health {
+            Health::Well => '✓',
+            Health::Worth => '!',
+            Health::Ill => '✗',
+        };
+        out.push_str(&format!("{mark} {:<width$}  {}\n", check.what, check.says));
+        if let Some(mend) = &check.mend {
+            out.push_str(&format!("  {:<width$}  → {mend}\n", ""));
+        }
+    }
+    out
+}
+
+fn as_json(checks: &[Check]) -> Result<String, Failure> {
+    let list: Vec<_> = checks
+        .iter()
+        .map(|c| {
+            let health = match c.health {
+                Health::Well => "ok",
+                Health::Worth => "warning",
+                Health::Ill => "failed",
+            };
+            json!({ "check": c.what, "health": health, "says": c.says, "mend": c.mend })
+        })
+        .collect();
+    let text = serde_json::to_string_pretty(&json!({ "schema": 1, "checks": list }));
+    text.map(|t| t + "\n").map_err(|error| Failure::new(code::FAILED, error.to_string()))
+}

@@ -1,0 +1,27 @@
+//! `gonogo init`: the commented example where the config belongs. Never overwrites.
+
+use std::io::Write;
+
+use super::{Common, Done, Failure, Surroundings, code, say};
+
+/// The reference config, as shipped.
+pub(super) const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// Writes the example.
+pub(super) fn run(common: &Common, surroundings: &Surroundings) -> Done {
+    let path = surroundings.config(common.config.as_ref()).ok_or_else(|| {
+        Failure::new(code::USAGE, "no config folder is known here; name a file with --config")
+    })?;
+    let at = |error: std::io::Error| Failure::new(code::FAILED, format!("{}: {error}", path.display()));
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(at)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&path).map_err(at)?;
+    file.write_all(EXAMPLE.as_bytes()).map_err(at)?;
+    say(&format!("wrote {}\nedit it, then: gonogo doctor\n", path.display()))?;
+    Ok(code::OK)
+}

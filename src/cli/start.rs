@@ -1,0 +1,119 @@
+//! From a config file to a model and a running engine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Common, Failure, Surroundings, code};
+use crate::app::Model;
+use crate::app::model::Setup;
+use crate::config::{self, Config};
+use crate::domain::SafeText;
+use crate::domain::service::Access;
+use crate::provider::Cadence;
+use crate::provider::KINDS;
+use crate::runtime::execute::Recorder;
+use crate::runtime::{Clock, Engine, Journal, Source};
+
+/// Everything that a screen or a headless command needs.
+pub(super) struct Started {
+    pub model: Model,
+    pub engine: Engine,
+    /// Colours by the config, if it names any.
+    pub theme: Option<config::Theme>,
+    pub glyphs: Option<config::Glyphs>,
+}
+
+/// Whether the journal is needed: looking writes nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Look,
+    Act,
+}
+
+/// Reads and checks the config.
+pub(super) fn read(common: &Common, surroundings: &Surroundings) -> Result<(Config, PathBuf), Failure> {
+    let path = surroundings.config(common.config.as_ref()).ok_or_else(|| {
+        Failure::new(code::USAGE, "no config folder is known here; name a file with --config")
+    })?;
+    let text = std::fs::read_to_string(&path).map_err(|error| missing(&path, &error))?;
+    let around = config::Surroundings { home: surroundings.home(), env: Arc::clone(&surroundings.env) };
+    let config = config::load(&text, &path.display().to_string(), &around, KINDS)
+        .map_err(|errors| Failure::new(code::USAGE, format!("the config has mistakes\n{errors}")))?;
+    Ok((config, path))
+}
+
+fn missing(path: &Path, error: &std::io::Error) -> Failure {
+    let message = if error.kind() == std::io::ErrorKind::NotFound {
+        format!(
+            "there is no config at {}\n\n  gonogo demo     shows the cockpit on a made-up release day: no account, no network\n  \
+             gonogo init     writes a commented config there to start from",
+            path.display()
+        )
+    } else {
+        format!("{}: {error}", path.display())
+    };
+    Failure::new(code::USAGE, message)
+}
+
+/// Starts looking. Must be called within the runtime.
+pub(super) fn start(
+    common: &Common,
+    surroundings: &Surroundings,
+    purpose: Purpose,
+    banner: Option<&str>,
+) -> Result<Started, Failure> {
+    let (config, _) = read(common, surroundings)?;
+    let access = if common.read_only || config.access == Access::ReadOnly {
+        Access::ReadOnly
+    } else {
+        Access::ReadWrite
+    };
+    let clock = Clock::start();
+    let recorder = match (purpose, access) {
+        (Purpose::Act, Access::ReadWrite) => Recorder::Journal(Arc::new(journal(&config, surroundings)?)),
+        _ => Recorder::Nowhere,
+    };
+    let (theme, glyphs) = (config.ui.theme.clone(), config.ui.glyphs);
+    let setup = Setup {
+        sources: config.sources.iter().map(|s| s.spec.name.clone()).collect(),
+        services: config.services,
+        access,
+        banner: banner.map(SafeText::new),
+    };
+    let mut sources = Vec::new();
+    for source in config.sources {
+        let name = source.spec.name.clone();
+        let usual = source.kind.cadence;
+        let cadence =
+            source.every.map_or(usual, |every| Cadence { active: every.min(usual.active), idle: every });
+        let provider = (source.kind.build)(source.spec)
+            .map_err(|fault| Failure::new(code::USAGE, format!("source {name}: {fault}{}", hint(&fault))))?;
+        sources.push(Source { name, provider, cadence });
+    }
+    let now = clock.now();
+    let session = SafeText::new(&format!("{}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"), std::process::id()));
+    let model = Model::new(setup, session, now, common.size);
+    let engine = Engine::start(sources, recorder, access, clock);
+    Ok(Started { model, engine, theme, glyphs })
+}
+
+fn hint(fault: &crate::domain::Fault) -> String {
+    fault.hint.as_ref().map(|h| format!("\n  {h}")).unwrap_or_default()
+}
+
+fn journal(config: &Config, surroundings: &Surroundings) -> Result<Journal, Failure> {
+    let path = journal_path(config, surroundings)?;
+    Journal::open(&path, &surroundings.actor()).map_err(|error| {
+        Failure::new(code::FAILED, format!("the journal cannot be written, so nothing could be done: {error}\n  use --read-only to look only"))
+    })
+}
+
+/// Where the journal is.
+pub(super) fn journal_path(config: &Config, surroundings: &Surroundings) -> Result<PathBuf, Failure> {
+    config.journal.clone().or_else(|| surroundings.journal()).ok_or_else(|| {
+        Failure::new(
+            code::USAGE,
+            "no state folder is known here; set `journal = \"/path/journal.jsonl\"` in the config",
+        )
+    })
+}

@@ -1,0 +1,246 @@
+//! The whole file: syntax, the top-level tables, policies, and what holds between the parts.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::read::{Item, Section, check_name};
+use super::report::{Lines, Mistakes, Spot, suggest};
+use super::secret;
+use super::signals::SignalDraft;
+use super::sources::Draft;
+use super::{Clock, Config, Glyphs, Source, Surroundings, Theme, Ui};
+use crate::domain::service::{Access, Confirm, HealthRule, ReasonRule};
+use crate::domain::{Policy, PolicyName, Role, SourceName};
+use crate::provider::{Kind, SourceSpec};
+
+/// What DESIGN promises for later. Accepting it silently would be a promise of safety not kept.
+const NOT_YET: &str =
+    "not enforced by this version; remove it, or the cockpit would promise what it does not do";
+
+/// How old evidence may be before nothing is planned on it.
+const MAX_AGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
+
+/// What is known while a file is being checked.
+pub(super) struct Check<'t> {
+    pub(super) mistakes: Mistakes,
+    pub(super) kinds: &'t [&'static Kind],
+    pub(super) home: Option<PathBuf>,
+    pub(super) sources: Vec<Draft>,
+    pub(super) signals: Vec<SignalDraft<'t>>,
+    pub(super) policies: BTreeMap<String, Policy>,
+    lines: Lines,
+    text: &'t str,
+}
+
+/// Checks the text; gives the config or everything that is wrong with it.
+pub(super) fn check(text: &str, around: &Surroundings, kinds: &[&'static Kind]) -> Result<Config, Mistakes> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut check = Check {
+        mistakes: Mistakes::default(),
+        kinds,
+        home: around.home.clone(),
+        sources: Vec::new(),
+        signals: Vec::new(),
+        policies: BTreeMap::new(),
+        lines: Lines::of(text),
+        text,
+    };
+    secret::hide_secrets(document.get_ref(), &mut check.mistakes);
+    let mut broken = false;
+    for error in errors {
+        let at = error.span().unwrap_or_default();
+        // Of a key given twice the first is kept, so the rest of the file still means what it says.
+        broken |= error.message() != "duplicate key";
+        secret::hide_on_broken_lines(text, &at, &mut check.mistakes);
+        check.mistakes.note(&at, syntax(error.message()), None);
+    }
+    if broken {
+        return Err(check.mistakes);
+    }
+    let config = check.read(document.get_ref(), around);
+    secret::refuse_secrets(document.get_ref(), &mut check.mistakes);
+    if check.mistakes.is_empty() { Ok(config) } else { Err(check.mistakes) }
+}
+
+/// The parser's message; it names what was expected and never quotes the text.
+fn syntax(message: &str) -> String {
+    format!("not TOML: {}", message.lines().next().unwrap_or("syntax error"))
+}
+
+impl<'t> Check<'t> {
+    fn read(&mut self, document: &'t DeTable<'t>, around: &Surroundings) -> Config {
+        let mut root = Section::new("the config", document, Range::default());
+        let ui = root.get("ui");
+        let journal = root.get("journal");
+        let (source, signal) = (root.get("source"), root.get("signal"));
+        let (service, policy) = (root.get("service"), root.get("policy"));
+        root.finish(&mut self.mistakes, &[]);
+        let (ui, access) = self.read_ui(ui);
+        let journal = self.read_journal(journal);
+        self.read_sources(source);
+        self.read_policies(policy);
+        self.read_signals(signal);
+        let services = self.read_services(service);
+        self.check_unbound_signals();
+        let sources = std::mem::take(&mut self.sources);
+        let sources = sources.into_iter().filter_map(|draft| finished(draft, around)).collect();
+        Config { sources, services, ui, access, journal }
+    }
+
+    fn read_ui(&mut self, item: Option<Item<'_>>) -> (Ui, Access) {
+        let mut ui = Ui::default();
+        let mut access = Access::default();
+        let section = item.and_then(|item| item.section(&mut self.mistakes, "[ui]", "[ui]"));
+        let Some(mut section) = section else { return (ui, access) };
+        ui.theme = section.get("theme").and_then(|item| self.theme(item));
+        let glyphs = [("unicode", Glyphs::Unicode), ("ascii", Glyphs::Ascii)];
+        ui.glyphs = section.get("glyphs").and_then(|item| item.choice(&mut self.mistakes, &glyphs));
+        let clock = section.get("clock").and_then(|item| {
+            item.choice(&mut self.mistakes, &[("utc", Clock::Utc), ("local", Clock::Local)])
+        });
+        ui.clock = clock.unwrap_or_default();
+        if section.get("read_only").and_then(|item| item.switch(&mut self.mistakes)) == Some(true) {
+            access = Access::ReadOnly;
+        }
+        section.finish(&mut self.mistakes, &[]);
+        (ui, access)
+    }
+
+    fn theme(&mut self, item: Item<'_>) -> Option<Theme> {
+        let said = item.text(&mut self.mistakes)?;
+        match said {
+            "dark" => Some(Theme::Dark),
+            "light" => Some(Theme::Light),
+            "ansi" => Some(Theme::Ansi),
+            path if path.contains('/') => {
+                item.path(&mut self.mistakes, self.home.as_deref()).map(Theme::File)
+            }
+            _ => {
+                let hint = suggest(said, &["dark", "light", "ansi"], '"');
+                let cause = format!("`theme` is neither a theme nor the path of one: {said:?}");
+                self.mistakes.note(&item.at(), cause, hint);
+                None
+            }
+        }
+    }
+
+    fn read_journal(&mut self, item: Option<Item<'_>>) -> Option<PathBuf> {
+        let mut section = item?.section(&mut self.mistakes, "[journal]", "[journal]")?;
+        let path = section.get("path").and_then(|item| item.path(&mut self.mistakes, self.home.as_deref()));
+        section.finish(&mut self.mistakes, &[]);
+        path
+    }
+
+    fn read_policies(&mut self, item: Option<Item<'_>>) {
+        let section =
+            item.and_then(|item| item.section(&mut self.mistakes, "[policy]", "[policy.production]"));
+        let Some(section) = section else { return };
+        for item in section.items() {
+            let name = item.key();
+            check_name(name, &item.key_at(), &mut self.mistakes);
+            let title = format!("[policy.{name}]");
+            let policy = item.section(&mut self.mistakes, &title, &title).map(|s| self.read_policy(name, s));
+            self.policies.insert(name.to_owned(), policy.unwrap_or_default());
+        }
+    }
+
+    fn read_policy(&mut self, name: &str, mut section: Section<'_>) -> Policy {
+        let mut policy = Policy { name: Some(PolicyName::new(name)), ..Policy::default() };
+        let mistakes = &mut self.mistakes;
+        let confirm = [("type-name", Confirm::TypeName), ("press", Confirm::Press)];
+        if let Some(confirm) = section.get("confirm").and_then(|item| item.choice(mistakes, &confirm)) {
+            policy.confirm = confirm;
+        }
+        if section.get("require_reason").and_then(|item| item.switch(mistakes)) == Some(true) {
+            policy.reason = ReasonRule::Required;
+        }
+        if section.get("read_only").and_then(|item| item.switch(mistakes)) == Some(true) {
+            policy.access = Access::ReadOnly;
+        }
+        if section.get("healthy").and_then(|item| item.switch(mistakes)) == Some(true) {
+            policy.health = HealthRule::MustBeGo;
+        }
+        let max_age = section.get("max_age").and_then(|item| item.duration(mistakes, MAX_AGE.0, MAX_AGE.1));
+        policy.max_age = max_age.unwrap_or(policy.max_age);
+        section.refuse(mistakes, "two_person", NOT_YET);
+        section.refuse(mistakes, "freeze", NOT_YET);
+        section.finish(mistakes, &["two_person", "freeze"]);
+        policy
+    }
+
+    /// Says that a name is taken, with both places.
+    pub(super) fn duplicate(&mut self, what: &str, name: &str, at: &Spot, first: &Spot) {
+        let place = self.lines.place(self.text, first.start);
+        let cause = format!("{what} {name:?} is named twice");
+        let hint = format!("the first is at line {}, column {}", place.line, place.column);
+        self.mistakes.hinted(at, cause, hint);
+    }
+
+    /// The source that a reference names; none if there is no such source (said so).
+    pub(super) fn source_named(&mut self, item: Item<'_>) -> Option<usize> {
+        let said = item.text(&mut self.mistakes)?;
+        let found = self.sources.iter().position(|draft| draft.name == said);
+        if found.is_none() {
+            let known: Vec<&str> = self.sources.iter().map(|draft| draft.name.as_str()).collect();
+            let hint = suggest(said, &known, '"').unwrap_or_else(|| "no [[source]] is configured".to_owned());
+            self.mistakes.hinted(&item.at(), format!("there is no source {said:?}"), hint);
+        }
+        found
+    }
+
+    /// Whether the source can have the role; says so if not. A source of a wrong kind was told already.
+    pub(super) fn can(&mut self, index: usize, role: Role, at: &Spot) -> Option<&'static Kind> {
+        let draft = self.sources.get(index)?;
+        let kind = draft.kind?;
+        if kind.role(role).is_some() {
+            return Some(kind);
+        }
+        let able: Vec<String> = self
+            .sources
+            .iter()
+            .filter(|other| other.kind.is_some_and(|kind| kind.role(role).is_some()))
+            .map(|other| format!("{:?}", other.name))
+            .collect();
+        let cause = format!("source {:?} (kind {:?}) cannot {}", draft.name, kind.name, ability(role));
+        let hint = match able.as_slice() {
+            [] => "no configured source can".to_owned(),
+            able => format!("configured sources that can: {}", able.join(", ")),
+        };
+        self.mistakes.hinted(at, cause, hint);
+        None
+    }
+
+    /// The name of a source as the domain says it.
+    pub(super) fn source_name(&self, index: usize) -> Option<SourceName> {
+        self.sources.get(index).map(|draft| SourceName::new(&draft.name))
+    }
+}
+
+fn finished(draft: Draft, around: &Surroundings) -> Option<Source> {
+    let spec = SourceSpec {
+        name: SourceName::new(&draft.name),
+        settings: draft.settings,
+        secrets: draft.secrets,
+        bounds: draft.bounds,
+        env: Arc::clone(&around.env),
+    };
+    Some(Source { spec, kind: draft.kind?, every: draft.every })
+}
+
+/// What a source with this role can do.
+const fn ability(role: Role) -> &'static str {
+    match role {
+        Role::Code => "read a repository",
+        Role::Pipeline => "show a pipeline",
+        Role::Live => "tell what is live",
+        Role::Deploy => "run a service",
+        Role::Dispatch => "start a deployment pipeline",
+        Role::Signal => "evaluate a signal",
+        Role::Alerts => "tell alerts",
+    }
+}

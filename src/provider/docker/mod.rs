@@ -1,0 +1,259 @@
+//! Docker Engine in Swarm mode: services as deployment targets.
+//!
+//! Knows the engine's API over its socket (or plain or TLS TCP), as JSON. Knows no other provider, no screen, no
+//! clock. What a service's answers mean is judged in `observe`, what would be sent in `act`; both are pure.
+//!
+//! Honest limits: the HTTP layer presents no client certificates, so an engine that demands them (mutual TLS) cannot
+//! be reached over TCP; reach it by its socket. Docker contexts are not read. Images in registries that need a
+//! login are checked only as far as the engine may see them without one.
+
+mod act;
+mod address;
+mod differ;
+mod engine;
+mod observe;
+mod splice;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use self::act::{Found, Fresh};
+use self::engine::{Engine, Patience};
+use self::wire::{Info, Service, Task};
+use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
+use crate::domain::{
+    Artifact, Ask, Bound, Cause, Fault, Hazard, Intent, Observation, Place, Prepared, Receipt, Role, Rollout,
+    SafeText, Severity, SourceName, Step, Target, Verb,
+};
+
+/// The registry's line.
+pub const KIND: Kind = Kind {
+    name: "docker",
+    doc: "A Docker Engine that manages a Swarm: what its services run, and updating them.",
+    keys: &[
+        Key::optional(
+            "host",
+            KeyType::Text,
+            "unix:///path/to/docker.sock or tcp://host:port; $DOCKER_HOST, else unix:///var/run/docker.sock.",
+        ),
+        Key::optional(
+            "ca_file",
+            KeyType::Path,
+            "PEM file with the authority that signed a TCP engine's certificate; with it, tcp:// speaks TLS. \
+             Client certificates are not supported.",
+        ),
+    ],
+    roles: &[(
+        Role::Deploy,
+        &[Key::required("service", KeyType::Text, "Whole name or id of the Swarm service.")],
+    )],
+    cadence: Cadence { active: Duration::from_secs(2), idle: Duration::from_secs(10) },
+    build,
+};
+
+fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
+    let engine = Engine::new(&spec)?;
+    let bounds = spec.bounds.into_iter().filter(|b| b.role == Role::Deploy).collect();
+    Ok(Arc::new(Docker { name: spec.name, engine, bounds }))
+}
+
+/// One engine.
+struct Docker {
+    name: SourceName,
+    engine: Engine,
+    bounds: Vec<Bound>,
+}
+
+impl Provider for Docker {
+    fn observe<'a>(&'a self, _ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
+        self.look().boxed()
+    }
+
+    fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
+        self.plan(intent).boxed()
+    }
+
+    fn perform<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
+        self.engine.send(step).boxed()
+    }
+}
+
+impl Docker {
+    async fn look(&self) -> Result<Observation, Fault> {
+        let prefix = self.engine.prefix().await?;
+        let info = self.engine.info(&prefix).await?;
+        let mut seen = Observation {
+            identity: Some(act::identity(&info.name)),
+            remarks: self.engine.remarks(),
+            ..Observation::default()
+        };
+        let names: Vec<&str> = self.bounds.iter().filter_map(configured).collect();
+        let services = self.engine.services(&prefix, &names).await?;
+        let mut found = Vec::new();
+        for bound in &self.bounds {
+            match of_bound(bound, &services) {
+                Ok((place, service)) => found.push((place, service)),
+                Err(fault) => drop(seen.faults.insert(bound.service.clone(), fault)),
+            }
+        }
+        let ids: Vec<&str> = found.iter().map(|(_, service)| service.id.as_str()).collect();
+        let tasks = self.engine.tasks(&prefix, &ids).await?;
+        for (place, service) in found {
+            match standing(&service, &tasks, &info) {
+                Ok(rollout) => drop(seen.rollouts.insert(place, rollout)),
+                Err(fault) => drop(seen.faults.insert(place.service, fault)),
+            }
+        }
+        Ok(seen)
+    }
+
+    async fn plan(&self, intent: &Intent) -> Result<Prepared, Fault> {
+        let bound = self.bound(intent)?;
+        let wanted = Wanted::of(intent)?;
+        let prefix = self.engine.prefix().await?;
+        let info = self.engine.info(&prefix).await?;
+        let name = configured(bound).unwrap_or_default();
+        let text = self.engine.service(&prefix, name).await?;
+        let service: Service = wire::read(&format!("service {name}"), &text)?;
+        observe::rolls_out(&service)?;
+        let fresh = Fresh {
+            source: &self.name,
+            prefix: &prefix,
+            host: &info.name,
+            service: &service,
+            spec: splice::spec_text(&text)?,
+        };
+        match wanted {
+            Wanted::Run(artifact) => self.ship(&fresh, artifact, Vec::new()).await,
+            Wanted::GoBack { id, artifact } => self.go_back(&fresh, id, artifact).await,
+        }
+    }
+
+    fn bound(&self, intent: &Intent) -> Result<&Bound, Fault> {
+        let place = intent.place.as_ref();
+        self.bounds.iter().find(|b| b.place().is_some() && b.place().as_ref() == place).ok_or_else(|| {
+            let place = place.map_or_else(|| intent.service.to_string(), Place::to_string);
+            Fault::new(Cause::Local, format!("{place} is not deployed by source {}", self.name))
+        })
+    }
+
+    /// An update to one image, pinned to the digest that the registry tells or that is already known.
+    async fn ship(
+        &self,
+        fresh: &Fresh<'_>,
+        wanted: &Artifact,
+        mut hazards: Vec<Hazard>,
+    ) -> Result<Prepared, Fault> {
+        let patience = match wanted.digest {
+            Some(_) => Patience::Brief,
+            None => Patience::Full,
+        };
+        let asked = if Artifact::from_reference(wanted.image.as_str()).version.is_some() {
+            wanted.image.to_string()
+        } else {
+            wanted.reference()
+        };
+        let tag = self.engine.distribution(fresh.prefix, &asked, patience).await?;
+        let digest = match (&tag, &wanted.digest) {
+            (Found::At(now), Some(digest)) if now != digest => Some(digest),
+            (Found::Gone(_), Some(digest)) => Some(digest),
+            _ => None,
+        };
+        let pinned = match digest {
+            Some(digest) => {
+                let reference = format!("{}@{digest}", wanted.repository());
+                Some(self.engine.distribution(fresh.prefix, &reference, patience).await?)
+            }
+            None => None,
+        };
+        let (to, found) = act::resolve(wanted, &tag, pinned.as_ref())?;
+        hazards.extend(found);
+        act::update(fresh, to, hazards)
+    }
+
+    async fn go_back(&self, fresh: &Fresh<'_>, id: &SafeText, wanted: &Artifact) -> Result<Prepared, Fault> {
+        let service = fresh.service;
+        let named = wanted.image.is_empty();
+        match &service.previous_spec {
+            Some(previous) if id == observe::PREVIOUS && (named || previous.image().same_as(wanted)) => {
+                let reference = previous.image().reference();
+                let found = self.engine.distribution(fresh.prefix, &reference, Patience::Brief).await?;
+                Ok(act::roll_back(fresh, previous, &found))
+            }
+            None if named => Err(Fault::new(
+                Cause::NotFound,
+                format!("Swarm remembers no previous specification of {}", service.spec.name()),
+            )
+            .with_hint("promote the version that you want")),
+            previous => {
+                let holds = previous.as_ref().map_or_else(|| "nothing".to_owned(), |s| s.image().reference());
+                let hazard = Hazard::new(
+                    Severity::Warning,
+                    format!(
+                        "Swarm's previous specification holds {holds}: this goes back by image only, settings stay."
+                    ),
+                );
+                self.ship(fresh, wanted, vec![hazard]).await
+            }
+        }
+    }
+}
+
+/// What of an intent Swarm can do.
+enum Wanted<'a> {
+    Run(&'a Artifact),
+    GoBack { id: &'a SafeText, artifact: &'a Artifact },
+}
+
+impl<'a> Wanted<'a> {
+    fn of(intent: &'a Intent) -> Result<Self, Fault> {
+        match (intent.verb, &intent.target) {
+            (Verb::Promote, Target::Artifact(artifact)) if artifact.image.is_empty() => {
+                Err(Fault::new(Cause::Refused, "Swarm ships images, and the version to ship names none")
+                    .with_hint(
+                        "set the environment's image, such as image = \"registry.test/shop:{version}\"",
+                    ))
+            }
+            (Verb::Promote, Target::Artifact(artifact)) => Ok(Self::Run(artifact)),
+            (Verb::RollBack, Target::Revision { id, artifact }) => Ok(Self::GoBack { id, artifact }),
+            (Verb::Pause | Verb::Resume, _) => Err(Fault::new(
+                Cause::Refused,
+                "Swarm has no way to pause or resume an update; it pauses only by itself, when replicas fail",
+            )
+            .with_hint("roll back, or promote a version that works")),
+            (verb, _) => {
+                Err(Fault::new(Cause::Refused, format!("a Docker Engine cannot {} anything", verb.word())))
+            }
+        }
+    }
+}
+
+fn configured(bound: &Bound) -> Option<&str> {
+    bound.settings.text("service")
+}
+
+/// The place that is bound, and the service that runs there.
+fn of_bound(bound: &Bound, services: &BTreeMap<SafeText, engine::Listed>) -> Result<(Place, Service), Fault> {
+    let (Some(place), Some(name)) = (bound.place(), configured(bound)) else {
+        return Err(Fault::new(Cause::Local, "the binding names no Swarm service or no environment"));
+    };
+    let listed = services.values().find(|s| s.name.is(name)).ok_or_else(|| {
+        Fault::new(Cause::NotFound, format!("the swarm has no service '{name}'"))
+            .with_hint("docker service ls shows what there is")
+    })?;
+    Ok((place, wire::read(&format!("service {name}"), listed.text.get())?))
+}
+
+/// How one service stands, from the tasks that are its own.
+fn standing(service: &Service, tasks: &engine::Tasks, info: &Info) -> Result<Rollout, Fault> {
+    if let Some(fault) = tasks.faults.get(&service.id) {
+        return Err(fault.clone());
+    }
+    let own: Vec<Task> = tasks.all.iter().filter(|t| t.service == service.id).cloned().collect();
+    observe::rollout(service, &own, &info.name)
+}

@@ -1,0 +1,144 @@
+//! What could go wrong with a change of a Deployment, as far as the cluster and the registry can tell.
+
+use super::act::Fresh;
+use super::owner;
+use super::rollout::phase;
+use super::wire::{LAST_APPLIED, ReplicaSet};
+use crate::domain::{Artifact, Hazard, Phase, Severity};
+use crate::provider::registry::Manifest;
+
+/// Hazards of shipping something that the registry was asked about.
+pub(super) fn of_manifest(to: &Artifact, manifest: &Manifest) -> Option<Hazard> {
+    match manifest {
+        Manifest::Missing => Some(Hazard::new(
+            Severity::Blocking,
+            format!("the registry does not have {}: its pods could not start", to.reference()),
+        )),
+        Manifest::Untold(fault) if to.digest.is_none() => Some(Hazard::new(
+            Severity::Warning,
+            format!("cannot prove the digest of {} ({fault}); the tag is sent as it is", to.image),
+        )),
+        Manifest::Untold(fault) => Some(Hazard::new(
+            Severity::Note,
+            format!("the registry did not say whether it still has {} ({fault})", to.label()),
+        )),
+        Manifest::Found(found) => to.digest.as_ref().filter(|d| *d != found).map(|digest| {
+            Hazard::new(
+                Severity::Warning,
+                format!("{} names {found} by now; {digest} is what is sent", to.image),
+            )
+        }),
+    }
+}
+
+/// The owner that would undo it.
+pub(super) fn of_owner(fresh: &Fresh) -> Option<Hazard> {
+    let owner = owner::owner(&fresh.deployment, &fresh.namespace)?;
+    Some(Hazard::new(Severity::Warning, format!("{} ({}) {}", owner.tool, owner.name, owner.consequence)))
+}
+
+/// Hazards of every change of the template.
+pub(super) fn of_change(fresh: &Fresh) -> Vec<Hazard> {
+    let mut hazards: Vec<Hazard> = of_owner(fresh).into_iter().collect();
+    let deployment = &fresh.deployment;
+    if deployment.paused {
+        hazards.push(Hazard::new(
+            Severity::Blocking,
+            "the deployment is paused, so nothing would roll out; resume it first",
+        ));
+    }
+    match phase(deployment) {
+        Phase::Progressing(what) => hazards.push(Hazard::new(
+            Severity::Warning,
+            format!("a rollout is under way ({what}); this one takes its place"),
+        )),
+        Phase::ScaledToZero => hazards.push(Hazard::new(
+            Severity::Warning,
+            "the deployment is scaled to zero: no pod would run it until it is scaled up",
+        )),
+        _ => {}
+    }
+    if deployment.meta.annotations.contains_key(LAST_APPLIED) {
+        hazards.push(Hazard::new(
+            Severity::Warning,
+            "kubectl apply manages this deployment: its last-applied-configuration gets stale, and the next apply may \
+             bring the present template back; change the manifest too",
+        ));
+    }
+    hazards.push(Hazard::new(
+        Severity::Note,
+        "whether a HorizontalPodAutoscaler sets the replicas is not looked at",
+    ));
+    hazards
+}
+
+/// Hazards of shipping an image.
+pub(super) fn of_promotion(fresh: &Fresh, to: &Artifact) -> Vec<Hazard> {
+    let mut hazards = Vec::new();
+    let now = fresh.asked();
+    if to.reference() == fresh.image {
+        hazards.push(Hazard::new(
+            Severity::Blocking,
+            format!("{} is already asked for: nothing would change", to.reference()),
+        ));
+    } else if to.repository() != now.repository() {
+        hazards.push(Hazard::new(
+            Severity::Warning,
+            format!(
+                "the image comes from another repository: {} instead of {}",
+                to.repository(),
+                now.repository()
+            ),
+        ));
+    }
+    let limit = fresh.raw.pointer("/spec/revisionHistoryLimit").and_then(serde_json::Value::as_u64);
+    if limit == Some(0) {
+        hazards.push(Hazard::new(
+            Severity::Warning,
+            "revisionHistoryLimit is 0: the cluster will not remember the present revision, so it cannot go back to it",
+        ));
+    }
+    hazards
+}
+
+/// Hazards of going back.
+pub(super) fn of_way_back(
+    fresh: &Fresh,
+    set: &ReplicaSet,
+    to: &Artifact,
+    manifest: &Manifest,
+) -> Vec<Hazard> {
+    let mut hazards = Vec::new();
+    if set.template == fresh.deployment.template {
+        hazards.push(Hazard::new(
+            Severity::Blocking,
+            format!("{} is what is asked for already: nothing would change", to.label()),
+        ));
+    }
+    match (manifest, &to.digest) {
+        (Manifest::Missing, _) => hazards.push(Hazard::new(
+            Severity::Warning,
+            format!(
+                "the registry no longer has {}: only nodes that still hold it could start it",
+                to.reference()
+            ),
+        )),
+        (Manifest::Found(found), Some(digest)) if found != digest => hazards.push(Hazard::new(
+            Severity::Warning,
+            format!(
+                "the tag {} was moved: it ran {digest}, and pods started now would run {found}",
+                to.image
+            ),
+        )),
+        (_, None) => hazards.push(Hazard::new(
+            Severity::Warning,
+            "nobody knows which digest this revision ran: its tag may name something else by now",
+        )),
+        _ => {}
+    }
+    hazards.push(Hazard::new(
+        Severity::Note,
+        "only the pod template goes back: not replicas, ConfigMaps, Secrets, Services, nor any data or schema",
+    ));
+    hazards
+}

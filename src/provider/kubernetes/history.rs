@@ -1,0 +1,182 @@
+//! The revisions of a Deployment: its ReplicaSets, told apart by identity, never by number.
+//!
+//! Knows ReplicaSets and who truly owns them. An undo gives an old ReplicaSet a new number, so numbers are
+//! shown and never used.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::pods;
+use super::wire::{CHANGE_CAUSE, Container, Deployment, Pod, REVISION, REVISION_HISTORY, ReplicaSet};
+use crate::domain::rollout::Standing;
+use crate::domain::{Artifact, Revision, SafeText};
+
+/// ReplicaSets that the Deployment truly owns: by its uid, as controller, and selected by its selector. A
+/// reference by name, of another kind, or one that only claims to be an owner is not enough.
+pub(super) fn owned(deployment: &Deployment, sets: &[Arc<ReplicaSet>]) -> Vec<Arc<ReplicaSet>> {
+    sets.iter().filter(|set| owns(deployment, set)).cloned().collect()
+}
+
+/// Whether one ReplicaSet is truly the Deployment's.
+pub(super) fn owns(deployment: &Deployment, set: &ReplicaSet) -> bool {
+    let controlled = set.meta.controller().is_some_and(|owner| {
+        owner.uid == deployment.meta.uid && owner.kind == "Deployment" && owner.name == deployment.meta.name
+    });
+    controlled && deployment.selector.selects(&set.meta.labels)
+}
+
+/// The ReplicaSet of the template that is asked for now: the oldest with an equal template, as the controller
+/// chooses. None until the controller has made it.
+pub(super) fn current<'a>(
+    deployment: &Deployment,
+    owned: &'a [Arc<ReplicaSet>],
+) -> Option<&'a Arc<ReplicaSet>> {
+    owned
+        .iter()
+        .filter(|set| set.template == deployment.template)
+        .min_by_key(|set| (set.meta.creation_timestamp, set.meta.name.clone()))
+}
+
+/// Pods by the uid of the ReplicaSet that controls them.
+pub(super) fn pods_of(pods: &[Arc<Pod>]) -> BTreeMap<&str, Vec<Arc<Pod>>> {
+    let mut by_set: BTreeMap<&str, Vec<Arc<Pod>>> = BTreeMap::new();
+    for pod in pods {
+        if let Some(owner) = pod.meta.controller().filter(|o| o.kind == "ReplicaSet") {
+            by_set.entry(owner.uid.as_str()).or_default().push(Arc::clone(pod));
+        }
+    }
+    by_set
+}
+
+/// What a template runs: its image, with the digest it pins, else with the one its pods agree on.
+pub(super) fn artifact(containers: &[Container], container: &str, pods: &[Arc<Pod>]) -> Artifact {
+    let image = containers.iter().find(|c| c.name == container).map_or("", |c| c.image.as_str());
+    let mut artifact = Artifact::from_reference(image);
+    if let (None, [only]) = (&artifact.digest, pods::digests(pods, container).as_slice()) {
+        artifact.digest = Some(only.clone());
+    }
+    artifact
+}
+
+/// The number that people see.
+pub(super) fn number(set: &ReplicaSet) -> Option<u64> {
+    set.meta.annotation(REVISION).and_then(|n| n.parse().ok())
+}
+
+/// Whether the ReplicaSet was asked for before and is again: its creation says nothing about this rollout.
+pub(super) fn came_back(set: &ReplicaSet) -> bool {
+    set.meta.annotation(REVISION_HISTORY).is_some_and(|h| !h.is_empty())
+}
+
+/// All revisions, newest first.
+pub(super) fn revisions(
+    deployment: &Deployment,
+    owned: &[Arc<ReplicaSet>],
+    by_set: &BTreeMap<&str, Vec<Arc<Pod>>>,
+    container: &str,
+) -> Vec<Revision> {
+    let now = current(deployment, owned).map(|set| set.meta.uid.as_str());
+    let mut sorted: Vec<&Arc<ReplicaSet>> = owned.iter().collect();
+    sorted.sort_by_key(|set| Reverse((number(set), set.meta.creation_timestamp, set.meta.name.clone())));
+    sorted
+        .into_iter()
+        .map(|set| Revision {
+            id: SafeText::new(&set.meta.name),
+            number: number(set),
+            artifact: artifact(
+                &set.containers,
+                container,
+                by_set.get(set.meta.uid.as_str()).map_or(&[], Vec::as_slice),
+            ),
+            created: set.meta.creation_timestamp,
+            note: set.meta.annotation(CHANGE_CAUSE).filter(|n| !n.is_empty()).map(SafeText::new),
+            standing: if now == Some(set.meta.uid.as_str()) { Standing::Current } else { Standing::Past },
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{self, DIGEST_A};
+    use super::*;
+
+    fn sets(objects: Vec<fixture::Object>) -> Vec<Arc<ReplicaSet>> {
+        objects.into_iter().map(|o| Arc::new(o.cut_set())).collect()
+    }
+
+    #[test]
+    fn a_forged_owner_is_not_an_owner() {
+        let deployment = fixture::deployment().cut();
+        let owner = "/metadata/ownerReferences/0";
+        let set = |name: &str| fixture::replica_set(name, "1", "web:v1");
+        let all = sets(vec![
+            set("true"),
+            set("other-uid").set(&format!("{owner}/uid"), "another".into()),
+            set("not-controller").set(&format!("{owner}/controller"), false.into()),
+            set("silent").remove(&format!("{owner}/controller")),
+            set("other-kind").set(&format!("{owner}/kind"), "Rollout".into()),
+            set("other-name").set(&format!("{owner}/name"), "payments".into()),
+            set("not-selected").set("/metadata/labels/app", "payments".into()),
+            set("orphan").remove("/metadata/ownerReferences"),
+        ]);
+        let names: Vec<_> = owned(&deployment, &all).iter().map(|s| s.meta.name.clone()).collect();
+        assert_eq!(names, ["true"]);
+    }
+
+    #[test]
+    fn an_undo_renumbers_and_identity_holds() {
+        // Revisions 1, 2, 3 existed; an undo to 2 made it 4.
+        let deployment = fixture::deployment().image("web:v2").cut();
+        let all = sets(vec![
+            fixture::replica_set("web-1", "1", "web:v1"),
+            fixture::replica_set("web-2", "4", "web:v2").annotations(&[
+                ("deployment.kubernetes.io/revision-history", "2"),
+                ("kubernetes.io/change-cause", "back to v2"),
+            ]),
+            fixture::replica_set("web-3", "3", "web:v3"),
+        ]);
+        let revisions = revisions(&deployment, &owned(&deployment, &all), &BTreeMap::new(), "web");
+        let seen: Vec<_> = revisions.iter().map(|r| (r.id.as_str(), r.number, r.standing)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("web-2", Some(4), Standing::Current),
+                ("web-3", Some(3), Standing::Past),
+                ("web-1", Some(1), Standing::Past),
+            ]
+        );
+        assert_eq!(revisions[0].note.as_ref().unwrap().as_str(), "back to v2");
+        assert!(came_back(&all[1]) && !came_back(&all[2]));
+    }
+
+    #[test]
+    fn until_the_controller_made_the_new_set_none_is_current() {
+        let deployment = fixture::deployment().image("web:v9").cut();
+        let all = sets(vec![fixture::replica_set("web-1", "1", "web:v1")]);
+        assert!(current(&deployment, &all).is_none());
+    }
+
+    #[test]
+    fn the_oldest_of_equal_templates_is_the_current_one() {
+        let deployment = fixture::deployment().image("web:v2").cut();
+        let all = sets(vec![
+            fixture::replica_set("web-b", "2", "web:v2")
+                .set("/metadata/creationTimestamp", "2026-11-20T12:00:00Z".into()),
+            fixture::replica_set("web-a", "3", "web:v2")
+                .set("/metadata/creationTimestamp", "2026-11-20T13:00:00Z".into()),
+        ]);
+        assert_eq!(current(&deployment, &all).unwrap().meta.name, "web-b");
+    }
+
+    #[test]
+    fn a_digest_comes_from_the_reference_or_from_pods_that_agree() {
+        let pinned = fixture::replica_set("web-1", "1", &format!("web:v1@{DIGEST_A}")).cut_set();
+        assert_eq!(artifact(&pinned.containers, "web", &[]).digest.unwrap().as_str(), DIGEST_A);
+        let tagged = fixture::replica_set("web-1", "1", "web:v1").cut_set();
+        assert_eq!(artifact(&tagged.containers, "web", &[]).digest, None);
+        let pod =
+            Arc::new(fixture::pod("a", "web-1", "web:v1").image_id(&format!("web@{DIGEST_A}")).cut_pod());
+        assert_eq!(artifact(&tagged.containers, "web", &[pod]).digest.unwrap().as_str(), DIGEST_A);
+    }
+}

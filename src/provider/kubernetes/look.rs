@@ -1,0 +1,336 @@
+//! One look at a Deployment: from the watches where they are up, by asking where they are not.
+//!
+//! A watch that was quiet for a while is not believed blindly: the Deployment itself is asked for by name, which
+//! proves the connection and brings what the watch may have missed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::Binding;
+use super::history;
+use super::link::Link;
+use super::rollout::{Seen, rollout};
+use super::watch::{self, Feed, SILENCE, Shelf};
+use super::wire::{Deployment, Pod, ReplicaSet, Selector, Watched};
+use crate::domain::rollout::Standing;
+use crate::domain::{Artifact, Cause, Fault, Rollout, SafeText};
+
+/// What a watch said within this time is taken as it is.
+const FRESH: Duration = Duration::from_secs(3);
+
+/// What is kept of one namespace.
+pub(super) struct Namespace {
+    name: String,
+    deployments: Arc<Shelf<Deployment>>,
+    sets: Arc<Shelf<ReplicaSet>>,
+    pods: Arc<Shelf<Pod>>,
+    /// Which digest the pods of a revision agreed on while it had pods, by the ReplicaSet's name.
+    digests: Mutex<BTreeMap<SafeText, SafeText>>,
+}
+
+/// So many digests are remembered; a namespace that goes through more forgets them all.
+const REMEMBERED: usize = 4096;
+
+/// A rollout and the server's clock, if it was asked.
+pub(super) struct Look {
+    pub(super) rollout: Rollout,
+    pub(super) date: Option<Timestamp>,
+}
+
+type Turns = tokio::sync::watch::Sender<u64>;
+
+impl Namespace {
+    /// Starts the watches of a namespace.
+    pub(super) fn start(name: &str, link: &Link, turns: &Turns, tasks: &mut JoinSet<()>) -> Self {
+        Self {
+            name: name.to_owned(),
+            deployments: shelf(name, link, turns, tasks),
+            sets: shelf(name, link, turns, tasks),
+            pods: shelf(name, link, turns, tasks),
+            digests: Mutex::default(),
+        }
+    }
+
+    /// Remembers what revisions ran, and fills in what is no longer to be seen: once its last pod is gone nobody
+    /// else knows which digest a tag meant.
+    fn remember(&self, rollout: &mut Rollout) {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        if digests.len() > REMEMBERED {
+            digests.clear();
+        }
+        for revision in &mut rollout.revisions {
+            let runs = rollout.running.iter().any(|r| r.artifact.image == revision.artifact.image);
+            match &revision.artifact.digest {
+                Some(digest) => {
+                    digests.insert(revision.id.clone(), digest.clone());
+                }
+                // While pods run it they are the evidence, also when they disagree.
+                None if runs || revision.standing == Standing::Current => {}
+                None => revision.artifact.digest = digests.get(&revision.id).cloned(),
+            }
+        }
+    }
+
+    fn starting(&self) -> bool {
+        let feeds = [self.deployments.feed(), self.sets.feed(), self.pods.feed()];
+        feeds.iter().any(|feed| matches!(feed, Feed::Starting))
+    }
+}
+
+fn shelf<T: Watched>(name: &str, link: &Link, turns: &Turns, tasks: &mut JoinSet<()>) -> Arc<Shelf<T>> {
+    let shelf = Arc::new(Shelf::new(turns.clone()));
+    tasks.spawn(watch::keep(link.clone(), name.to_owned(), Arc::clone(&shelf)));
+    shelf
+}
+
+/// Waits until every watch has its first list, or has failed to get it; not longer than `patience`.
+pub(super) async fn settle(namespaces: &BTreeMap<String, Namespace>, turns: &Turns, patience: Duration) {
+    let mut turned = turns.subscribe();
+    let settled = async {
+        while namespaces.values().any(Namespace::starting) {
+            if turned.changed().await.is_err() {
+                break;
+            }
+        }
+    };
+    // Whatever has not settled by then is asked for by name below.
+    let _ = tokio::time::timeout(patience, settled).await;
+}
+
+/// Takes in what the server answered to a write, so that no later look shows the world before it.
+pub(super) fn learn(namespaces: &BTreeMap<String, Namespace>, object: &Value) {
+    let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+    if let (Some(namespace), Ok(deployment)) = (namespaces.get(namespace), Deployment::cut(object)) {
+        namespace.deployments.learn(deployment);
+    }
+}
+
+/// What a Deployment asks for, with the digest that its pods agree on as far as the watches know.
+pub(super) fn asked(namespace: &Namespace, deployment: &Deployment, container: &str) -> Artifact {
+    let owned = history::owned(deployment, &namespace.sets.all());
+    let pods = namespace.pods.all();
+    let by_set = history::pods_of(&pods);
+    let newest = history::current(deployment, &owned).and_then(|set| by_set.get(set.meta.uid.as_str()));
+    history::artifact(&deployment.containers, container, newest.map_or(&[], Vec::as_slice))
+}
+
+/// Who we are there. Servers before 1.28 do not say.
+pub(super) async fn identity(link: &Link) -> Result<Option<SafeText>, Fault> {
+    let question = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    match link.ask("/apis/authentication.k8s.io/v1/selfsubjectreviews", &question).await {
+        Ok(answer) => {
+            Ok(answer.pointer("/status/userInfo/username").and_then(Value::as_str).map(SafeText::new))
+        }
+        Err(fault) if matches!(fault.cause, Cause::Forbidden | Cause::NotFound | Cause::Refused) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether the watches are to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Belief {
+    /// They brought what the server says.
+    Kept,
+    /// The server knows something newer: what else they may have missed must be asked for.
+    Behind,
+}
+
+/// The Deployment of a look, and how it was had.
+struct Subject {
+    found: Arc<Deployment>,
+    date: Option<Timestamp>,
+    remark: Option<SafeText>,
+    belief: Belief,
+}
+
+/// How one kind of object was to be had.
+struct Had<T> {
+    objects: Vec<Arc<T>>,
+    remark: Option<SafeText>,
+}
+
+/// Looks at one Deployment.
+pub(super) async fn deployment(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Look, Fault> {
+    let Subject { found, date, remark, belief } = subject(link, namespace, binding).await?;
+    let selector = selector(&found.selector);
+    let (sets, pods) = tokio::join!(
+        kind(link, &namespace.name, &namespace.sets, belief, &selector, "revisions"),
+        kind(link, &namespace.name, &namespace.pods, belief, &selector, "pods"),
+    );
+    let (sets, pods) = (sets?, pods?);
+    let remarks = [remark, sets.remark, pods.remark].into_iter().flatten().collect();
+    let seen = Seen {
+        namespace: &binding.namespace,
+        host: link.place(),
+        deployment: &found,
+        sets: &sets.objects,
+        pods: &pods.objects,
+        container: binding.container.as_deref(),
+        remarks,
+    };
+    let mut rollout = rollout(seen)?;
+    namespace.remember(&mut rollout);
+    Ok(Look { rollout, date })
+}
+
+/// The Deployment itself.
+async fn subject(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Subject, Fault> {
+    let shelf = &namespace.deployments;
+    let feed = shelf.feed();
+    // Events of pods ring often while the Deployment itself is quiet: it is not asked for at each of them.
+    let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE)
+        && shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH);
+    if let (true, Some(found)) = (fresh, shelf.get(&binding.name)) {
+        return Ok(Subject { found, date: None, remark: None, belief: Belief::Kept });
+    }
+    let answer = link.get(&binding.path()).await.map_err(|fault| missing(fault, binding))?;
+    let asked = Deployment::cut(&answer.json()?)?;
+    let version = asked.meta.resource_version.clone();
+    let known = shelf.get(&binding.name).map(|known| known.meta.resource_version.clone());
+    let found = shelf.learn(asked);
+    let behind = found.meta.resource_version == version && known.as_ref() != Some(&version);
+    Ok(Subject {
+        found,
+        date: answer.date,
+        remark: remark(&feed, "the deployment"),
+        belief: if behind { Belief::Behind } else { Belief::Kept },
+    })
+}
+
+fn missing(fault: Fault, binding: &Binding) -> Fault {
+    if fault.cause == Cause::NotFound {
+        return Fault::new(
+            Cause::NotFound,
+            format!("there is no deployment {} in namespace {}", binding.name, binding.namespace),
+        );
+    }
+    fault
+}
+
+/// Why something was asked for although there is a watch.
+fn remark(feed: &Feed, what: &str) -> Option<SafeText> {
+    match feed {
+        Feed::Live(heard) if heard.elapsed() < SILENCE => None,
+        Feed::Live(heard) => Some(SafeText::new(&format!(
+            "the watch has said nothing for {} s: {what} asked for directly",
+            heard.elapsed().as_secs()
+        ))),
+        Feed::Starting => None,
+        Feed::Down(since, fault) => Some(SafeText::new(&format!(
+            "the watch is down for {} s ({fault}): {what} asked for directly",
+            since.elapsed().as_secs()
+        ))),
+        Feed::Denied(fault) => Some(SafeText::new(&format!(
+            "{what} may not be watched ({}): asked for at every look",
+            fault.detail
+        ))),
+    }
+}
+
+/// ReplicaSets or pods: from the watch, else by a list of what the selector selects.
+async fn kind<T: Watched>(
+    link: &Link,
+    namespace: &str,
+    shelf: &Shelf<T>,
+    belief: Belief,
+    selector: &str,
+    what: &str,
+) -> Result<Had<T>, Fault> {
+    let feed = shelf.feed();
+    let alive = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE);
+    if alive && belief == Belief::Kept {
+        // An unreadable object may be ours: to leave it out would look better than it is.
+        return match shelf.unreadable() {
+            Some(fault) => Err(fault),
+            None => Ok(Had { objects: shelf.all(), remark: None }),
+        };
+    }
+    match watch::list::<T>(link, namespace, &format!("&labelSelector={}", watch::encoded(selector))).await {
+        Ok((listed, _)) => {
+            let objects = listed
+                .into_iter()
+                .map(|o| o.map(Arc::new).map_err(|(_, f)| f))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(Had { objects, remark: remark(&feed, what) })
+        }
+        Err(fault) if fault.cause == Cause::Forbidden => Ok(Had {
+            objects: Vec::new(),
+            remark: Some(SafeText::new(&format!("{what} are not known: {}", fault.detail))),
+        }),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A selector as a query writes it.
+fn selector(selector: &Selector) -> String {
+    let equal = selector.match_labels.iter().map(|(key, value)| format!("{key}={value}"));
+    let more = selector.match_expressions.iter().map(|e| match e.operator.as_str() {
+        "In" => format!("{} in ({})", e.key, e.values.join(",")),
+        "NotIn" => format!("{} notin ({})", e.key, e.values.join(",")),
+        "DoesNotExist" => format!("!{}", e.key),
+        _ => e.key.clone(),
+    });
+    equal.chain(more).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_fell_silent_does_not_look_alive() {
+        let heard = tokio::time::Instant::now();
+        assert_eq!(remark(&Feed::Live(heard), "pods"), None);
+        tokio::time::advance(SILENCE - Duration::from_millis(1)).await;
+        assert_eq!(remark(&Feed::Live(heard), "pods"), None);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let told = remark(&Feed::Live(heard), "pods").unwrap();
+        assert!(told.as_str().contains("has said nothing for 51 s"), "{told}");
+    }
+
+    #[test]
+    fn what_was_asked_for_does_not_replace_what_the_watch_brought_later() {
+        let shelf: Shelf<Deployment> = Shelf::new(tokio::sync::watch::channel(0).0);
+        let at = |version: &str| fixture::deployment().set("/metadata/resourceVersion", version.into()).cut();
+        for (version, expected) in
+            [("99", "99"), ("100", "100"), ("99", "100"), ("1000", "1000"), ("opaque", "opaque")]
+        {
+            assert_eq!(shelf.learn(at(version)).meta.resource_version, expected);
+        }
+        let reborn = fixture::deployment().set("/metadata/uid", "reborn".into()).cut();
+        assert_eq!(shelf.learn(reborn).meta.uid, "reborn");
+    }
+
+    #[test]
+    fn a_selector_is_written_as_a_query_understands_it() {
+        let deployment = fixture::deployment()
+            .set(
+                "/spec/selector",
+                json!({"matchLabels": {"app": "web"}, "matchExpressions": [
+                    {"key": "tier", "operator": "In", "values": ["a", "b"]},
+                    {"key": "old", "operator": "DoesNotExist"},
+                    {"key": "new", "operator": "Exists"},
+                    {"key": "zone", "operator": "NotIn", "values": ["x"]}
+                ]}),
+            )
+            .cut();
+        assert_eq!(selector(&deployment.selector), "app=web,tier in (a,b),!old,new,zone notin (x)");
+        let labels =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        assert!(deployment.selector.selects(&labels(&[("app", "web"), ("tier", "a"), ("new", "")])));
+        assert!(!deployment.selector.selects(&labels(&[("app", "web"), ("tier", "c"), ("new", "")])));
+        assert!(!deployment.selector.selects(&labels(&[
+            ("app", "web"),
+            ("tier", "a"),
+            ("new", ""),
+            ("old", "")
+        ])));
+        assert!(!Selector::default().selects(&labels(&[("app", "web")])));
+    }
+}

@@ -1,0 +1,359 @@
+//! Kubernetes Deployments: what they run, how their rollout stands, and how they are changed.
+//!
+//! The only folder that knows the Kubernetes client. It watches the configured namespaces and answers a look
+//! from what the watches brought; where watching is not permitted it asks for the Deployment by name. Writes
+//! are JSON Patches whose first operations test the uid, the generation and the image that the plan rests on.
+//!
+//! It knows nothing of other providers, the screen or the polling cadence. Argo Rollouts, StatefulSets and
+//! DaemonSets are refused with a sentence.
+//!
+//! Source of the behaviour: the Kubernetes API reference (apps/v1, "API concepts"), and kubectl's
+//! `rollout status|history|undo|pause|resume`.
+
+mod act;
+mod connect;
+mod fault;
+#[cfg(test)]
+mod fixture;
+mod hazard;
+mod history;
+mod link;
+mod look;
+mod owner;
+mod pods;
+mod prepare;
+mod rollout;
+mod template;
+mod watch;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinSet;
+
+use self::connect::{Asked, Pin};
+use self::link::Link;
+use self::look::{Look, Namespace};
+use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
+use crate::domain::{
+    Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, SafeText, Settings,
+    SourceName, Step, Value,
+};
+
+/// The field manager under which the cluster records our writes.
+const MANAGER: &str = "gonogo";
+/// How long one request may take unless configured otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Changes that come within this time ring once.
+const DEBOUNCE: Duration = Duration::from_millis(15);
+
+/// The registry's line.
+pub const KIND: Kind = Kind {
+    name: "kubernetes",
+    doc: "A Kubernetes cluster: Deployments, their rollouts and revisions",
+    keys: &[
+        Key::optional(
+            "kubeconfig",
+            KeyType::Path,
+            "The kubeconfig file. Default: $KUBECONFIG, else ~/.kube/config, else the pod's service account.",
+        ),
+        Key::optional(
+            "context",
+            KeyType::Text,
+            "The kubeconfig's context. Default: its current context when the program starts; later changes of it have \
+             no effect.",
+        ),
+        Key::optional(
+            "exec",
+            KeyType::List,
+            "Absolute paths of the credential plugins that may be run. Without it the plugin that the kubeconfig names \
+             is run, unless by a relative path; with an empty list none is.",
+        ),
+        Key::optional(
+            "timeout",
+            KeyType::Number,
+            "How long one request may take, in seconds, 1 to 60. Default: 10.",
+        ),
+    ],
+    roles: &[(
+        Role::Deploy,
+        &[
+            Key::required("namespace", KeyType::Text, "The namespace of the workload."),
+            Key::required("workload", KeyType::Text, "What runs the service: \"deployment/NAME\"."),
+            Key::optional(
+                "container",
+                KeyType::Text,
+                "The container that is released. Default: the only one, or the one that is called like the workload.",
+            ),
+        ],
+    )],
+    cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(10) },
+    build,
+};
+
+/// One Deployment that a service runs as in an environment.
+#[derive(Clone, Debug)]
+struct Binding {
+    place: Place,
+    namespace: String,
+    name: String,
+    container: Option<String>,
+}
+
+impl Binding {
+    /// The Deployment's path.
+    fn path(&self) -> String {
+        format!("/apis/apps/v1/namespaces/{}/deployments/{}", self.namespace, self.name)
+    }
+}
+
+/// One cluster.
+struct Kubernetes {
+    source: SourceName,
+    asked: Asked,
+    bindings: Vec<Binding>,
+    session: Mutex<Session>,
+    wake: Arc<Notify>,
+}
+
+/// What lasts between looks.
+#[derive(Default)]
+struct Session {
+    pin: Option<Pin>,
+    open: Option<Arc<Open>>,
+}
+
+/// A connection with its watches. Dropping it ends them.
+struct Open {
+    link: Link,
+    identity: Option<SafeText>,
+    env: Arc<BTreeMap<String, String>>,
+    namespaces: BTreeMap<String, Namespace>,
+    turns: tokio::sync::watch::Sender<u64>,
+    _tasks: JoinSet<()>,
+}
+
+fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
+    let bindings = spec.bounds.iter().map(binding).collect::<Result<Vec<_>, _>>()?;
+    let exec = match spec.settings.0.get("exec") {
+        Some(Value::List(list)) => Some(list.iter().map(PathBuf::from).collect::<Vec<_>>()),
+        _ => None,
+    };
+    if let Some(relative) = exec.iter().flatten().find(|p| p.is_relative()) {
+        return Err(local(format!("exec: {} is not an absolute path", relative.display())));
+    }
+    let patience = match spec.settings.number("timeout") {
+        None => PATIENCE,
+        Some(s) if (1.0..=60.0).contains(&s) => Duration::from_secs_f64(s),
+        Some(_) => return Err(local("timeout: must be between 1 and 60 seconds")),
+    };
+    Ok(Arc::new(Kubernetes {
+        source: spec.name,
+        asked: Asked {
+            kubeconfig: spec.settings.text("kubeconfig").map(PathBuf::from),
+            context: spec.settings.text("context").map(str::to_owned),
+            exec,
+            patience,
+            env: spec.env,
+        },
+        bindings,
+        session: Mutex::default(),
+        wake: Arc::new(Notify::new()),
+    }))
+}
+
+fn local(text: impl AsRef<str>) -> Fault {
+    Fault::new(Cause::Local, text)
+}
+
+fn binding(bound: &Bound) -> Result<Binding, Fault> {
+    let place = bound.place().ok_or_else(|| local("a deployment target needs an environment"))?;
+    let (namespace, workload) =
+        (required(&bound.settings, "namespace")?, required(&bound.settings, "workload")?);
+    let name = match workload.split_once('/') {
+        Some(("deployment", name)) => name,
+        _ => {
+            return Err(local(format!("workload \"{workload}\": only Deployments are supported so far"))
+                .with_hint("write workload = \"deployment/NAME\""));
+        }
+    };
+    for (key, text) in [("namespace", namespace), ("workload", name)] {
+        if !is_name(text) {
+            return Err(local(format!("{key}: \"{text}\" cannot be the name of a Kubernetes object")));
+        }
+    }
+    Ok(Binding {
+        place,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        container: bound.settings.text("container").map(str::to_owned),
+    })
+}
+
+fn required<'a>(settings: &'a Settings, key: &str) -> Result<&'a str, Fault> {
+    settings.text(key).ok_or_else(|| local(format!("{key} is missing")))
+}
+
+/// A DNS subdomain name: what can be put into a path as it is.
+fn is_name(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    let edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    text.len() <= 253
+        && text.bytes().all(inner)
+        && edge(text.bytes().next())
+        && edge(text.bytes().last())
+        && !text.contains("..")
+}
+
+impl Kubernetes {
+    /// The open connection, made now if there is none.
+    async fn open(&self) -> Result<Arc<Open>, Fault> {
+        let mut session = self.session.lock().await;
+        if let Some(open) = &session.open {
+            return Ok(Arc::clone(open));
+        }
+        let (link, pin) = connect::connect(&self.asked, session.pin.as_ref()).await?;
+        session.pin = Some(pin);
+        let identity = look::identity(&link).await?;
+        let open = Arc::new(self.watches(link, identity));
+        session.open = Some(Arc::clone(&open));
+        Ok(open)
+    }
+
+    /// Starts the watches of every namespace that is configured.
+    fn watches(&self, link: Link, identity: Option<SafeText>) -> Open {
+        let (turns, mut turned) = tokio::sync::watch::channel(0_u64);
+        let mut tasks = JoinSet::new();
+        let mut namespaces = BTreeMap::new();
+        for binding in &self.bindings {
+            let name = &binding.namespace;
+            if !namespaces.contains_key(name) {
+                namespaces.insert(name.clone(), Namespace::start(name, &link, &turns, &mut tasks));
+            }
+        }
+        let wake = Arc::clone(&self.wake);
+        tasks.spawn(async move {
+            while turned.changed().await.is_ok() {
+                wake.notify_one();
+                tokio::time::sleep(DEBOUNCE).await;
+            }
+        });
+        Open { link, identity, env: Arc::clone(&self.asked.env), namespaces, turns, _tasks: tasks }
+    }
+
+    /// After a refused credential the kubeconfig is read afresh at the next look.
+    async fn forget(&self, open: &Arc<Open>) {
+        let mut session = self.session.lock().await;
+        if session.open.as_ref().is_some_and(|now| Arc::ptr_eq(now, open)) {
+            session.open = None;
+        }
+    }
+
+    async fn look(&self) -> Result<Observation, Fault> {
+        let open = self.open().await?;
+        look::settle(&open.namespaces, &open.turns, self.asked.patience).await;
+        let looks = join_all(self.bindings.iter().map(|binding| async {
+            let Some(namespace) = open.namespaces.get(&binding.namespace) else {
+                return Err(local("the namespace is not watched"));
+            };
+            look::deployment(&open.link, namespace, binding).await
+        }))
+        .await;
+        let mut observation = Observation { identity: open.identity.clone(), ..Observation::default() };
+        let mut first = None;
+        for (binding, look) in self.bindings.iter().zip(looks) {
+            match look {
+                Ok(Look { rollout, date }) => {
+                    observation.server_time = observation.server_time.max(date);
+                    observation.rollouts.insert(binding.place.clone(), rollout);
+                }
+                Err(fault) => {
+                    first = first.or_else(|| Some(fault.clone()));
+                    observation.faults.entry(binding.place.service.clone()).or_insert(fault);
+                }
+            }
+        }
+        if let Some(reason) = open.link.trust.objection() {
+            observation.remarks.push(SafeText::new(reason));
+        }
+        let Some(fault) = first else { return Ok(observation) };
+        if fault.cause == Cause::Unauthorized {
+            self.forget(&open).await;
+        }
+        if observation.rollouts.is_empty() && of_the_whole(fault.cause) {
+            Err(fault)
+        } else {
+            Ok(observation)
+        }
+    }
+
+    fn bound(&self, intent: &Intent) -> Result<&Binding, Fault> {
+        let place =
+            intent.place.as_ref().ok_or_else(|| local("a deployment is changed in an environment"))?;
+        self.bindings
+            .iter()
+            .find(|b| &b.place == place)
+            .ok_or_else(|| local(format!("{place} is not run by {}", self.source)))
+    }
+}
+
+/// Whether a fault of every service says something about the cluster, not about the services.
+const fn of_the_whole(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Unreachable
+            | Cause::TimedOut
+            | Cause::Tls
+            | Cause::Unauthorized
+            | Cause::RateLimited
+            | Cause::ServerFailed
+            | Cause::Redirected
+            | Cause::Local
+    )
+}
+
+impl Provider for Kubernetes {
+    fn observe<'a>(&'a self, _ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
+        Box::pin(self.look())
+    }
+
+    fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
+        Box::pin(async move {
+            let binding = self.bound(intent)?;
+            let open = self.open().await?;
+            let prepared = prepare::prepare(&open, binding, &self.source, intent).await;
+            if prepared.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {
+                self.forget(&open).await;
+            }
+            prepared
+        })
+    }
+
+    fn perform<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
+        Box::pin(async move {
+            let open = self.open().await?;
+            let sent = prepare::perform(&open.link, &self.source, step).await;
+            if sent.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {
+                self.forget(&open).await;
+            }
+            sent.map(|sent| {
+                if let Some(object) = &sent.object {
+                    look::learn(&open.namespaces, object);
+                }
+                sent.receipt
+            })
+        })
+    }
+
+    fn wake(&self) -> Option<Arc<Notify>> {
+        Some(Arc::clone(&self.wake))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Who else writes a Deployment and would undo a manual change: Argo CD, Flux, Helm, by their marks.
+//!
+//! Knows the marks only; knows nothing of what those tools are doing right now.
+
+use super::wire::{ARGO_TRACKING, Deployment, FLUX_RECONCILE, HELM_RELEASE, Meta};
+use crate::domain::{Owner, SafeText};
+
+/// What Argo CD does to a change by hand.
+const ARGO: &str = "would put a change of the template back within seconds (self-heal) or at the next sync; change \
+                    it in Git, roll the application back in Argo CD, or switch auto-sync off first";
+const FLUX: &str = "kustomize.toolkit.fluxcd.io";
+const FLUX_HELM: &str = "helm.toolkit.fluxcd.io";
+
+/// The owner of a Deployment, if its marks name one.
+pub(super) fn owner(deployment: &Deployment, namespace: &str) -> Option<Owner> {
+    let meta = &deployment.meta;
+    argo(meta, namespace)
+        .or_else(|| argo_by_label(deployment))
+        .or_else(|| flux(meta))
+        .or_else(|| flux_helm(meta))
+        .or_else(|| helm(meta))
+}
+
+fn told(tool: &str, name: &str, consequence: &str) -> Owner {
+    Owner { tool: SafeText::new(tool), name: SafeText::new(name), consequence: SafeText::new(consequence) }
+}
+
+/// `app:group/Kind:namespace/name`. A mark that names another object was copied along with the manifest and
+/// claims nothing.
+fn argo(meta: &Meta, namespace: &str) -> Option<Owner> {
+    let id = meta.annotation(ARGO_TRACKING)?;
+    let (rest, object) = id.rsplit_once(':')?;
+    let (app, kind) = rest.rsplit_once(':')?;
+    let itself = kind == "apps/Deployment" && object == format!("{namespace}/{}", meta.name);
+    (itself && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
+}
+
+/// The label is also Helm's habit; together with the controller's own writes it is a claim. A tracking id that
+/// names another object overrules it.
+fn argo_by_label(deployment: &Deployment) -> Option<Owner> {
+    let app = deployment.meta.label("app.kubernetes.io/instance")?;
+    let claims = deployment.argo_wrote && deployment.meta.annotation(ARGO_TRACKING).is_none();
+    (claims && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
+}
+
+fn labelled<'a>(meta: &'a Meta, prefix: &str) -> Option<(&'a str, &'a str)> {
+    let name = meta.label(&format!("{prefix}/name"))?;
+    let namespace = meta.label(&format!("{prefix}/namespace")).unwrap_or_default();
+    (!name.is_empty()).then_some((namespace, name))
+}
+
+fn flux(meta: &Meta) -> Option<Owner> {
+    let (namespace, name) = labelled(meta, FLUX)?;
+    let consequence = if meta.annotation(FLUX_RECONCILE) == Some("disabled") {
+        "leaves this object alone while its reconcile annotation says disabled; it puts changes back once that is gone"
+    } else {
+        "would put a change back at its next interval; change it in Git, or suspend the Kustomization first"
+    };
+    Some(told("Flux", &format!("kustomization {namespace}/{name}"), consequence))
+}
+
+fn flux_helm(meta: &Meta) -> Option<Owner> {
+    let (namespace, name) = labelled(meta, FLUX_HELM)?;
+    Some(told(
+        "Flux",
+        &format!("helmrelease {namespace}/{name}"),
+        "would put a change back at the next upgrade, or sooner with drift detection; change it in Git, or suspend \
+         the HelmRelease first",
+    ))
+}
+
+/// `app.kubernetes.io/managed-by: Helm` alone is a habit of charts; with the release's name it is a claim.
+fn helm(meta: &Meta) -> Option<Owner> {
+    let release = meta.annotation(HELM_RELEASE)?;
+    (meta.label("app.kubernetes.io/managed-by") == Some("Helm")).then(|| {
+        told(
+            "Helm",
+            release,
+            "the next helm upgrade wins over a manual change; helm rollback is its own way back",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    #[test]
+    fn every_owner_is_known_by_its_marks_and_a_copied_mark_claims_nothing() {
+        let argo = "argocd.argoproj.io/tracking-id";
+        let flux = [
+            ("kustomize.toolkit.fluxcd.io/name", "apps"),
+            ("kustomize.toolkit.fluxcd.io/namespace", "flux-system"),
+        ];
+        let release = [("helm.toolkit.fluxcd.io/name", "web"), ("helm.toolkit.fluxcd.io/namespace", "shop")];
+        let managed = [("app.kubernetes.io/managed-by", "Helm")];
+        for (labels, annotations, expected) in [
+            (&[][..], &[][..], None),
+            (&[], &[(argo, "shop:apps/Deployment:shop/web")][..], Some(("Argo CD", "shop"))),
+            (&[], &[(argo, "shop:apps/Deployment:shop/other")], None),
+            (&[], &[(argo, "shop:apps/Deployment:elsewhere/web")], None),
+            (&[], &[(argo, "shop:apps/StatefulSet:shop/web")], None),
+            (&[], &[(argo, "nonsense")], None),
+            (&[("app.kubernetes.io/instance", "shop")], &[], None),
+            (&flux, &[], Some(("Flux", "kustomization flux-system/apps"))),
+            (&release, &[], Some(("Flux", "helmrelease shop/web"))),
+            (&managed, &[("meta.helm.sh/release-name", "web-release")], Some(("Helm", "web-release"))),
+            (&managed, &[], None),
+        ] {
+            let deployment = fixture::deployment().labels(labels).annotations(annotations).cut();
+            let found = owner(&deployment, "shop");
+            let found = found.as_ref().map(|o| (o.tool.as_str(), o.name.as_str()));
+            assert_eq!(found, expected, "{labels:?} {annotations:?}");
+        }
+    }
+
+    #[test]
+    fn argo_by_its_label_needs_its_own_hand_too() {
+        let hand = serde_json::json!([{"manager": "argocd-controller", "operation": "Apply"}]);
+        let labelled = || fixture::deployment().labels(&[("app.kubernetes.io/instance", "shop")]);
+        assert_eq!(owner(&labelled().cut(), "shop"), None);
+        let both = labelled().set("/metadata/managedFields", hand);
+        assert_eq!(owner(&both.cut(), "shop").unwrap().tool.as_str(), "Argo CD");
+        let copied =
+            both.annotations(&[("argocd.argoproj.io/tracking-id", "shop:apps/Deployment:shop/other")]);
+        assert_eq!(owner(&copied.cut(), "shop"), None);
+    }
+
+    #[test]
+    fn a_flux_object_that_is_switched_off_says_so() {
+        let deployment = fixture::deployment()
+            .labels(&[("kustomize.toolkit.fluxcd.io/name", "apps")])
+            .annotations(&[("kustomize.toolkit.fluxcd.io/reconcile", "disabled")])
+            .cut();
+        assert!(owner(&deployment, "shop").unwrap().consequence.as_str().contains("disabled"));
+    }
+}

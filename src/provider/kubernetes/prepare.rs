@@ -1,0 +1,186 @@
+//! The fresh look behind every action, and the one request that carries it out.
+//!
+//! Knows what must be asked for an intent and how its patch is sent; what the patch says is [`super::act`]'s.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::act::{self, Edit, Fresh};
+use super::link::Link;
+use super::look;
+use super::{Binding, MANAGER, Open, is_name, local};
+use crate::domain::{
+    Artifact, Cause, Fault, Guard, Hazard, Intent, Permission, Prepared, Receipt, SafeText, Severity,
+    SourceName, Step, Target, Verb,
+};
+use crate::provider::{access, registry};
+
+/// A patch gets this long for its answer.
+const WRITE: Duration = Duration::from_secs(30);
+const JSON_PATCH: &str = "application/json-patch+json";
+
+/// Looks afresh and works out the request for an intent.
+pub(super) async fn prepare(
+    open: &Open,
+    binding: &Binding,
+    source: &SourceName,
+    intent: &Intent,
+) -> Result<Prepared, Fault> {
+    let link = &open.link;
+    let path = binding.path();
+    let (object, permission) = tokio::join!(link.get(&path), permission(link, binding));
+    let fresh = Fresh::read(object?.json()?, &binding.namespace, binding.container.as_deref())?;
+    let mut edit = edit(open, binding, &fresh, intent).await?;
+    let mut permission = permission;
+    if let Some(objection) = link.trust.objection() {
+        permission = Permission::Denied(SafeText::new(objection));
+        edit.hazards.push(Hazard::new(Severity::Blocking, objection));
+    }
+    edit.hazards.sort_by_key(|h| std::cmp::Reverse(h.severity));
+    let body = Value::Array(edit.operations).to_string();
+    Ok(Prepared {
+        basis: edit.basis,
+        steps: vec![Step {
+            source: source.clone(),
+            method: "PATCH".to_owned(),
+            path: format!("{}?fieldManager={MANAGER}", binding.path()),
+            content_type: Some(JSON_PATCH.to_owned()),
+            body: Some(body),
+            effect: edit.effect,
+        }],
+        from: Some(match open.namespaces.get(&binding.namespace) {
+            Some(namespace) => look::asked(namespace, &fresh.deployment, &fresh.container),
+            None => fresh.asked(),
+        }),
+        to: Some(edit.to),
+        differences: edit.differences,
+        hazards: edit.hazards,
+        permission,
+        guard: Guard::Server(SafeText::new("JSON-Patch test of uid, generation and image")),
+        promise: edit.promise,
+        deadline: edit.deadline,
+        way_back: edit.way_back,
+        identity: open.identity.clone(),
+    })
+}
+
+async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) -> Result<Edit, Fault> {
+    let link = &open.link;
+    let cluster = link.place();
+    match (intent.verb, &intent.target) {
+        (Verb::Promote, Target::Artifact(artifact)) => {
+            let manifest = registry::manifest(&ask_for(artifact), &open.env).await;
+            Ok(act::promote(fresh, &cluster, intent, artifact, &manifest))
+        }
+        (Verb::RollBack, Target::Revision { id, artifact }) => {
+            let set = revision(link, binding, id.as_str()).await?;
+            // The tag, not the digest: what matters is what pods would be started from.
+            let image = image_of(&set, &fresh.container).unwrap_or_default();
+            let manifest = registry::manifest(&image, &open.env).await;
+            act::roll_back(fresh, &cluster, intent, &set, artifact, &manifest)
+        }
+        (Verb::Pause | Verb::Resume, _) => Ok(act::switch(fresh, &cluster, intent.verb)),
+        (verb, _) => Err(Fault::new(Cause::Refused, format!("a Deployment cannot do this: {}", verb.word()))),
+    }
+}
+
+/// With a digest the registry is asked whether it has that very manifest, else what the tag names.
+fn ask_for(artifact: &Artifact) -> String {
+    match &artifact.digest {
+        Some(digest) => format!("{}@{digest}", artifact.repository()),
+        None => artifact.image.to_string(),
+    }
+}
+
+fn image_of(set: &Value, container: &str) -> Option<String> {
+    let containers = set.pointer("/spec/template/spec/containers")?.as_array()?;
+    let found = containers.iter().find(|c| c.get("name").and_then(Value::as_str) == Some(container))?;
+    Some(found.get("image")?.as_str()?.to_owned())
+}
+
+/// The raw ReplicaSet of a revision. One that is gone means that the history was pruned meanwhile.
+async fn revision(link: &Link, binding: &Binding, id: &str) -> Result<Value, Fault> {
+    if !is_name(id) {
+        return Err(local(format!("\"{id}\" cannot be the name of a ReplicaSet")));
+    }
+    let path = format!("/apis/apps/v1/namespaces/{}/replicasets/{id}", binding.namespace);
+    match link.get(&path).await {
+        Ok(answer) => answer.json(),
+        Err(fault) if fault.cause == Cause::NotFound => {
+            Err(Fault::new(Cause::Moved, format!("the cluster no longer remembers the revision {id}"))
+                .with_hint("choose another one, or ship the artifact again"))
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether the cluster would let us patch the Deployment.
+async fn permission(link: &Link, binding: &Binding) -> Permission {
+    let question = json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {
+            "namespace": binding.namespace, "verb": "patch", "group": "apps", "resource": "deployments",
+            "name": binding.name
+        }}
+    });
+    let Ok(answer) = link.ask("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &question).await
+    else {
+        return Permission::Untold;
+    };
+    let Some(allowed) = answer.pointer("/status/allowed").and_then(Value::as_bool) else {
+        return Permission::Untold;
+    };
+    if allowed {
+        return Permission::Granted;
+    }
+    let text = |key: &str| {
+        answer.pointer(&format!("/status/{key}")).and_then(Value::as_str).filter(|t| !t.is_empty())
+    };
+    let why =
+        text("reason").or_else(|| text("evaluationError")).unwrap_or("no rule of the cluster allows it");
+    Permission::Denied(SafeText::new(&format!(
+        "you may not patch deployment/{} in namespace {}: {why}",
+        binding.name, binding.namespace
+    )))
+}
+
+/// What came of a step, and the object as the server holds it now.
+pub(super) struct Sent {
+    pub(super) receipt: Receipt,
+    pub(super) object: Option<Value>,
+}
+
+/// Sends a step as it is, once.
+pub(super) async fn perform(link: &Link, source: &SourceName, step: &Step) -> Result<Sent, Fault> {
+    if &step.source != source {
+        return Err(local(format!("this step is for {}, not for {source}", step.source)));
+    }
+    access::check_write(step)?;
+    if let Some(objection) = link.trust.objection() {
+        return Err(local(objection));
+    }
+    let method = Method::from_bytes(step.method.as_bytes())
+        .map_err(|_| local(format!("{} is not a method", step.method)))?;
+    if !step.path.starts_with("/api") {
+        return Err(local(format!("{} is not a path of the Kubernetes API", step.path)));
+    }
+    let content =
+        step.body.clone().map(|body| (step.content_type.as_deref().unwrap_or("application/json"), body));
+    let answer = link.write(method, &step.path, content, WRITE).await?;
+    let object = answer.json().ok();
+    let says = SafeText::new(&says(object.as_ref().unwrap_or(&Value::Null)));
+    Ok(Sent { receipt: Receipt { status: answer.status, says }, object })
+}
+
+/// The answer to a patch is the whole object: what matters is its name and new generation.
+fn says(object: &Value) -> String {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    let generation = object.pointer("/metadata/generation").and_then(Value::as_u64);
+    match (name, generation) {
+        (Some(name), Some(generation)) => format!("deployment/{name} is at generation {generation}"),
+        _ => "accepted".to_owned(),
+    }
+}

@@ -1,0 +1,463 @@
+//! What is kept of the API server's objects: small structs, cut down the moment an object comes in.
+//!
+//! Knows the shape of Deployments, ReplicaSets and Pods on the wire; knows nothing of what they mean together.
+//! Templates are kept as a hash only; annotations only where one of [`KEPT`] is meant; `managedFields` are
+//! looked at once and dropped. A counter of a wrong type is an error that names its path, never a zero.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::template::template_hash;
+use crate::domain::{Cause, Fault};
+
+/// Number of the present or a past revision.
+pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
+/// Numbers that a ReplicaSet had before.
+pub(super) const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
+/// Why, in somebody's words.
+pub(super) const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+/// What `kubectl apply` believes that it applied last.
+pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Argo CD's claim on an object.
+pub(super) const ARGO_TRACKING: &str = "argocd.argoproj.io/tracking-id";
+/// Helm's release.
+pub(super) const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+/// Flux's switch for one object.
+pub(super) const FLUX_RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+/// The label that the Deployment controller adds to the templates of its ReplicaSets.
+pub(super) const TEMPLATE_HASH: &str = "pod-template-hash";
+
+/// The annotations that are kept; the text of [`LAST_APPLIED`] is not.
+const KEPT: [&str; 7] =
+    [REVISION, REVISION_HISTORY, CHANGE_CAUSE, LAST_APPLIED, ARGO_TRACKING, HELM_RELEASE, FLUX_RECONCILE];
+
+/// An object that is watched.
+pub(super) trait Watched: Sized + Send + Sync + 'static {
+    /// `deployments`.
+    const PLURAL: &'static str;
+    /// `/apis/apps/v1`.
+    const API: &'static str;
+
+    /// The small form of one object.
+    fn cut(object: &Value) -> Result<Self, Fault>;
+    /// Its metadata.
+    fn meta(&self) -> &Meta;
+}
+
+/// `null` and absence are the same: the default.
+fn absent<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Who owns an object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnerReference {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) uid: String,
+    pub(super) controller: Option<bool>,
+}
+
+/// What every object has.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Meta {
+    pub(super) name: String,
+    pub(super) uid: String,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) resource_version: String,
+    pub(super) generation: Option<u64>,
+    pub(super) creation_timestamp: Option<Timestamp>,
+    pub(super) deletion_timestamp: Option<Timestamp>,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) labels: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) annotations: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) owner_references: Vec<OwnerReference>,
+}
+
+impl Meta {
+    /// An annotation's text.
+    pub(super) fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.get(key).map(String::as_str)
+    }
+
+    /// A label's text.
+    pub(super) fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str)
+    }
+
+    /// The one owner that controls the object.
+    pub(super) fn controller(&self) -> Option<&OwnerReference> {
+        self.owner_references.iter().find(|o| o.controller == Some(true))
+    }
+
+    fn trim(&mut self) {
+        self.annotations.retain(|key, _| KEPT.contains(&key.as_str()));
+        if let Some(text) = self.annotations.get_mut(LAST_APPLIED) {
+            *text = String::new();
+        }
+    }
+}
+
+/// A container of a template or pod.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Container {
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) image: String,
+}
+
+/// A condition of any object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Condition {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) status: String,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) reason: String,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) message: String,
+    pub(super) last_update_time: Option<Timestamp>,
+}
+
+/// Which labels belong to a Deployment.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Selector {
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) match_labels: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) match_expressions: Vec<Expression>,
+}
+
+/// One expression of a selector.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Expression {
+    pub(super) key: String,
+    pub(super) operator: String,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) values: Vec<String>,
+}
+
+impl Selector {
+    /// Whether it selects these labels. An empty selector selects nothing here.
+    pub(super) fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
+        let some = !self.match_labels.is_empty() || !self.match_expressions.is_empty();
+        some && self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+            && self.match_expressions.iter().all(|e| e.holds(labels.get(&e.key)))
+    }
+}
+
+impl Expression {
+    fn holds(&self, value: Option<&String>) -> bool {
+        match self.operator.as_str() {
+            "In" => value.is_some_and(|v| self.values.contains(v)),
+            "NotIn" => value.is_none_or(|v| !self.values.contains(v)),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct PodSpecWire {
+    #[serde(default, deserialize_with = "absent")]
+    containers: Vec<Container>,
+}
+
+#[derive(Deserialize)]
+struct TemplateWire {
+    spec: PodSpecWire,
+}
+
+/// A Deployment.
+#[derive(Clone, Debug)]
+pub(super) struct Deployment {
+    pub(super) meta: Meta,
+    pub(super) replicas: u32,
+    pub(super) paused: bool,
+    pub(super) progress_deadline: u64,
+    pub(super) selector: Selector,
+    pub(super) containers: Vec<Container>,
+    pub(super) template: String,
+    /// When somebody last wrote its template, as its `managedFields` tell.
+    pub(super) template_written: Option<Timestamp>,
+    /// Whether Argo CD's controller is among those who wrote it.
+    pub(super) argo_wrote: bool,
+    pub(super) status: DeploymentStatus,
+}
+
+/// What the controller says of a Deployment.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeploymentStatus {
+    pub(super) observed_generation: Option<u64>,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) replicas: u32,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) updated_replicas: u32,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) available_replicas: u32,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) conditions: Vec<Condition>,
+}
+
+impl DeploymentStatus {
+    /// The condition of this type.
+    pub(super) fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|c| c.kind == kind)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeploymentSpecWire {
+    replicas: Option<u32>,
+    paused: Option<bool>,
+    progress_deadline_seconds: Option<u64>,
+    #[serde(default, deserialize_with = "absent")]
+    selector: Selector,
+    template: TemplateWire,
+}
+
+#[derive(Deserialize)]
+struct DeploymentWire {
+    metadata: Meta,
+    spec: DeploymentSpecWire,
+    #[serde(default, deserialize_with = "absent")]
+    status: DeploymentStatus,
+}
+
+impl Watched for Deployment {
+    const PLURAL: &'static str = "deployments";
+    const API: &'static str = "/apis/apps/v1";
+
+    fn cut(object: &Value) -> Result<Self, Fault> {
+        let wire: DeploymentWire = read(object, "Deployment")?;
+        let mut meta = wire.metadata;
+        meta.trim();
+        Ok(Self {
+            meta,
+            replicas: wire.spec.replicas.unwrap_or(1),
+            paused: wire.spec.paused.unwrap_or(false),
+            progress_deadline: wire.spec.progress_deadline_seconds.unwrap_or(600),
+            selector: wire.spec.selector,
+            containers: wire.spec.template.spec.containers,
+            template: template_hash(object.pointer("/spec/template")),
+            template_written: template_written(object),
+            argo_wrote: wrote(object, "argocd-controller"),
+            status: wire.status,
+        })
+    }
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
+/// A ReplicaSet: one revision of a Deployment.
+#[derive(Clone, Debug)]
+pub(super) struct ReplicaSet {
+    pub(super) meta: Meta,
+    pub(super) containers: Vec<Container>,
+    pub(super) template: String,
+    pub(super) conditions: Vec<Condition>,
+}
+
+#[derive(Deserialize)]
+struct ReplicaSetSpecWire {
+    template: TemplateWire,
+}
+
+#[derive(Default, Deserialize)]
+struct ConditionsWire {
+    #[serde(default, deserialize_with = "absent")]
+    conditions: Vec<Condition>,
+}
+
+#[derive(Deserialize)]
+struct ReplicaSetWire {
+    metadata: Meta,
+    spec: ReplicaSetSpecWire,
+    #[serde(default, deserialize_with = "absent")]
+    status: ConditionsWire,
+}
+
+impl Watched for ReplicaSet {
+    const PLURAL: &'static str = "replicasets";
+    const API: &'static str = "/apis/apps/v1";
+
+    fn cut(object: &Value) -> Result<Self, Fault> {
+        let wire: ReplicaSetWire = read(object, "ReplicaSet")?;
+        let mut meta = wire.metadata;
+        meta.trim();
+        Ok(Self {
+            meta,
+            containers: wire.spec.template.spec.containers,
+            template: template_hash(object.pointer("/spec/template")),
+            conditions: wire.status.conditions,
+        })
+    }
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
+/// A Pod.
+#[derive(Clone, Debug)]
+pub(super) struct Pod {
+    pub(super) meta: Meta,
+    pub(super) containers: Vec<Container>,
+    pub(super) phase: String,
+    pub(super) statuses: Vec<ContainerStatus>,
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// What the kubelet says of a container.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContainerStatus {
+    pub(super) name: String,
+    #[serde(default, rename = "imageID", deserialize_with = "absent")]
+    pub(super) image_id: String,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) restart_count: u32,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) state: ContainerState,
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) last_state: ContainerState,
+}
+
+/// One state of a container.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct ContainerState {
+    pub(super) waiting: Option<Because>,
+    pub(super) terminated: Option<Because>,
+}
+
+/// Why a container waits or ended.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Because {
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) reason: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodStatusWire {
+    #[serde(default, deserialize_with = "absent")]
+    phase: String,
+    #[serde(default, deserialize_with = "absent")]
+    container_statuses: Vec<ContainerStatus>,
+    #[serde(default, deserialize_with = "absent")]
+    conditions: Vec<Condition>,
+}
+
+#[derive(Deserialize)]
+struct PodWire {
+    metadata: Meta,
+    spec: PodSpecWire,
+    #[serde(default, deserialize_with = "absent")]
+    status: PodStatusWire,
+}
+
+impl Watched for Pod {
+    const PLURAL: &'static str = "pods";
+    const API: &'static str = "/api/v1";
+
+    fn cut(object: &Value) -> Result<Self, Fault> {
+        let wire: PodWire = read(object, "Pod")?;
+        let mut meta = wire.metadata;
+        meta.trim();
+        Ok(Self {
+            meta,
+            containers: wire.spec.containers,
+            phase: wire.status.phase,
+            statuses: wire.status.container_statuses,
+            conditions: wire.status.conditions,
+        })
+    }
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
+/// Reads a struct from an object; a failure names the object and the field's path, never its content.
+pub(super) fn read<T: DeserializeOwned>(object: &Value, kind: &str) -> Result<T, Fault> {
+    serde_path_to_error::deserialize(object).map_err(|error| {
+        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("without a name");
+        Fault::new(
+            Cause::Malformed,
+            format!("{kind} {name}: the field {} is not as documented", error.path()),
+        )
+    })
+}
+
+/// Whether a manager of this name wrote the object.
+fn wrote(object: &Value, manager: &str) -> bool {
+    let fields = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    fields.is_some_and(|f| f.iter().any(|f| f.get("manager").and_then(Value::as_str) == Some(manager)))
+}
+
+/// When a manager last wrote into the template. The status and scale subresources do not count.
+fn template_written(object: &Value) -> Option<Timestamp> {
+    let fields = object.pointer("/metadata/managedFields")?.as_array()?;
+    fields
+        .iter()
+        .filter(|f| f.get("subresource").is_none())
+        .filter(|f| f.pointer("/fieldsV1/f:spec/f:template").is_some())
+        .filter_map(|f| f.get("time")?.as_str()?.parse().ok())
+        .max()
+}
+
+/// The digest that a container reference pins or a runtime reports: `...@sha256:hex`. A bare `sha256:` is the
+/// id of a configuration, not of a manifest, and proves nothing.
+pub(super) fn digest_of(reference: &str) -> Option<&str> {
+    let (_, digest) = reference.rsplit_once('@')?;
+    let hex = digest.strip_prefix("sha256:")?;
+    (hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())).then_some(digest)
+}
+
+/// Which container is meant: the configured one, the only one, or the one named like the workload.
+///
+/// # Errors
+/// A sentence that names the containers there are.
+pub(super) fn chosen(containers: &[Container], wanted: Option<&str>, workload: &str) -> Result<usize, Fault> {
+    let names = || containers.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+    let position = |name: &str| containers.iter().position(|c| c.name == name);
+    match (wanted, containers) {
+        (Some(name), _) => position(name).ok_or_else(|| {
+            Fault::new(
+                Cause::Local,
+                format!("deployment {workload} has no container {name}; it has: {}", names()),
+            )
+        }),
+        (None, [_]) => Ok(0),
+        (None, []) => Err(Fault::new(Cause::Malformed, format!("deployment {workload} has no container"))),
+        (None, _) => position(workload).ok_or_else(|| {
+            Fault::new(
+                Cause::Local,
+                format!(
+                    "deployment {workload} has several containers ({}) and none is called like it",
+                    names()
+                ),
+            )
+            .with_hint("name the one that is released: container = \"..\"")
+        }),
+    }
+}

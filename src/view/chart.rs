@@ -1,0 +1,293 @@
+//! A signal's course: a braille line with the thresholds it is judged by and the moment of the deploy.
+//!
+//! Where there is only one row, blocks are used: eight steps of height instead of braille's four.
+
+use jiff::Timestamp;
+use ratatui::style::Style;
+
+use super::sheet::Sheet;
+use crate::domain::health::BadWhen;
+use crate::domain::time::ago;
+use crate::domain::{Series, Signal, Thresholds, Verdict};
+use crate::theme::{Role, Theme};
+
+/// The lowest and the highest value that a chart shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Scale {
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+impl Scale {
+    /// The scale for a signal: all its values, and its thresholds as far as they are near enough to matter. Never so
+    /// narrow that ripples look like waves.
+    pub(super) fn of(signal: &Signal, series: &Series) -> Self {
+        let finite = || series.values.iter().flatten().copied().filter(|v| v.is_finite());
+        let mut low = finite().fold(f64::INFINITY, f64::min);
+        let mut high = finite().fold(f64::NEG_INFINITY, f64::max);
+        if low > high {
+            (low, high) = (0.0, 1.0);
+        }
+        let limits = signal.thresholds;
+        // HOLD counts when it is within twelve times of what was seen, NO-GO when it is within four times of that.
+        for (limit, times) in [(limits.hold, 11.0), (limits.no_go, 3.0)] {
+            let reach = high.abs().max(low.abs()).max(f64::MIN_POSITIVE) * times;
+            let near = |l: &f64| l.is_finite() && *l <= high + reach && *l >= low - reach;
+            if let Some(limit) = limit.filter(near) {
+                low = low.min(limit);
+                high = high.max(limit);
+            }
+        }
+        let positive = low >= 0.0;
+        low = low.min(high - high.abs() * 0.4);
+        let margin = ((high - low) * 0.08).max(1e-9);
+        let floor = if positive { (low - margin).max(0.0) } else { low - margin };
+        Self { low: floor, high: high + margin }
+    }
+
+    /// The row of a sheet of `height` rows in which `value` lies, if it lies within the scale.
+    pub(super) fn line(self, value: f64, height: u16) -> Option<u16> {
+        (value >= self.low && value <= self.high && height > 0).then(|| self.row(value, height * 4) / 4)
+    }
+
+    /// Which of `steps` rows from the top a value falls into.
+    fn row(self, value: f64, steps: u16) -> u16 {
+        let share = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        let from_bottom = (share * f64::from(steps.saturating_sub(1))).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 ..= steps - 1 by the clamp"
+        )]
+        let from_bottom = from_bottom as u16;
+        steps.saturating_sub(1).saturating_sub(from_bottom)
+    }
+}
+
+/// What a chart is drawn from.
+#[derive(Clone, Copy)]
+pub(super) struct Course<'a> {
+    pub(super) signal: &'a Signal,
+    pub(super) series: &'a Series,
+    /// When the present revision began to roll out.
+    pub(super) deploy: Option<Timestamp>,
+    /// Whether the values are too old to be shown in their colours.
+    pub(super) faded: bool,
+}
+
+/// Draws a course over the whole sheet.
+pub(super) fn draw(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>) {
+    let (width, height) = (sheet.width(), sheet.height());
+    if width == 0 || height == 0 || course.series.values.is_empty() {
+        return;
+    }
+    let scale = Scale::of(course.signal, course.series);
+    if height == 1 {
+        blocks(sheet, theme, course, scale);
+    } else {
+        limit_lines(sheet, theme, course.signal.thresholds, scale);
+        braille(sheet, theme, course, scale);
+    }
+    if let Some(x) = deploy_column(course, width) {
+        for y in 0..height {
+            sheet.dot(x, y, "┊", theme.style(Role::Strong));
+        }
+    }
+}
+
+/// The column of the deploy's moment, if it lies within the course.
+pub(super) fn deploy_column(course: Course<'_>, width: u16) -> Option<u16> {
+    let deploy = course.deploy?;
+    if deploy < course.series.start {
+        return None;
+    }
+    let count = u32::try_from(course.series.values.len()).ok()?;
+    let whole = course.series.step.checked_mul(count)?.as_secs_f64();
+    let share = ago(deploy, course.series.start).as_secs_f64() / whole;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "share is checked to lie in 0..1"
+    )]
+    (share < 1.0).then(|| (share * f64::from(width)) as u16)
+}
+
+fn limit_lines(sheet: &mut Sheet<'_>, theme: &Theme, limits: Thresholds, scale: Scale) {
+    for (limit, role) in [(limits.hold, Role::Hold), (limits.no_go, Role::NoGo)] {
+        let Some(y) = limit.and_then(|l| scale.line(l, sheet.height())) else { continue };
+        let style = Style { fg: theme.style(role).fg, ..Style::default() };
+        for x in (0..sheet.width()).step_by(3) {
+            sheet.dot(x, y, "╌", style);
+        }
+    }
+}
+
+fn blocks(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
+    const STEPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+    for (x, value) in (0..sheet.width()).zip(columns(course, sheet.width())) {
+        let Some(value) = value else { continue };
+        let step = 7 - usize::from(scale.row(value, 8).min(7));
+        let shape = STEPS.get(step).copied().unwrap_or("█");
+        sheet.dot(x, 0, shape, theme.style(role(course, value)));
+    }
+}
+
+/// Two columns and four rows of dots in every cell, joined into a line.
+fn braille(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
+    let rows = sheet.height() * 4;
+    let values = columns(course, sheet.width() * 2);
+    let mut cells = vec![(0u32, None::<f64>); usize::from(sheet.width()) * usize::from(sheet.height())];
+    let mut before: Option<u16> = None;
+    for (x, value) in (0u16..).zip(values) {
+        let Some(value) = value else {
+            before = None;
+            continue;
+        };
+        let y = scale.row(value, rows);
+        let from = before.map_or(y, |b| {
+            if b < y {
+                b + 1
+            } else if b > y {
+                b - 1
+            } else {
+                y
+            }
+        });
+        for dot in from.min(y)..=from.max(y) {
+            let at = usize::from(dot / 4) * usize::from(sheet.width()) + usize::from(x / 2);
+            if let Some((bits, worst)) = cells.get_mut(at) {
+                *bits |= bit(x % 2, dot % 4);
+                *worst = Some(worse(course, *worst, value));
+            }
+        }
+        before = Some(y);
+    }
+    let width = usize::from(sheet.width()).max(1);
+    for (at, (bits, worst)) in cells.into_iter().enumerate() {
+        let (Some(worst), Some(shape)) = (worst, char::from_u32(0x2800 + bits)) else { continue };
+        let (Ok(x), Ok(y)) = (u16::try_from(at % width), u16::try_from(at / width)) else { continue };
+        sheet.dot(x, y, shape.encode_utf8(&mut [0; 4]), theme.style(role(course, worst)));
+    }
+}
+
+const fn bit(x: u16, y: u16) -> u32 {
+    match (x, y) {
+        (0, 0) => 0x01,
+        (0, 1) => 0x02,
+        (0, 2) => 0x04,
+        (0, _) => 0x40,
+        (_, 0) => 0x08,
+        (_, 1) => 0x10,
+        (_, 2) => 0x20,
+        (_, _) => 0x80,
+    }
+}
+
+/// The course in `count` columns; each shows the worst of the values that fall into it.
+fn columns(course: Course<'_>, count: u16) -> Vec<Option<f64>> {
+    let values = &course.series.values;
+    let (have, want) = (values.len(), usize::from(count).max(1));
+    (0..want)
+        .map(|column| {
+            let from = column * have / want;
+            let to = ((column + 1) * have / want).max(from + 1);
+            let part = values.get(from..to.min(have)).unwrap_or_default();
+            part.iter()
+                .flatten()
+                .copied()
+                .filter(|v| v.is_finite())
+                .fold(None, |worst, value| Some(worse(course, worst, value)))
+        })
+        .collect()
+}
+
+fn worse(course: Course<'_>, worst: Option<f64>, value: f64) -> f64 {
+    match (worst, course.signal.thresholds.bad_when) {
+        (None, _) => value,
+        (Some(worst), BadWhen::Above) => worst.max(value),
+        (Some(worst), BadWhen::Below) => worst.min(value),
+    }
+}
+
+fn role(course: Course<'_>, value: f64) -> Role {
+    if course.faded {
+        return Role::Muted;
+    }
+    match course.signal.thresholds.judge(value) {
+        Verdict::Go => Role::Running,
+        Verdict::Hold => Role::Hold,
+        Verdict::NoGo => Role::NoGo,
+        Verdict::Unknown => Role::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Reading;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+    use std::time::Duration;
+
+    fn signal(values: Vec<Option<f64>>) -> Signal {
+        Signal {
+            name: "error-rate".into(),
+            unit: "%".into(),
+            thresholds: Thresholds { bad_when: BadWhen::Above, hold: Some(1.0), no_go: Some(2.0) },
+            reading: Reading::Value(0.5),
+            series: Some(Series { start: Timestamp::UNIX_EPOCH, step: Duration::from_secs(10), values }),
+        }
+    }
+
+    fn text(signal: &Signal, width: u16, height: u16, deploy: Option<i64>) -> Vec<String> {
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+        let theme = Theme::default();
+        let course = Course {
+            signal,
+            series: signal.series.as_ref().unwrap(),
+            deploy: deploy.map(|s| Timestamp::from_second(s).unwrap()),
+            faded: false,
+        };
+        draw(&mut Sheet::new(&mut buf, Rect::new(0, 0, width, height)), &theme, course);
+        (0..height).map(|y| (0..width).map(|x| buf[(x, y)].symbol().to_owned()).collect()).collect()
+    }
+
+    #[test]
+    fn a_rising_course_rises_and_a_gap_stays_a_gap() {
+        let rising = signal(vec![Some(0.0), Some(0.5), None, Some(2.0)]);
+        let line = &text(&rising, 4, 1, None)[0];
+        let cells: Vec<char> = line.chars().collect();
+        assert!(cells[0] < cells[1] && cells[1] < cells[3], "{line}");
+        assert_eq!(cells[2], ' ');
+    }
+
+    #[test]
+    fn the_deploy_is_marked_where_it_began_and_not_when_it_lies_outside() {
+        let flat = signal(vec![Some(0.5); 10]);
+        let rows = text(&flat, 10, 3, Some(50));
+        assert!(rows.iter().all(|r| r.chars().nth(5) == Some('┊')), "{rows:?}");
+        assert!(!text(&flat, 10, 3, Some(101)).concat().contains('┊'));
+        assert!(!text(&flat, 10, 3, Some(-1)).concat().contains('┊'));
+    }
+
+    #[test]
+    fn thresholds_are_drawn_where_the_course_is_not() {
+        let flat = signal(vec![Some(0.5); 10]);
+        assert!(text(&flat, 10, 4, None).concat().contains('╌'));
+    }
+
+    #[test]
+    fn absurd_values_do_no_harm() {
+        for values in [
+            vec![Some(f64::NAN), Some(f64::INFINITY)],
+            vec![Some(f64::MAX), Some(f64::MIN)],
+            vec![None, None],
+            vec![Some(0.0); 3],
+            Vec::new(),
+        ] {
+            for height in [0, 1, 5] {
+                text(&signal(values.clone()), 7, height, Some(3));
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The last line: the keys, derived from the table of commands; those that cannot act are dimmed. A message lies over
+//! them while it shows.
+
+use super::decision::key;
+use super::scene::Scene;
+use super::sheet::{Sheet, Words};
+use super::text;
+use crate::app::command::COMMANDS;
+use crate::app::model::{Leaving, Tone, Typing};
+use crate::theme::{Role, Sign};
+
+/// Draws the footer; returns the column of the cursor while the filter is being typed.
+pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<u16> {
+    if scene.model.typing == Typing::Filter {
+        return Some(filter(scene, sheet));
+    }
+    if let Some(toast) = &scene.model.toast {
+        let (role, sign) = match toast.tone {
+            Tone::Info => (Role::Toast, Sign::Note),
+            Tone::Problem => (Role::Problem, Sign::Warning),
+        };
+        let style = scene.theme.style(role);
+        sheet.tint(0, 0, sheet.width(), 1, style);
+        let room = usize::from(sheet.width()).saturating_sub(2);
+        let words = format!("{} {}", sign.glyph(), toast.text);
+        sheet.put(1, 0, &text::cut(&words, room), style);
+        return None;
+    }
+    let room = usize::from(sheet.width());
+    let words = keys(scene, room);
+    sheet.line(0, &words.line());
+    None
+}
+
+/// As many keys as there is room for, the most important first; help and quit always.
+fn keys(scene: Scene<'_>, room: usize) -> Words<'_> {
+    let mut words = scene.words().gap(1);
+    if scene.model.leaving == Leaving::AskedOnce {
+        let count = scene.model.in_flight().count();
+        words = words.say(Role::Hold, format!("{count} still being proved: q again to leave")).gap(3);
+    }
+    let shown: Vec<_> = COMMANDS.iter().take_while(|e| e.name != "previous panel").collect();
+    let (first, last) = shown.split_at(shown.len().saturating_sub(2));
+    let mut end = scene.words();
+    for entry in last {
+        end = key(scene, end, entry.command).gap(2);
+    }
+    for entry in first {
+        let next = key(scene, scene.words(), entry.command);
+        if words.width() + next.width() + 2 + end.width() > room {
+            break;
+        }
+        words = words.then(next).gap(3);
+    }
+    let gap = room.saturating_sub(words.width() + end.width());
+    words.gap(gap).then(end)
+}
+
+fn filter(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> u16 {
+    let style = scene.theme.style(Role::Input);
+    sheet.tint(0, 0, sheet.width(), 1, style);
+    let room = usize::from(sheet.width()).saturating_sub(34);
+    let shown = text::cut(&scene.model.filter, room);
+    sheet.put(1, 0, &format!("/ {shown}"), style);
+    let hint = "enter keeps it · esc clears it ";
+    let x = usize::from(sheet.width()).saturating_sub(text::width(hint));
+    sheet.put(u16::try_from(x).unwrap_or(u16::MAX), 0, hint, style.patch(scene.theme.style(Role::Muted)));
+    u16::try_from(3 + text::width(&shown)).unwrap_or(0)
+}

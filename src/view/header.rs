@@ -1,0 +1,148 @@
+//! The top line: what this is, the time, how every source is, who we are, whether we may write. And the banner.
+
+use jiff::Timestamp;
+
+use super::scene::{Scene, brief};
+use super::sheet::{Sheet, Words};
+use super::text;
+use crate::domain::service::Access;
+use crate::domain::time::spoken;
+use crate::domain::world::Liveness;
+use crate::domain::{Budget, SourceName, SourceState};
+use crate::theme::{Role, Sign};
+
+/// Draws the top line.
+pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let width = usize::from(sheet.width());
+    let left = name_and_time(scene, width);
+    let right = rights(scene, width);
+    let used = left.width() + right.width() + 4;
+    let x = u16::try_from(left.width() + 2).unwrap_or(u16::MAX);
+    sheet.line(0, &left.line());
+    sheet.line_at(x, 0, &sources(scene, width.saturating_sub(used)).line());
+    sheet.line_right(0, &right.line());
+}
+
+/// Draws the banner over the whole line.
+pub(super) fn banner(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let Some(banner) = &scene.model.setup.banner else { return };
+    let style = scene.theme.style(Role::Badge);
+    let width = sheet.width();
+    sheet.tint(0, 0, width, 1, style);
+    let shown = text::cut(banner.as_str(), usize::from(width).saturating_sub(2));
+    let x = usize::from(width).saturating_sub(text::width(&shown)) / 2;
+    sheet.put(u16::try_from(x).unwrap_or(0), 0, &shown, style);
+}
+
+fn name_and_time(scene: Scene<'_>, width: usize) -> Words<'_> {
+    let badge = scene.theme.style(Role::Focus).add_modifier(ratatui::style::Modifier::REVERSED);
+    let words = scene.words().styled(badge, " gonogo ").gap(1);
+    let shape = if width >= 110 { "%a %d %b  %H:%M:%S UTC" } else { "%H:%M:%S UTC" };
+    words.say(Role::Muted, scene.model.now.wall.strftime(shape).to_string())
+}
+
+fn rights(scene: Scene<'_>, width: usize) -> Words<'_> {
+    let mut words = scene.words();
+    if width >= 90
+        && let Some(who) = identity(scene)
+    {
+        words = words.say(Role::Muted, "you ").say(Role::Strong, text::cut_middle(who, 24)).gap(2);
+    }
+    match scene.model.setup.access {
+        Access::ReadWrite => words.say(Role::Muted, "read-write"),
+        Access::ReadOnly => words.say(Role::Badge, " READ-ONLY "),
+    }
+    .gap(1)
+}
+
+/// Who we are at the selected service's pipeline, else at the first source that says so.
+fn identity(scene: Scene<'_>) -> Option<&str> {
+    let of = |state: &'_ SourceState| state.last.as_ref().and_then(|o| o.identity.clone()).is_some();
+    let world = &scene.model.world;
+    let pipeline = scene.service.and_then(|s| s.pipeline.as_ref()).and_then(|name| world.source(name));
+    pipeline
+        .filter(|state| of(state))
+        .or_else(|| world.sources().map(|(_, state)| state).find(|state| of(state)))
+        .and_then(|state| state.last.as_ref()?.identity.as_ref())
+        .map(|who| who.as_str())
+}
+
+/// As many sources as there is room for, those in trouble first; the rest as one count.
+fn sources(scene: Scene<'_>, room: usize) -> Words<'_> {
+    let mut all: Vec<(&SourceName, &SourceState)> = scene.model.world.sources().collect();
+    all.sort_by_key(|(_, state)| trouble(state));
+    let each: Vec<Words<'_>> = all.iter().map(|(name, state)| source(scene, name, state)).collect();
+    let whole: usize = each.iter().map(|words| words.width() + 3).sum();
+    let mut words = scene.words();
+    for (index, ((_, state), next)) in all.iter().zip(each).enumerate() {
+        let fits = whole <= room || (trouble(state) < 2 && words.width() + next.width() + 12 <= room);
+        if !fits {
+            return words.then(others(scene, all.get(index..).unwrap_or_default()));
+        }
+        words = words.then(next).gap(3);
+    }
+    words
+}
+
+/// How much attention a source needs: failing, with held data, not yet heard of, well.
+fn trouble(state: &SourceState) -> u8 {
+    match (&state.fault, &state.last) {
+        (Some(_), _) => 0,
+        (None, _) if !state.held.is_empty() => 1,
+        (None, None) => 2,
+        (None, Some(_)) => 3,
+    }
+}
+
+/// Sources that there is no room for: how many, and the age of the oldest.
+fn others<'a>(scene: Scene<'a>, rest: &[(&SourceName, &SourceState)]) -> Words<'a> {
+    let failing = rest.iter().filter(|(_, state)| trouble(state) < 2).count();
+    if failing > 0 {
+        return scene.words().sign(Sign::Bad).say(Role::NoGo, format!(" {failing} fail "));
+    }
+    let silent = rest.iter().filter(|(_, state)| state.seen.is_none()).count();
+    if silent > 0 {
+        return scene.words().sign(Sign::Asking).say(Role::Muted, format!(" asking {silent} "));
+    }
+    let oldest =
+        rest.iter().filter_map(|(_, state)| state.seen).map(|seen| scene.model.now.since(seen)).max();
+    let words =
+        scene.words().sign(Sign::Alive).say(Role::Base, format!(" {}", text::counted(rest.len(), "source")));
+    words.maybe(Role::Muted, oldest.map(|age| format!(" {}", brief(age))))
+}
+
+fn source<'a>(scene: Scene<'a>, name: &SourceName, state: &SourceState) -> Words<'a> {
+    let now = scene.model.now;
+    let age = state.seen.map(|seen| now.since(seen));
+    let name = text::cut_middle(name.as_str(), 16);
+    let words = scene.words();
+    if let Some(fault) = &state.fault {
+        let words = words.sign(Sign::Bad).gap(1).say(Role::Strong, name).gap(1);
+        let words = words.say(Role::NoGo, fault.cause.word());
+        return words.maybe(Role::Hold, age.map(|age| format!(" {}", brief(age))));
+    }
+    let Some(age) = age else {
+        return words.sign(Sign::Asking).gap(1).say(Role::Base, name).say(Role::Muted, " asking…");
+    };
+    let expected = state.next.zip(state.seen).map(|(next, seen)| next.since(seen));
+    let late = expected.is_some_and(|expected| age > expected.saturating_mul(2));
+    let troubled = late || !state.held.is_empty();
+    let words = words.sign(if troubled { Sign::Late } else { Sign::Alive }).gap(1).say(Role::Base, name);
+    let words = match (state.live, late) {
+        (Liveness::Watched, false) => words.say(Role::Muted, " live"),
+        (_, true) => words.say(Role::Hold, format!(" {}", brief(age))),
+        (Liveness::Polled, false) => words.say(Role::Muted, format!(" {}", brief(age))),
+    };
+    let held = (!state.held.is_empty()).then(|| format!(" {} held", state.held.len()));
+    let low = state.last.as_ref().and_then(|o| o.budget).and_then(|b| low(b, now.wall));
+    words.maybe(Role::Hold, held).maybe(Role::Hold, low)
+}
+
+/// What is left of a budget, when it is less than a tenth.
+fn low(budget: Budget, now: Timestamp) -> Option<String> {
+    if budget.remaining.saturating_mul(10) >= budget.limit {
+        return None;
+    }
+    let until = budget.resets.map(|at| format!(" for {}", spoken(crate::domain::time::ago(at, now))));
+    Some(format!(" {} requests left{}", budget.remaining, until.unwrap_or_default()))
+}

@@ -1,0 +1,92 @@
+//! The inbox: everything that waits for a human, oldest first. Only visible rows are built.
+
+use super::panel::{self, Title};
+use super::scene::Scene;
+use super::sheet::{Sheet, Words};
+use super::text;
+use crate::app::model::Panel;
+use crate::domain::pipeline::{MayDecide, WaitsFor};
+use crate::domain::time::{ago, spoken};
+use crate::domain::{Gate, Seen};
+use crate::theme::{Role, Sign};
+
+/// Rows that the inbox wants: two for each gate, and the frame.
+pub(super) fn rows(scene: Scene<'_>) -> u16 {
+    u16::try_from(scene.model.inbox.len().max(1) * 2 + 2).unwrap_or(u16::MAX)
+}
+
+/// Draws the inbox.
+pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let inbox = &scene.model.inbox;
+    let count = if inbox.is_empty() { String::new() } else { inbox.len().to_string() };
+    let title = Title::new(scene.theme, Panel::Inbox.title()).right(scene.words().say(Role::Waiting, count));
+    let mut inside = panel::frame(sheet, scene.theme, scene.edge, scene.keyboard(Panel::Inbox), title);
+    if inbox.is_empty() {
+        let unheard = scene.model.world.sources().any(|(_, state)| state.last.is_none());
+        let line = if unheard { "nothing waits as far as is known yet" } else { "nothing waits for a human" };
+        return inside.line(0, &scene.words().gap(1).say(Role::Muted, line).line());
+    }
+    let at_hand = scene.model.gate_at_hand().map(|g| &g.value.key);
+    let selected = inbox.iter().position(|g| Some(&g.value.key) == at_hand).unwrap_or(0);
+    let room = usize::from(inside.width());
+    let roomy = usize::from(inside.height()) >= (inbox.len() * 2).min(6);
+    let each = if roomy { 2 } else { 1 };
+    let visible = (usize::from(inside.height()) / each).max(1);
+    let first = selected.saturating_sub(visible / 2).min(inbox.len().saturating_sub(visible));
+    let mut y = 0;
+    for (index, seen) in inbox.iter().enumerate().skip(first).take(visible) {
+        inside.line(y, &row(scene, seen).within(room));
+        if index == selected && at_hand.is_some() {
+            inside.select(y, scene.theme, scene.theme.style(Role::Waiting));
+        }
+        if each == 2 {
+            inside.line(y + 1, &details(scene, &seen.value).within(room));
+        }
+        y += if each == 2 { 2 } else { 1 };
+    }
+}
+
+fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
+    let gate = &seen.value;
+    let sign = match gate.waits_for {
+        WaitsFor::Human => Sign::Waiting,
+        WaitsFor::Timer => Sign::Timer,
+        WaitsFor::OtherSystem => Sign::Paused,
+    };
+    let to = gate.environment.as_ref().map_or(gate.title.as_str(), |e| e.as_str());
+    let words = scene.words().gap(2).sign(sign).gap(1);
+    let words = words.say(Role::Strong, text::cut_middle(gate.key.run.service.as_str(), 24));
+    let words = words.say(Role::Muted, " → ").say(Role::Base, text::cut(to, 20)).gap(2);
+    let words = words.say(Role::Accent, version(scene, gate)).gap(2);
+    let since = gate.since.map(|since| spoken(ago(scene.model.now.wall, since)));
+    words.maybe(Role::Base, since)
+}
+
+fn version(scene: Scene<'_>, gate: &Gate) -> String {
+    let named = gate.place().and_then(|place| {
+        let index = scene.model.setup.services.iter().position(|s| s.name == place.service)?;
+        let standing = scene.model.assessments.get(index)?.standing(&place.environment)?;
+        Some(standing.coming.as_ref()?.label().to_owned())
+    });
+    text::cut_middle(&named.unwrap_or_else(|| gate.revision.short().to_owned()), 20)
+}
+
+fn details<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
+    let words = scene.words().gap(4);
+    let words =
+        words.say(Role::Muted, format!("#{} on ", gate.run_number)).say(Role::Accent, gate.revision.short());
+    let words = match &gate.asked_by {
+        Some(who) => words.dot().say(Role::Muted, format!("asked by {}", text::cut(who.as_str(), 20))),
+        None => words,
+    };
+    let reviewers: Vec<&str> = gate.reviewers.iter().take(3).map(|r| r.as_str()).collect();
+    let words = match &gate.may_decide {
+        MayDecide::Yes => words.dot().sign(Sign::Good).say(Role::Muted, " you may"),
+        MayDecide::No(_) => words.dot().sign(Sign::Bad).say(Role::Muted, " you may not"),
+        MayDecide::Unknown => words,
+    };
+    if reviewers.is_empty() {
+        return words;
+    }
+    words.dot().say(Role::Muted, format!("may: {}", reviewers.join(", ")))
+}

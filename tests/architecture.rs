@@ -1,0 +1,219 @@
+//! Who may know whom, and the norms of the house, read from the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines that a file may have; the norm is 400.
+const LONGEST_FILE: usize = 500;
+
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    found.sort();
+    assert!(found.len() > 50, "the sources were not found");
+    found
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect()
+}
+
+/// The code of a file: without comments and without its test module.
+fn code(text: &str) -> String {
+    let end = text.find("#[cfg(test)]\nmod ").unwrap_or(text.len());
+    let lines = text[..end].lines().filter(|l| !l.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_test(name: &str) -> bool {
+    name.ends_with("tests.rs") || name.contains("/tests/")
+}
+
+/// The top-level module that a file belongs to.
+fn house(name: &str) -> &str {
+    let first = name.split('/').next().unwrap();
+    first.strip_suffix(".rs").unwrap_or(first)
+}
+
+/// Every `crate::x` that the code mentions.
+fn neighbours(code: &str) -> Vec<&str> {
+    code.match_indices("crate::")
+        .map(|(at, _)| {
+            let rest = &code[at + "crate::".len()..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            &rest[..end]
+        })
+        .filter(|n| !n.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_module_knows_only_whom_it_may() {
+    let rules: &[(&str, &[&str])] = &[
+        ("domain", &["domain"]),
+        ("action", &["action", "domain"]),
+        ("provider", &["provider", "domain"]),
+        ("app", &["app", "action", "domain"]),
+        ("view", &["view", "theme", "app", "action", "domain"]),
+        ("theme", &["theme"]),
+        ("config", &["config", "provider", "domain"]),
+        ("sandbox", &["sandbox"]),
+        ("runtime", &["runtime", "app", "action", "provider", "domain"]),
+        (
+            "cli",
+            &["cli", "runtime", "config", "view", "theme", "app", "provider", "action", "domain", "sandbox"],
+        ),
+        ("main", &[]),
+        ("lib", &[]),
+    ];
+    for (name, text) in sources() {
+        let (_, allowed) = rules
+            .iter()
+            .find(|(house_name, _)| *house_name == house(&name))
+            .unwrap_or_else(|| panic!("{name}: no rule for this part of the house"));
+        for neighbour in neighbours(&code(&text)) {
+            assert!(allowed.contains(&neighbour), "{name} must not know {neighbour}");
+        }
+    }
+}
+
+#[test]
+fn a_provider_never_knows_another() {
+    let shared = ["http", "secret", "access", "registry"];
+    for (name, text) in sources().iter().filter(|(n, _)| n.starts_with("provider/")) {
+        let own = name.split('/').nth(1).unwrap().trim_end_matches(".rs");
+        if own == "mod" {
+            continue;
+        }
+        let code = code(text);
+        for (at, _) in code.match_indices("crate::provider::") {
+            let rest = &code[at + "crate::provider::".len()..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let other = &rest[..end];
+            let module = other.chars().next().is_some_and(char::is_lowercase);
+            let fine = !module || other == own || shared.contains(&other);
+            assert!(fine, "{name} must not know the provider {other}");
+        }
+    }
+}
+
+#[test]
+fn each_outside_library_lives_in_one_place() {
+    let homes: &[(&str, &[&str])] = &[
+        ("reqwest::", &["provider/http"]),
+        ("git2::", &["provider/git/library", "sandbox/"]),
+        ("kube::", &["provider/kubernetes"]),
+        ("k8s_openapi::", &["provider/kubernetes"]),
+        ("axum::", &["sandbox/"]),
+        ("crossterm::", &["runtime/"]),
+        ("ratatui::", &["view/", "theme", "runtime/screen", "cli/print"]),
+        ("tokio::", &["runtime/", "provider/", "sandbox/", "cli/"]),
+        ("clap::", &["cli/"]),
+    ];
+    for (name, text) in sources().iter().filter(|(n, _)| !is_test(n)) {
+        let code = code(text);
+        for (library, places) in homes {
+            let says = code
+                .match_indices(library)
+                .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
+            let home = places.iter().any(|p| name.starts_with(p));
+            assert!(!says || home, "{name} must not say {library}");
+        }
+    }
+}
+
+#[test]
+fn the_pure_parts_read_no_clock_and_do_no_work_outside() {
+    let banned = [
+        "Timestamp::now",
+        "Zoned::now",
+        "Instant::now",
+        "SystemTime",
+        "std::fs",
+        "std::env",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "spawn(",
+    ];
+    for (name, text) in sources() {
+        if ["domain", "action", "app", "view", "theme", "config"].contains(&house(&name)) && !is_test(&name) {
+            let code = code(&text);
+            for word in banned {
+                assert!(!code.contains(word), "{name} says {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_main_reads_arguments_and_environment() {
+    for (name, text) in sources().iter().filter(|(n, _)| n != "main.rs" && !is_test(n)) {
+        let code = code(text);
+        for word in ["env::var", "env::args", "env::vars", "process::exit"] {
+            assert!(!code.contains(word), "{name} says {word}");
+        }
+    }
+}
+
+#[test]
+fn the_demo_has_no_doors_of_its_own() {
+    for (name, text) in sources() {
+        if ["sandbox", "cli", "lib"].contains(&house(&name)) {
+            continue;
+        }
+        assert!(!code(&text).contains("sandbox"), "{name} knows of the sandbox");
+    }
+}
+
+#[test]
+fn writes_pass_one_gate() {
+    let callers: Vec<String> = sources()
+        .into_iter()
+        .filter(|(name, text)| name != "provider/access.rs" && code(text).contains("check_write("))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(
+        callers.iter().all(|c| c.starts_with("provider/http") || c.starts_with("provider/kubernetes")),
+        "{callers:?}"
+    );
+    assert!((1..=2).contains(&callers.len()), "one call for each transport: {callers:?}");
+}
+
+#[test]
+fn every_module_says_what_it_knows() {
+    for (name, text) in sources() {
+        assert!(text.starts_with("//! "), "{name} does not open with what it is");
+    }
+}
+
+#[test]
+fn files_stay_readable() {
+    for (name, text) in sources().iter().filter(|(n, _)| !is_test(n)) {
+        let lines =
+            text.find("#[cfg(test)]\nmod tests {").map_or(&text[..], |at| &text[..at]).lines().count();
+        assert!(lines <= LONGEST_FILE, "{name} has {lines} lines: split it by meaning");
+    }
+}
+
+#[test]
+fn nothing_is_waved_through() {
+    for (name, text) in sources() {
+        for word in ["#[allow(", "#![allow(", "todo!(", "unimplemented!(", "dbg!(", "danger_accept_invalid"] {
+            assert!(!text.contains(word), "{name} says {word}");
+        }
+    }
+}

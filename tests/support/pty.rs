@@ -1,0 +1,157 @@
+//! The program in a pseudo-terminal: keys in, screen out, and what is left of the terminal afterwards.
+#![expect(dead_code, reason = "each test binary uses its own part of this")]
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+
+/// How long anything may take before a test gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running program with its terminal.
+pub(crate) struct Terminal {
+    master: Option<Box<dyn MasterPty + Send>>,
+    writer: Option<Box<dyn Write + Send>>,
+    child: Box<dyn Child + Send + Sync>,
+    screen: Arc<Mutex<vt100::Parser>>,
+    raw: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Terminal {
+    /// Starts the program with these arguments in a terminal of this size; `home` holds its state and config.
+    pub(crate) fn start(arguments: &[&str], home: &Path, columns: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_gonogo"));
+        command.args(arguments);
+        command.env_clear();
+        command.env("PATH", std::env::var("PATH").unwrap_or_default());
+        command.env("HOME", home);
+        command.env("TERM", "xterm-256color");
+        command.env("COLORTERM", "truecolor");
+        command.env("LANG", "C.UTF-8");
+        command.env("USER", "tester");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
+        let raw = Arc::new(Mutex::new(Vec::new()));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (into_screen, into_raw) = (Arc::clone(&screen), Arc::clone(&raw));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 65536];
+            while let Ok(read @ 1..) = reader.read(&mut bytes) {
+                into_screen.lock().unwrap().process(&bytes[..read]);
+                into_raw.lock().unwrap().extend_from_slice(&bytes[..read]);
+            }
+        });
+        let writer = pair.master.take_writer().unwrap();
+        Self { master: Some(pair.master), writer: Some(writer), child, screen, raw }
+    }
+
+    /// What the screen shows now.
+    pub(crate) fn contents(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// The state of the terminal: alternate screen, bracketed paste, hidden cursor.
+    pub(crate) fn modes(&self) -> (bool, bool, bool) {
+        let parser = self.screen.lock().unwrap();
+        let screen = parser.screen();
+        (screen.alternate_screen(), screen.bracketed_paste(), screen.hide_cursor())
+    }
+
+    /// How many bytes the program has written so far.
+    pub(crate) fn written(&self) -> usize {
+        self.raw.lock().unwrap().len()
+    }
+
+    /// Everything that the program has written so far.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.raw.lock().unwrap().clone()
+    }
+
+    /// Writes bytes as a terminal would.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let writer = self.writer.as_mut().unwrap();
+        writer.write_all(bytes).unwrap();
+        writer.flush().unwrap();
+    }
+
+    /// Presses one key the way a person does: apart from the one before.
+    pub(crate) fn press(&mut self, key: &[u8]) {
+        std::thread::park_timeout(Duration::from_millis(70));
+        self.send(key);
+    }
+
+    /// Waits until the screen shows `text`.
+    pub(crate) fn wait_for(&self, text: &str) {
+        self.wait_until(text, PATIENCE, |screen| screen.contains(text));
+    }
+
+    /// Waits until the screen no longer shows `text`.
+    pub(crate) fn wait_gone(&self, text: &str) {
+        self.wait_until(&format!("no {text}"), PATIENCE, |screen| !screen.contains(text));
+    }
+
+    /// Waits until the screen is as `holds` wants it.
+    pub(crate) fn wait_until(&self, what: &str, patience: Duration, holds: impl Fn(&str) -> bool) {
+        let end = Instant::now() + patience;
+        loop {
+            let contents = self.contents();
+            if holds(&contents) {
+                return;
+            }
+            assert!(Instant::now() < end, "not within {patience:?}: {what}\n{contents}");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// Changes the size.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.screen.lock().unwrap().screen_mut().set_size(cells(rows), cells(columns));
+        self.master.as_ref().unwrap().resize(size).unwrap();
+    }
+
+    /// Sends a signal to the program.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.process_id().unwrap().to_string();
+        let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// The terminal vanishes.
+    pub(crate) fn vanish(&mut self) {
+        self.writer = None;
+        self.master = None;
+    }
+
+    /// Waits for the program's end.
+    pub(crate) fn end(&mut self, patience: Duration) -> ExitStatus {
+        let end = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "still running after {patience:?}\n{}", self.contents());
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+}
+
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).unwrap()
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
