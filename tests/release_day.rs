@@ -3,9 +3,10 @@
 //!
 //! The bad version goes out by `p`, the error rate rises, the alert fires, `r` brings the old digest back, and the
 //! journal tells the story.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "support/engine.rs"]
+#[expect(dead_code, reason = "this test builds its own images")]
 mod engine;
 #[path = "support/pty.rs"]
 mod pty;
@@ -364,6 +365,7 @@ fn a_release_day_on_real_servers() {
     terminal.press(b"j");
     terminal.press(b"a");
     terminal.wait_for("pending_deployments");
+    terminal.read_it();
     terminal.press(b"\x1b[C");
     terminal.press(b"\r");
     terminal.wait_until("the approval is verified", ACT, |s| s.contains("verified: approved by"));

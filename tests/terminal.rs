@@ -1,5 +1,5 @@
 //! The terminal's life cycle, in a pseudo-terminal: restored once, whatever ends the program; gone when it vanishes.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "support/pty.rs"]
 mod pty;

@@ -44,8 +44,9 @@ impl Terminal {
         std::thread::spawn(move || {
             let mut bytes = [0; 65536];
             while let Ok(read @ 1..) = reader.read(&mut bytes) {
-                into_screen.lock().unwrap().process(&bytes[..read]);
-                into_raw.lock().unwrap().extend_from_slice(&bytes[..read]);
+                let news = bytes.get(..read).unwrap_or_default();
+                into_screen.lock().unwrap().process(news);
+                into_raw.lock().unwrap().extend_from_slice(news);
             }
         });
         let writer = pair.master.take_writer().unwrap();
@@ -85,6 +86,11 @@ impl Terminal {
     pub(crate) fn press(&mut self, key: &[u8]) {
         std::thread::park_timeout(Duration::from_millis(70));
         self.send(key);
+    }
+
+    /// Takes the time that a person takes to read a plan: keys that come sooner confirm nothing.
+    pub(crate) fn read_it(&self) {
+        std::thread::park_timeout(Duration::from_millis(600));
     }
 
     /// Waits until the screen shows `text`.
