@@ -1,6 +1,6 @@
 //! From the world to what the board shows: judgements, the inbox, change sets, and what to ask for next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,31 +51,23 @@ pub fn grow_older(model: &mut Model, before: Now) {
         })
     };
     if crossed(model, before) {
-        let services: Vec<ServiceName> =
+        let services: BTreeSet<ServiceName> =
             model.setup.services.iter().filter(|s| stale(model, s)).map(|s| s.name.clone()).collect();
         reassess(model, |service| services.contains(&service.name), Notice::Yes);
     }
-    let waiting: Vec<ServiceName> = model.inbox.iter().map(|g| g.value.key.run.service.clone()).collect();
     if before.wall.as_second() / 60 != model.now.wall.as_second() / 60 {
+        let waiting: BTreeSet<ServiceName> =
+            model.inbox.iter().map(|g| g.value.key.run.service.clone()).collect();
         reassess(model, |service| waiting.contains(&service.name), Notice::No);
     }
 }
 
 /// Whether any source crossed any limit at all: a cheap question that spares the expensive one.
 fn crossed(model: &Model, before: Now) -> bool {
-    let limits: std::collections::BTreeSet<Duration> = model
-        .setup
-        .services
-        .iter()
-        .take(1_000)
-        .flat_map(|s| s.environments.iter().map(|e| e.policy.max_age))
-        .chain([assess::STALE])
-        .collect();
+    let limits = model.index.limits();
     model.world.sources().any(|(_, state)| {
-        let moments = state.seen.into_iter().chain(state.held.values().filter_map(|h| h.seen));
-        moments
-            .into_iter()
-            .any(|seen| limits.iter().any(|l| before.since(seen) <= *l && model.now.since(seen) > *l))
+        let mut moments = state.seen.into_iter().chain(state.held.values().filter_map(|h| h.seen));
+        moments.any(|seen| limits.iter().any(|l| before.since(seen) <= *l && model.now.since(seen) > *l))
     })
 }
 
@@ -108,16 +100,17 @@ fn reassess(model: &mut Model, which: impl Fn(&Service) -> bool, notice: Notice)
         by_service.entry(&gate.value.key.run.service).or_default().push(gate);
     }
     let mut events = Vec::new();
-    let mut assessments = std::mem::take(&mut model.assessments);
-    let all = assessments.len() != model.setup.services.len();
+    let mut kept = std::mem::take(&mut model.assessments).into_iter();
+    let all = kept.len() != model.setup.services.len();
     let mut fresh = Vec::with_capacity(model.setup.services.len());
-    let mut kept = assessments.drain(..);
     for service in &model.setup.services {
-        let old = kept.next();
-        if let (Some(old), false) = (&old, all || which(service)) {
-            fresh.push(old.clone());
-            continue;
-        }
+        let old = match kept.next() {
+            Some(old) if !all && !which(service) => {
+                fresh.push(old);
+                continue;
+            }
+            old => old,
+        };
         let gates = by_service.get(&service.name).map(Vec::as_slice).unwrap_or_default();
         let new = assess::assess(service, gates, &model.world, model.now);
         if let (Some(old), Notice::Yes) = (&old, notice) {
@@ -125,7 +118,6 @@ fn reassess(model: &mut Model, which: impl Fn(&Service) -> bool, notice: Notice)
         }
         fresh.push(new);
     }
-    drop(kept);
     model.assessments = fresh;
     for event in events {
         activity::push(&mut model.activity, event);
