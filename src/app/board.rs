@@ -6,39 +6,53 @@ use std::time::Duration;
 
 use super::activity::{self, Event, EventKind};
 use super::model::Model;
+use super::touched::{Touched, was_stale};
 use crate::domain::assess::{self, standing_span};
 use crate::domain::pipeline::WaitsFor;
 use crate::domain::rollout::Standing as RevisionStanding;
 use crate::domain::{
-    Absorbed, Ask, Assessment, Gate, Now, Place, Report, SafeText, Seen, Service, ServiceName, SourceName,
-    SpanAsk, Verdict,
+    Absorbed, Ask, Assessment, Gate, Mark, Now, Place, Report, SafeText, Seen, Service, ServiceName,
+    SourceName, SpanAsk, Verdict,
 };
 
 /// Takes a report into the world and renews what depends on it.
 pub fn absorb(model: &mut Model, report: &Report) -> Absorbed {
-    let first = model.world.source(&report.source).is_none_or(|s| s.seen.is_none());
-    let failed_before = model.world.source(&report.source).is_some_and(|s| s.fault.is_some());
+    let before = model.world.source(&report.source).cloned().unwrap_or_default();
+    let first = before.seen.is_none();
     let absorbed = model.world.absorb(report);
-    if absorbed != Absorbed::Changed {
+    let renewed = absorbed == Absorbed::Unchanged && was_stale(&model.index, &before, report);
+    if absorbed != Absorbed::Changed && !renewed {
         return absorbed;
     }
-    note_source(model, report, failed_before);
+    note_source(model, report, before.fault.is_some());
     let old = if first { Vec::new() } else { std::mem::take(&mut model.inbox) };
     model.inbox = inbox(model);
     if !first {
         note_gates(model, &old);
     }
     let source = report.source.clone();
-    reassess(model, |service| uses(service, &source), if first { Notice::No } else { Notice::Yes });
-    renew_changes(model, &source);
+    let touched = match model.world.source(&source) {
+        Some(after) if !was_stale(&model.index, &before, report) => Touched::between(&before, after),
+        _ => Touched::All,
+    };
+    // How far a running job is depends on the time as well.
+    let which = |service: &Service, old: &Assessment| {
+        uses(service, &source) && (touched.holds(&service.name) || runs(old))
+    };
+    reassess(model, which, if first { Notice::No } else { Notice::Yes });
+    renew_changes(model, &source, &touched);
     filter(model);
-    absorbed
+    Absorbed::Changed
+}
+
+fn runs(assessment: &Assessment) -> bool {
+    assessment.marks.iter().any(|mark| matches!(mark, Mark::Running(_)))
 }
 
 /// Judges every service anew, silently.
 pub fn assess_all(model: &mut Model) {
     model.inbox = inbox(model);
-    reassess(model, |_| true, Notice::No);
+    reassess(model, |_, _| true, Notice::No);
     filter(model);
 }
 
@@ -53,12 +67,12 @@ pub fn grow_older(model: &mut Model, before: Now) {
     if crossed(model, before) {
         let services: BTreeSet<ServiceName> =
             model.setup.services.iter().filter(|s| stale(model, s)).map(|s| s.name.clone()).collect();
-        reassess(model, |service| services.contains(&service.name), Notice::Yes);
+        reassess(model, |service, _| services.contains(&service.name), Notice::Yes);
     }
     if before.wall.as_second() / 60 != model.now.wall.as_second() / 60 {
         let waiting: BTreeSet<ServiceName> =
             model.inbox.iter().map(|g| g.value.key.run.service.clone()).collect();
-        reassess(model, |service| waiting.contains(&service.name), Notice::No);
+        reassess(model, |service, _| waiting.contains(&service.name), Notice::No);
     }
 }
 
@@ -94,7 +108,7 @@ enum Notice {
     No,
 }
 
-fn reassess(model: &mut Model, which: impl Fn(&Service) -> bool, notice: Notice) {
+fn reassess(model: &mut Model, which: impl Fn(&Service, &Assessment) -> bool, notice: Notice) {
     let mut by_service: BTreeMap<&ServiceName, Vec<&Seen<Gate>>> = BTreeMap::new();
     for gate in &model.inbox {
         by_service.entry(&gate.value.key.run.service).or_default().push(gate);
@@ -105,7 +119,7 @@ fn reassess(model: &mut Model, which: impl Fn(&Service) -> bool, notice: Notice)
     let mut fresh = Vec::with_capacity(model.setup.services.len());
     for service in &model.setup.services {
         let old = match kept.next() {
-            Some(old) if !all && !which(service) => {
+            Some(old) if !all && !which(service, &old) => {
                 fresh.push(old);
                 continue;
             }
@@ -207,9 +221,9 @@ fn inbox(model: &Model) -> Vec<Seen<Gate>> {
     gates
 }
 
-fn renew_changes(model: &mut Model, source: &SourceName) {
+fn renew_changes(model: &mut Model, source: &SourceName, touched: &Touched) {
     for (service, assessment) in model.setup.services.iter().zip(&model.assessments) {
-        if !uses(service, source) {
+        if !touched.holds(&service.name) || !uses(service, source) {
             continue;
         }
         let repository = model.world.repository(service);

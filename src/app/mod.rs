@@ -13,6 +13,7 @@ pub mod key;
 pub mod keys;
 pub mod model;
 pub mod msg;
+mod touched;
 pub mod update;
 
 pub use command::{COMMANDS, Command};
