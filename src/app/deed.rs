@@ -325,9 +325,9 @@ fn waiting(model: &mut Model, id: &ActionId, what: SafeText) {
 }
 
 fn proving(model: &mut Model, id: &ActionId, text: &str) -> Vec<Effect> {
-    let source = model.action(id).map(|a| a.plan.intent.source.clone());
+    let intent = model.action(id).map(|a| a.plan.intent.clone());
     let mut effects = step(model, id, ActionStage::Proving("waiting for the next look".into()), text);
-    effects.extend(source.map(Effect::Look));
+    effects.extend(intent.iter().flat_map(|intent| look_at_all(model, intent)));
     effects
 }
 
@@ -358,7 +358,20 @@ fn end(model: &mut Model, id: &ActionId, outcome: Outcome) -> Vec<Effect> {
         model.toast =
             Some(Toast { text: SafeText::new(&format!("{title}: {text}")), tone: Tone::Problem, since: now });
     }
-    vec![Effect::Conclude { id: id.clone(), outcome }, Effect::Look(intent.source)]
+    let mut effects = vec![Effect::Conclude { id: id.clone(), outcome }];
+    effects.extend(look_at_all(model, &intent));
+    effects
+}
+
+/// Every source that tells something about what an intent touches is looked at now, and often for a while: the
+/// minutes after a change are the ones that matter.
+fn look_at_all(model: &Model, intent: &Intent) -> Vec<Effect> {
+    let service = model.setup.services.iter().find(|s| s.name == intent.service);
+    let mut sources = vec![intent.source.clone()];
+    sources.extend(service.iter().flat_map(|s| s.sources().cloned()));
+    sources.sort();
+    sources.dedup();
+    sources.into_iter().map(Effect::Look).collect()
 }
 
 fn moved(differences: &[Difference]) -> SafeText {

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Common, Failure, Surroundings, code};
 use crate::app::Model;
 use crate::app::model::Setup;
 use crate::config::{self, Config};
-use crate::domain::SafeText;
 use crate::domain::service::Access;
+use crate::domain::{SafeText, Service, SourceName};
 use crate::provider::Cadence;
 use crate::provider::KINDS;
 use crate::runtime::execute::Recorder;
@@ -84,8 +85,10 @@ pub(super) fn start(
     for source in config.sources {
         let name = source.spec.name.clone();
         let usual = source.kind.cadence;
-        let cadence =
-            source.every.map_or(usual, |every| Cadence { active: every.min(usual.active), idle: every });
+        let cadence = source.every.map_or_else(
+            || often_enough(usual, &name, &setup.services),
+            |every| Cadence { active: every.min(usual.active), idle: every },
+        );
         let provider = (source.kind.build)(source.spec)
             .map_err(|fault| Failure::new(code::USAGE, format!("source {name}: {fault}{}", hint(&fault))))?;
         sources.push(Source { name, provider, cadence });
@@ -95,6 +98,15 @@ pub(super) fn start(
     let model = Model::new(setup, session, now, common.size);
     let engine = Engine::start(sources, recorder, access, clock);
     Ok(Started { model, engine, theme, glyphs })
+}
+
+/// Three looks must fit into the tightest limit of age that a source's word is held to: else what is healthy would
+/// look stale between two looks.
+fn often_enough(usual: Cadence, source: &SourceName, services: &[Service]) -> Cadence {
+    let uses = |s: &&Service| s.sources().any(|name| name == source);
+    let limits = services.iter().filter(uses).flat_map(|s| &s.environments).map(|e| e.policy.max_age / 3);
+    let idle = limits.min().map_or(usual.idle, |limit| usual.idle.min(limit)).max(Duration::from_secs(1));
+    Cadence { active: usual.active.min(idle), idle }
 }
 
 fn hint(fault: &crate::domain::Fault) -> String {

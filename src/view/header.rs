@@ -13,7 +13,7 @@ use super::text;
 use crate::domain::service::Access;
 use crate::domain::time::spoken;
 use crate::domain::world::Liveness;
-use crate::domain::{Budget, Now, SourceName, SourceState};
+use crate::domain::{Budget, Now, SafeText, SourceName, SourceState};
 use crate::theme::{Role, Sign};
 
 /// Draws the top line.
@@ -30,11 +30,22 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 
 /// Draws the banner over the whole line.
 pub(super) fn banner(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
-    let Some(banner) = &scene.model.setup.banner else { return };
-    let style = scene.theme.style(Role::Badge);
+    if let Some(banner) = &scene.model.setup.banner {
+        over_all(scene, Role::Badge, banner.as_str(), sheet);
+    }
+}
+
+/// Says over the whole line that actions are off, because the journal cannot be written.
+pub(super) fn journal_fault(scene: Scene<'_>, fault: &SafeText, sheet: &mut Sheet<'_>) {
+    let what = format!("{} actions are off: the journal cannot be written: {fault}", Sign::Warning.glyph());
+    over_all(scene, Role::Problem, &what, sheet);
+}
+
+fn over_all(scene: Scene<'_>, role: Role, what: &str, sheet: &mut Sheet<'_>) {
+    let style = scene.theme.style(role);
     let width = sheet.width();
     sheet.tint(0, 0, width, 1, style);
-    let shown = text::cut(banner.as_str(), usize::from(width).saturating_sub(2));
+    let shown = text::cut(what, usize::from(width).saturating_sub(2));
     let x = usize::from(width).saturating_sub(text::width(&shown)) / 2;
     sheet.put(u16::try_from(x).unwrap_or(0), 0, &shown, style);
 }
