@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use super::cockpit::{Cockpit, Manner, day};
 use gonogo::action::Plan;
-use gonogo::sandbox::Scenario;
+use gonogo::sandbox::github::REVIEWER_TOKEN;
+use gonogo::sandbox::kubernetes::ADMIN_TOKEN;
 use gonogo::sandbox::scenario::RunScript;
+use gonogo::sandbox::{Sandbox, Scenario, Urls, World};
+use reqwest::Method;
+use serde_json::{Value, json};
 
 /// A deed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,12 +74,13 @@ impl Deed {
 
     /// A cockpit at a world in which the deed can be done, with its plan on the screen.
     pub(crate) async fn planned(self) -> (Cockpit, Plan) {
-        let mut cockpit = Cockpit::open_as(self.scenario(), Manner::default());
+        let mut cockpit = Cockpit::open(self.scenario(), Manner::default()).await;
         match self {
             Self::Resume => {
-                patch(&cockpit, serde_json::json!({"spec": {"paused": true}})).await;
+                Other::of(&cockpit.sandbox).patch(json!({"spec": {"paused": true}})).await;
+                cockpit.sandbox.world().advance(Duration::from_secs(2));
             }
-            Self::Rerun => cancel_the_run(&cockpit).await,
+            Self::Rerun => Other::of(&cockpit.sandbox).cancel_the_run().await,
             _ => {}
         }
         cockpit.ready().await;
@@ -85,47 +90,115 @@ impl Deed {
     }
 }
 
-/// A client of the test's own, for what others do to the world.
-pub(crate) fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().user_agent("somebody-else").build().unwrap()
+/// Somebody else, who changes the world past the cockpit.
+#[derive(Clone)]
+pub(crate) struct Other {
+    world: World,
+    urls: Urls,
 }
 
-/// Where the Deployment is.
-pub(crate) fn deployment(kubernetes: &str) -> String {
-    format!("{kubernetes}/apis/apps/v1/namespaces/production/deployments/checkout")
-}
+impl Other {
+    pub(crate) fn of(sandbox: &Sandbox) -> Self {
+        Self { world: sandbox.world().clone(), urls: sandbox.urls().clone() }
+    }
 
-/// Somebody else patches the Deployment.
-async fn patch(cockpit: &Cockpit, body: serde_json::Value) {
-    let url = deployment(&cockpit.sandbox.urls().kubernetes);
-    let answer = client()
-        .patch(url)
-        .bearer_auth(gonogo::sandbox::kubernetes::ADMIN_TOKEN)
-        .header("content-type", "application/merge-patch+json")
-        .body(body.to_string())
-        .send()
-        .await
-        .unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-    cockpit.sandbox.world().advance(Duration::from_secs(2));
-}
+    /// Sends one request; its answer as JSON.
+    async fn send(&self, method: Method, url: String, token: &str, kind: &str, body: &Value) -> Value {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().user_agent("somebody-else").build().unwrap();
+        let mut request = client.request(method, &url).bearer_auth(token).header("content-type", kind);
+        if !body.is_null() {
+            request = request.body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{url}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
 
-/// Somebody else cancels the newest run, and it ends.
-async fn cancel_the_run(cockpit: &Cockpit) {
-    let base = format!("{}/repos/acme/checkout/actions", cockpit.sandbox.urls().github);
-    let token = gonogo::sandbox::github::REVIEWER_TOKEN;
-    let runs: serde_json::Value = client()
-        .get(format!("{base}/workflows/release.yml/runs"))
-        .bearer_auth(token)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    let run = runs["workflow_runs"][0]["id"].as_u64().unwrap();
-    let answer = client().post(format!("{base}/runs/{run}/cancel")).bearer_auth(token).send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-    cockpit.sandbox.world().advance(Duration::from_secs(30));
+    async fn kubernetes(&self, method: Method, path: &str, kind: &str, body: &Value) -> Value {
+        let url = format!("{}/apis/apps/v1/namespaces/production/{path}", self.urls.kubernetes);
+        self.send(method, url, ADMIN_TOKEN, kind, body).await
+    }
+
+    /// Patches the Deployment.
+    pub(crate) async fn patch(&self, body: Value) {
+        let kind =
+            if body.is_array() { "application/json-patch+json" } else { "application/merge-patch+json" };
+        self.kubernetes(Method::PATCH, "deployments/checkout", kind, &body).await;
+    }
+
+    /// Patches a ReplicaSet.
+    pub(crate) async fn patch_revision(&self, name: &str, body: Value) {
+        let path = format!("replicasets/{name}");
+        self.kubernetes(Method::PATCH, &path, "application/merge-patch+json", &body).await;
+    }
+
+    /// Deletes the Deployment and makes one that looks the same.
+    pub(crate) async fn recreate(&self) {
+        let (path, json) = ("deployments/checkout", "application/json");
+        let mut object = self.kubernetes(Method::GET, path, json, &Value::Null).await;
+        let orphan = format!("{path}?propagationPolicy=Orphan");
+        self.kubernetes(Method::DELETE, &orphan, json, &Value::Null).await;
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        for field in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"] {
+            metadata.remove(field);
+        }
+        object.as_object_mut().unwrap().remove("status");
+        self.kubernetes(Method::POST, "deployments", json, &object).await;
+    }
+
+    /// Deploys another version past the pipeline.
+    pub(crate) fn deploy(&self, service: &str, tag: &str) {
+        self.world.deploy(service, "production", tag);
+    }
+
+    /// Forgets the old revisions of the Deployment.
+    pub(crate) fn prune(&self) {
+        self.world.cluster().prune_history("production", "checkout", 0);
+    }
+
+    /// Changes a label of the Swarm service and nothing else.
+    pub(crate) async fn relabel(&self) {
+        let base = self.urls.docker.replace("tcp://", "http://");
+        let json = "application/json";
+        let service = self
+            .send(Method::GET, format!("{base}/v1.41/services/acme_ledger"), "", json, &Value::Null)
+            .await;
+        let mut spec = service["Spec"].clone();
+        spec["Labels"]["touched"] = "yes".into();
+        let version = &service["Version"]["Index"];
+        let url =
+            format!("{base}/v1.41/services/{}/update?version={version}", service["ID"].as_str().unwrap());
+        self.send(Method::POST, url, "", json, &spec).await;
+    }
+
+    /// Omar approves the gate.
+    pub(crate) fn approve(&self) {
+        assert!(self.world.approve_as("omar", "checkout", "production"), "the gate waits");
+    }
+
+    /// Omar cancels the newest run, and it ends.
+    pub(crate) async fn cancel_the_run(&self) {
+        let base = format!("{}/repos/acme/checkout/actions", self.urls.github);
+        let list = format!("{base}/workflows/release.yml/runs");
+        let json = "application/json";
+        let runs = self.send(Method::GET, list, REVIEWER_TOKEN, json, &Value::Null).await;
+        let run = runs["workflow_runs"][0]["id"].as_u64().unwrap();
+        self.send(Method::POST, format!("{base}/runs/{run}/cancel"), REVIEWER_TOKEN, json, &Value::Null)
+            .await;
+        self.world.advance(Duration::from_secs(30));
+    }
+
+    /// Omar runs the newest run once more: its gate is asked anew.
+    pub(crate) async fn rerun(&self) {
+        self.cancel_the_run().await;
+        let base = format!("{}/repos/acme/checkout/actions", self.urls.github);
+        let list = format!("{base}/workflows/release.yml/runs");
+        let json = "application/json";
+        let runs = self.send(Method::GET, list, REVIEWER_TOKEN, json, &Value::Null).await;
+        let run = runs["workflow_runs"][0]["id"].as_u64().unwrap();
+        self.send(Method::POST, format!("{base}/runs/{run}/rerun"), REVIEWER_TOKEN, json, &Value::Null).await;
+        self.world.advance(Duration::from_secs(5));
+    }
 }

@@ -25,12 +25,15 @@ use gonogo::provider::{self, Cadence, KINDS, Provider};
 use gonogo::runtime::execute::Recorder;
 use gonogo::runtime::{Clock, Engine, Journal, Source};
 use gonogo::sandbox::{self, Entry, Options, Sandbox, Scenario, Server};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 /// No state is waited for longer than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// How often a waiting test looks around when no message comes.
 const GLANCE: Duration = Duration::from_millis(15);
+
+/// More cockpits at once than this, and their evidence grows stale before a small machine gets round to them.
+static ROOM: Semaphore = Semaphore::const_new(5);
 
 /// What a test does at an instant.
 pub(crate) type Hook = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -111,13 +114,18 @@ pub(crate) struct Manner {
     pub(crate) process: Access,
     /// What the model believes; differs from the process only where a test wants to get past the model.
     pub(crate) model: Access,
-    /// How production is confirmed.
+    /// How production is confirmed, and how old the evidence may be: more than on a release day, because a machine that
+    /// runs many cockpits at once is slower than one that runs one.
     pub(crate) policy: &'static str,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { process: Access::ReadWrite, model: Access::ReadWrite, policy: "confirm = \"type-name\"" }
+        Self {
+            process: Access::ReadWrite,
+            model: Access::ReadWrite,
+            policy: "confirm = \"type-name\"\nmax_age = \"5m\"",
+        }
     }
 }
 
@@ -133,6 +141,7 @@ pub(crate) struct Cockpit {
     /// Leaps of the model's clock: when (engine time), how far.
     leaps: Vec<(Duration, Duration)>,
     _state: tempfile::TempDir,
+    _room: SemaphorePermit<'static>,
 }
 
 /// The release day with one service, told to be in a state that the test needs.
@@ -148,10 +157,10 @@ pub(crate) fn day(service: &str) -> Scenario {
     scenario
 }
 
-/// The config of the world, without the kinds of sources that this build does not have, asking every second.
+/// The config of the world, without the kinds of sources that this build does not have, asking every five seconds.
 fn config_text(sandbox: &Sandbox, manner: Manner) -> String {
     let text = std::fs::read_to_string(sandbox.config_path()).unwrap();
-    let text = text.replace("confirm = \"type-name\"", manner.policy);
+    let text = text.replace("confirm = \"type-name\"\nmax_age = \"15s\"", manner.policy);
     let mut kept = String::new();
     for (index, part) in text.split("[[source]]").enumerate() {
         let unknown = part.contains("kind = \"git\"\n") && provider::kind("git").is_none();
@@ -159,7 +168,7 @@ fn config_text(sandbox: &Sandbox, manner: Manner) -> String {
             continue;
         }
         if index > 0 {
-            kept.push_str("[[source]]\nevery = \"1s\"");
+            kept.push_str("[[source]]\nevery = \"5s\"");
         }
         kept.push_str(part);
     }
@@ -170,12 +179,9 @@ fn config_text(sandbox: &Sandbox, manner: Manner) -> String {
 }
 
 impl Cockpit {
-    /// Opens a cockpit on a scenario whose clock stands still.
-    pub(crate) fn open(scenario: Scenario) -> Self {
-        Self::open_as(scenario, Manner::default())
-    }
-
-    pub(crate) fn open_as(scenario: Scenario, manner: Manner) -> Self {
+    /// Opens a cockpit on a scenario whose clock stands still, when there is room for it.
+    pub(crate) async fn open(scenario: Scenario, manner: Manner) -> Self {
+        let room = ROOM.acquire().await.unwrap();
         let options = Options { clock: sandbox::Clock::Manual, ..Options::default() };
         let sandbox = Sandbox::start(scenario, options).unwrap();
         let text = config_text(&sandbox, manner);
@@ -205,7 +211,7 @@ impl Cockpit {
         let model = Model::new(setup, "test".into(), clock.now(), (160, 50));
         let engine = Engine::start(sources, recorder, manner.process, clock);
         let (flow, leaps) = (Flow::Still, Vec::new());
-        Self { sandbox, model, engine, instants, providers, journal, flow, leaps, _state: state }
+        Self { sandbox, model, engine, instants, providers, journal, flow, leaps, _state: state, _room: room }
     }
 
     /// A moment of the engine on the model's clock.
