@@ -78,7 +78,7 @@ impl Executor {
             }
         }
         for step in &plan.prepared.steps {
-            if !self.send(&id, step).await {
+            if !self.send(&id, &plan, step).await {
                 return;
             }
         }
@@ -90,7 +90,7 @@ impl Executor {
     }
 
     /// Sends one step, once. Returns whether the next one may follow.
-    async fn send(&self, id: &ActionId, step: &Step) -> bool {
+    async fn send(&self, id: &ActionId, plan: &Plan, step: &Step) -> bool {
         if let Err(why) = self.record(Entry::sending(id, step)).await {
             self.tell(Progress::NotSent(id.clone(), SafeText::new("the journal cannot be written"))).await;
             self.tell(Progress::JournalFailed(why)).await;
@@ -113,10 +113,25 @@ impl Executor {
                 false
             }
             Err(fault) => {
+                let fault = self.explained(plan, fault).await;
                 self.tell(Progress::Declined(id.clone(), fault)).await;
                 false
             }
         }
+    }
+
+    /// A server's guard says that the world moved, and not how: one more look names what is different.
+    async fn explained(&self, plan: &Plan, fault: Fault) -> Fault {
+        if fault.cause != Cause::Moved {
+            return fault;
+        }
+        let says = match self.look(&plan.intent).await {
+            Ok(fresh) => spelled(&compare(&plan.prepared, &fresh)),
+            Err(why) => why.to_string(),
+        };
+        let detail =
+            if says.is_empty() { fault.detail } else { SafeText::new(&format!("{}; {says}", fault.detail)) };
+        Fault { detail, ..fault }
     }
 
     async fn look(&self, intent: &Intent) -> Result<Prepared, Fault> {
@@ -170,6 +185,13 @@ async fn perform(provider: &dyn Provider, step: &Step) -> Result<Receipt, Fault>
         Ok(Err(_)) => Err(Fault::new(Cause::Crashed, "the provider crashed while it sent").perhaps_applied()),
         Err(_) => Err(Fault::new(Cause::TimedOut, "no answer in time").perhaps_applied()),
     }
+}
+
+/// Differences in one line.
+fn spelled(differences: &[Difference]) -> String {
+    let list: Vec<String> =
+        differences.iter().map(|d| format!("{} was {}, is {}", d.what, d.old, d.new)).collect();
+    list.join("; ")
 }
 
 /// What is different between what was shown and what is true now.

@@ -17,7 +17,7 @@ use super::engine::{Beyond, Engine};
 use super::input::{self, Input};
 use super::terminal::Guard;
 use crate::app::key::Key;
-use crate::app::{Effect, Model, Msg, update};
+use crate::app::{Effect, Model, Msg, REST, update};
 use crate::domain::{Outcome, SafeText};
 
 /// Two frames are never closer to each other than this.
@@ -177,6 +177,7 @@ async fn loop_until_exit(
             next = signals.next() => next,
             () = sleep_until(drawn + FRAME), if dirty => Next::Draw,
             Some(msg) = engine.inbox.recv() => Next::Outside(msg),
+            () = sleep_until(drawn + REST), if model.unasked() => Next::Time,
             _ = ticks.tick() => Next::Time,
         };
         if let Next::Draw = next {

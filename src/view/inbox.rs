@@ -76,8 +76,7 @@ fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
 
 fn version(scene: Scene<'_>, gate: &Gate) -> String {
     let named = gate.place().and_then(|place| {
-        let index = scene.model.setup.services.iter().position(|s| s.name == place.service)?;
-        let standing = scene.model.assessments.get(index)?.standing(&place.environment)?;
+        let standing = scene.model.assessment(&place.service)?.standing(&place.environment)?;
         Some(standing.coming.as_ref()?.label().to_owned())
     });
     text::cut_middle(&named.unwrap_or_else(|| gate.revision.short().to_owned()), 20)
