@@ -24,6 +24,37 @@ pub(super) struct Started {
     pub glyphs: Option<config::Glyphs>,
 }
 
+/// The same before anybody was asked: enough for the first frame.
+pub(super) struct Laid {
+    pub model: Model,
+    pub opening: Opening,
+    pub theme: Option<config::Theme>,
+    pub glyphs: Option<config::Glyphs>,
+}
+
+/// What an engine is made from.
+pub(super) struct Opening {
+    sources: Vec<(config::Source, Cadence)>,
+    recorder: Recorder,
+    access: Access,
+    clock: Clock,
+}
+
+impl Opening {
+    /// Makes the clients and starts looking. Must be called within the runtime.
+    pub(super) fn engine(self) -> Result<Engine, Failure> {
+        let mut sources = Vec::new();
+        for (source, cadence) in self.sources {
+            let name = source.spec.name.clone();
+            let provider = (source.kind.build)(source.spec).map_err(|fault| {
+                Failure::new(code::USAGE, format!("source {name}: {fault}{}", hint(&fault)))
+            })?;
+            sources.push(Source { name, provider, cadence });
+        }
+        Ok(Engine::start(sources, self.recorder, self.access, self.clock))
+    }
+}
+
 /// Whether the journal is needed: looking writes nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -63,6 +94,17 @@ pub(super) fn start(
     purpose: Purpose,
     banner: Option<&str>,
 ) -> Result<Started, Failure> {
+    let Laid { model, opening, theme, glyphs } = lay(common, surroundings, purpose, banner)?;
+    Ok(Started { model, engine: opening.engine()?, theme, glyphs })
+}
+
+/// Reads the config and lays out the model; asks nobody yet.
+pub(super) fn lay(
+    common: &Common,
+    surroundings: &Surroundings,
+    purpose: Purpose,
+    banner: Option<&str>,
+) -> Result<Laid, Failure> {
     let (config, _) = read(common, surroundings)?;
     let access = if common.read_only || config.access == Access::ReadOnly {
         Access::ReadOnly
@@ -89,15 +131,12 @@ pub(super) fn start(
             || often_enough(usual, &name, &setup.services),
             |every| Cadence { active: every.min(usual.active), idle: every },
         );
-        let provider = (source.kind.build)(source.spec)
-            .map_err(|fault| Failure::new(code::USAGE, format!("source {name}: {fault}{}", hint(&fault))))?;
-        sources.push(Source { name, provider, cadence });
+        sources.push((source, cadence));
     }
     let now = clock.now();
     let session = SafeText::new(&format!("{}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"), std::process::id()));
     let model = Model::new(setup, session, now, common.size);
-    let engine = Engine::start(sources, recorder, access, clock);
-    Ok(Started { model, engine, theme, glyphs })
+    Ok(Laid { model, opening: Opening { sources, recorder, access, clock }, theme, glyphs })
 }
 
 /// Three looks must fit into the tightest limit of age that a source's word is held to: else what is healthy would
