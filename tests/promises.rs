@@ -7,5 +7,9 @@ mod cockpit;
 mod deeds;
 #[path = "promises/guards.rs"]
 mod guards;
+#[path = "promises/identity.rs"]
+mod identity;
 #[path = "promises/once.rs"]
 mod once;
+#[path = "promises/windows.rs"]
+mod windows;

@@ -120,9 +120,9 @@ impl Executor {
         }
     }
 
-    /// A server's guard says that the world moved, and not how: one more look names what is different.
+    /// A server that refuses says that the world moved, if at all, and not how: one more look names what is different.
     async fn explained(&self, plan: &Plan, fault: Fault) -> Fault {
-        if fault.cause != Cause::Moved {
+        if !matches!(fault.cause, Cause::Moved | Cause::Refused | Cause::NotFound) {
             return fault;
         }
         let says = match self.look(&plan.intent).await {
