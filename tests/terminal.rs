@@ -80,14 +80,3 @@ fn without_a_terminal_the_status_is_printed() {
     assert!(text.starts_with("GO"), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0));
 }
-
-#[test]
-fn suspended_and_continued_the_screen_comes_back() {
-    let (_home, mut terminal) = cockpit();
-    terminal.press(b"\x1a");
-    terminal.wait_until("lent", SOON, |_| terminal.modes() == (false, false, false));
-    terminal.signal("CONT");
-    terminal.wait_until("taken again", SOON, |s| terminal.modes().0 && s.contains("VERDICT"));
-    terminal.press(b"q");
-    assert_eq!(terminal.end(SOON).exit_code(), 0);
-}

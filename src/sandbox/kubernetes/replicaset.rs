@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) const STEP: Duration = Duration::from_millis(250);
 /// After this long without any change the controllers look at the world only once in [`REST`].
 const CALM: Duration = Duration::from_secs(30);
-const REST: Duration = Duration::from_secs(20);
+const REST: Duration = Duration::from_secs(2);
 const EVENTS_KEPT: usize = 300;
 const CONTROLLER: &str = "kube-controller-manager";
 
