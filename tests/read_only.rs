@@ -9,6 +9,7 @@
 mod cockpit;
 
 use cockpit::{Cockpit, Manner};
+use gonogo::app::dialog::Field;
 use gonogo::app::key::Key;
 use gonogo::domain::service::Access;
 use gonogo::sandbox::{Effect, Scenario};
@@ -56,7 +57,7 @@ fn key(dice: &mut Dice) -> Key {
     }
 }
 
-/// Presses keys over a running world; returns how many actions were confirmed on the way.
+/// Presses keys over a world that is looked at all the while.
 async fn play(believes: Access, policy: &'static str, seed: u64) -> Cockpit {
     let manner = Manner { process: Access::ReadOnly, model: believes, policy };
     let mut cockpit = Cockpit::open(Scenario::named("release-day").unwrap(), manner).await;
@@ -64,7 +65,8 @@ async fn play(believes: Access, policy: &'static str, seed: u64) -> Cockpit {
     let mut dice = Dice(seed);
     for turn in 0..KEYS {
         // Some confirmations must get through where the model lets them.
-        if cockpit.plan().is_some() && dice.below(3) == 0 {
+        let ready = cockpit.dialog().is_some_and(|d| d.plan().is_some() && d.field == Field::Cancel);
+        if ready && dice.below(3) == 0 {
             cockpit.confirm();
             cockpit.glance().await;
             continue;
