@@ -76,7 +76,7 @@ impl State {
         let uid = text(deployment, "/metadata/uid");
         let namespace = text(deployment, "/metadata/namespace");
         let mut owned: Vec<_> = self
-            .list(&REPLICASETS, Some(namespace))
+            .list_named(&REPLICASETS, namespace, &format!("{}-", text(deployment, "/metadata/name")))
             .into_iter()
             .filter(|set| controlled_by(set, uid))
             .collect();

@@ -6,6 +6,7 @@ use super::resource::{DEPLOYMENTS, EVENTS, PODS, REPLICASETS, Resource};
 use super::store::{State, controlled_by, controller_reference, number, set, text};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,21 +58,27 @@ impl State {
         let ours = |object: &Value, owners: &[Arc<Value>]| {
             only.is_none() || owners.iter().any(|owner| controlled_by(object, text(owner, "/metadata/uid")))
         };
-        let sets: Vec<_> = self.list(&REPLICASETS, None).into_iter().filter(|s| ours(s, &chosen)).collect();
+        let made = |state: &Self, resource| match only {
+            None => state.list(resource, None),
+            Some((namespace, name)) => state.list_named(resource, namespace, &format!("{name}-")),
+        };
+        let sets: Vec<_> = made(self, &REPLICASETS).into_iter().filter(|s| ours(s, &chosen)).collect();
         for set in &sets {
             self.sync_replica_set(set);
         }
-        for pod in self.list(&PODS, None).iter().filter(|pod| ours(pod, &sets)) {
+        for pod in made(self, &PODS).iter().filter(|pod| ours(pod, &sets)) {
             self.run_pod(pod);
         }
-        self.collect_garbage();
+        if only.is_none() {
+            self.collect_garbage();
+        }
     }
 
     fn sync_replica_set(&mut self, found: &Arc<Value>) {
         let namespace = text(found, "/metadata/namespace").to_owned();
         let uid = text(found, "/metadata/uid").to_owned();
         let mut pods: Vec<_> = self
-            .list(&PODS, Some(&namespace))
+            .list_named(&PODS, &namespace, &format!("{}-", text(found, "/metadata/name")))
             .into_iter()
             .filter(|pod| controlled_by(pod, &uid) && pod.pointer("/metadata/deletionTimestamp").is_none())
             .collect();
@@ -164,11 +171,11 @@ impl State {
 
     fn collect_garbage(&mut self) {
         for (owners, owned) in [(&DEPLOYMENTS, &REPLICASETS), (&REPLICASETS, &PODS)] {
-            let living: Vec<String> =
+            let living: BTreeSet<String> =
                 self.list(owners, None).iter().map(|o| text(o, "/metadata/uid").to_owned()).collect();
             for object in self.list(owned, None) {
                 let owner = text(&object, "/metadata/ownerReferences/0/uid");
-                if owner.is_empty() || living.iter().any(|uid| uid == owner) {
+                if owner.is_empty() || living.contains(owner) {
                     continue;
                 }
                 if object.pointer("/metadata/deletionTimestamp").is_none() && owned.plural == PODS.plural {
@@ -178,8 +185,9 @@ impl State {
                 }
             }
         }
-        let pods = self.list(&PODS, None);
-        self.lives.retain(|uid, _| pods.iter().any(|pod| text(pod, "/metadata/uid") == uid));
+        let pods: BTreeSet<String> =
+            self.list(&PODS, None).iter().map(|pod| text(pod, "/metadata/uid").to_owned()).collect();
+        self.lives.retain(|uid, _| pods.contains(uid));
     }
 
     /// Records a core Event about an object; a repeated one counts up.
@@ -195,7 +203,7 @@ impl State {
         let namespace = text(about, "/metadata/namespace").to_owned();
         let (uid, now) = (text(about, "/metadata/uid"), seconds(self.clock));
         let writer = Writer { manager: source, subresource: "" };
-        let events = self.list(&EVENTS, Some(&namespace));
+        let events = self.list_named(&EVENTS, &namespace, &format!("{}.", text(about, "/metadata/name")));
         let same = events.iter().find(|e| {
             text(e, "/involvedObject/uid") == uid
                 && text(e, "/reason") == reason

@@ -114,7 +114,7 @@ impl State {
                     .pointer("/status/conditions")
                     .and_then(Value::as_array)
                     .is_some_and(|all| all.iter().any(|c| text(c, "/reason") == "NewReplicaSetAvailable"));
-                let pods = self.list(&PODS, Some(namespace));
+                let pods = self.list_named(&PODS, namespace, &format!("{name}-"));
                 let leaving = pods.iter().any(|p| p.pointer("/metadata/deletionTimestamp").is_some());
                 reason
                     && !leaving
@@ -160,7 +160,7 @@ impl State {
     pub(super) fn images(&self, namespace: &str, name: &str) -> Vec<(String, u32)> {
         let mut found: BTreeMap<String, u32> = BTreeMap::new();
         for set in self.replica_sets_of(namespace, name) {
-            for pod in self.list(&PODS, Some(namespace)) {
+            for pod in self.list_named(&PODS, namespace, &format!("{name}-")) {
                 if controlled_by(&pod, text(&set, "/metadata/uid")) {
                     let count = found.entry(text(&pod, "/spec/containers/0/image").to_owned()).or_default();
                     *count += u32::from(super::replicaset::is_ready(&pod));
@@ -183,7 +183,8 @@ impl State {
     fn replica_sets_of(&self, namespace: &str, name: &str) -> Vec<std::sync::Arc<Value>> {
         let Some(deployment) = self.get(&DEPLOYMENTS, namespace, name) else { return Vec::new() };
         let uid = text(deployment, "/metadata/uid");
-        self.list(&REPLICASETS, Some(namespace)).into_iter().filter(|set| controlled_by(set, uid)).collect()
+        let made = self.list_named(&REPLICASETS, namespace, &format!("{name}-"));
+        made.into_iter().filter(|set| controlled_by(set, uid)).collect()
     }
 }
 

@@ -149,6 +149,17 @@ impl State {
             .collect()
     }
 
+    /// The objects in one namespace whose name begins with `stem`: what a controller made for an object bears that
+    /// object's name in front, and not every object of the namespace need be looked at to find it.
+    pub(super) fn list_named(&self, resource: &Resource, namespace: &str, stem: &str) -> Vec<Arc<Value>> {
+        let plural = resource.plural;
+        self.objects
+            .range((plural, namespace.to_owned(), stem.to_owned())..)
+            .take_while(|(key, _)| key.0 == plural && key.1 == namespace && key.2.starts_with(stem))
+            .map(|(_, object)| Arc::clone(object))
+            .collect()
+    }
+
     /// As [`State::list`], at an earlier version that the history still reaches.
     pub(super) fn list_at(
         &self,
