@@ -3,6 +3,13 @@
 //! What counts as a read is said by the ledger: GET and HEAD; a query to Prometheus, whatever its method; and the
 //! `SelfSubjectAccessReview`, which is a POST by which a client asks the API server what it may do: the server stores
 //! nothing of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 #[path = "support/cockpit.rs"]
 #[expect(dead_code, reason = "what is proved about actions is elsewhere")]
