@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use gonogo::app::dialog::Draft;
 use gonogo::app::key::Key;
-use gonogo::app::model::{Model, Overlay};
+use gonogo::app::model::{ActionStage, Model, Overlay};
 use gonogo::app::{Msg, update};
 use gonogo::domain::pipeline::MayDecide;
-use gonogo::domain::{Artifact, Hazard, SafeText, ServiceName, Severity};
+use gonogo::domain::{Artifact, Hazard, Outcome, SafeText, ServiceName, Severity};
 use gonogo::theme::{Glyphs, Theme};
 use gonogo::view::{SMALLEST, print, still};
 use ratatui::style::Color;
@@ -37,6 +37,13 @@ const SCENES: &[Scene] = &[
     ("asking", || after(model::release_day(), &[Key::Char('a')])),
     ("rollback", model::rolling_back),
     ("follow", model::proving),
+    ("doubt", || {
+        ended(model::proving(), Outcome::InDoubt("no answer in 30 s; the target still runs v4.2.0".into()))
+    }),
+    ("proved", || ended(model::proving(), Outcome::Verified("8 of 8 replicas run v4.1.1".into()))),
+    ("places", || after(search(), &[Key::Tab, Key::Tab, Key::Tab])),
+    ("inbox", || after(model::many(1000), &[Key::Tab, Key::Char('j')])),
+    ("unwritten", unwritten),
     ("flight", || after(model::proving(), &[Key::Esc])),
     ("help", || after(search(), &[Key::Char('?')])),
     ("changes", || after(model::release_day(), &[Key::Char('d')])),
@@ -52,6 +59,20 @@ fn scenes() -> Vec<(&'static str, Model)> {
 
 fn search() -> Model {
     select(model::release_day(), "search")
+}
+
+/// The newest action at its end.
+fn ended(mut model: Model, outcome: Outcome) -> Model {
+    model.actions.last_mut().unwrap().stage = ActionStage::Ended(outcome);
+    model
+}
+
+/// The journal cannot be written.
+fn unwritten() -> Model {
+    let mut model = model::release_day();
+    model.journal_fault = Some("no space left on device".into());
+    model.setup.banner = Some("DEMO: nothing here is real".into());
+    model
 }
 
 fn after(mut model: Model, keys: &[Key]) -> Model {
@@ -102,6 +123,11 @@ portraits! {
     looking_before_the_plan "asking"
     rolling_back_with_hazards "rollback"
     following_an_action "follow"
+    an_action_in_doubt "doubt"
+    an_action_that_is_proved "proved"
+    environments_have_the_keyboard "places"
+    the_inbox_has_the_keyboard "inbox"
+    a_journal_that_cannot_be_written "unwritten"
     an_action_in_flight "flight"
     the_keys "help"
     the_change_set "changes"

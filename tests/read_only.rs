@@ -57,7 +57,17 @@ fn key(dice: &mut Dice) -> Key {
     }
 }
 
-/// Presses keys over a world that is looked at all the while.
+/// Whether a plan is ready in a dialog that the keys have left as it opened.
+fn untouched(cockpit: &Cockpit) -> bool {
+    cockpit.dialog().is_some_and(|d| {
+        d.plan().is_some()
+            && d.field == Field::Cancel
+            && d.name.0.value().is_empty()
+            && d.reason.0.value().is_empty()
+    })
+}
+
+/// Presses keys over a running world; returns how many actions were confirmed on the way.
 async fn play(believes: Access, policy: &'static str, seed: u64) -> Cockpit {
     let manner = Manner { process: Access::ReadOnly, model: believes, policy };
     let mut cockpit = Cockpit::open(Scenario::named("release-day").unwrap(), manner).await;
@@ -65,8 +75,7 @@ async fn play(believes: Access, policy: &'static str, seed: u64) -> Cockpit {
     let mut dice = Dice(seed);
     for turn in 0..KEYS {
         // Some confirmations must get through where the model lets them.
-        let ready = cockpit.dialog().is_some_and(|d| d.plan().is_some() && d.field == Field::Cancel);
-        if ready && dice.below(3) == 0 {
+        if untouched(&cockpit) && dice.below(3) == 0 {
             cockpit.confirm();
             cockpit.glance().await;
             continue;

@@ -3,9 +3,10 @@
 //!
 //! The bad version goes out by `p`, the error rate rises, the alert fires, `r` brings the old digest back, and the
 //! journal tells the story.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "support/engine.rs"]
+#[expect(dead_code, reason = "this test builds its own images")]
 mod engine;
 #[path = "support/pty.rs"]
 mod pty;
@@ -337,7 +338,8 @@ fn a_release_day_on_real_servers() {
     terminal.press(b"p");
     terminal.wait_for("v1.1.0");
     confirm(&mut terminal, "web");
-    terminal.wait_until("the promotion is verified", ACT, |s| s.contains("verified"));
+    terminal
+        .wait_until("the promotion is verified", ACT, |s| s.contains("verified: 3 of 3 replicas run v1.1.0"));
     assert!(day.all_run(&day.bad), "the engine runs the promoted digest: {:?}", day.running());
     terminal.press(b"\x1b");
 
@@ -352,7 +354,8 @@ fn a_release_day_on_real_servers() {
     terminal.press(b"r");
     terminal.wait_for("v1.0.0");
     confirm(&mut terminal, "web");
-    terminal.wait_until("the roll back is verified", ACT, |s| s.contains("verified"));
+    terminal
+        .wait_until("the roll back is verified", ACT, |s| s.contains("verified: 3 of 3 replicas run v1.0.0"));
     assert!(day.all_run(&day.good), "the engine runs the old digest again: {:?}", day.running());
     terminal.press(b"\x1b");
     terminal.wait_until("web is GO again", ACT, |s| board_says(s, "web", &["GO"]));
@@ -362,9 +365,10 @@ fn a_release_day_on_real_servers() {
     terminal.press(b"j");
     terminal.press(b"a");
     terminal.wait_for("pending_deployments");
+    terminal.read_it();
     terminal.press(b"\x1b[C");
     terminal.press(b"\r");
-    terminal.wait_until("the approval is verified", ACT, |s| s.contains("verified"));
+    terminal.wait_until("the approval is verified", ACT, |s| s.contains("verified: approved by"));
     terminal.press(b"\x1b");
     terminal.press(b"q");
     assert_eq!(terminal.end(Duration::from_secs(5)).exit_code(), 0);

@@ -306,7 +306,7 @@ async fn a_good_answer_is_a_value_with_its_course_and_infos_do_not_harm() {
         if asked.path.ends_with("query_range") {
             let of = |name| asked.get(name).unwrap().parse::<i64>().unwrap();
             let (start, end, step) = (of("start"), of("end"), of("step"));
-            assert_eq!((step, end - start), (15, 3_600));
+            assert_eq!((step, end - start), (5, 1_200));
             let body = format!(
                 r#"[{{"metric":{{}},"values":[[{start},"1"],[{},"NaN"],[{end},"3"]]}}]"#,
                 start + step
@@ -323,7 +323,7 @@ async fn a_good_answer_is_a_value_with_its_course_and_infos_do_not_harm() {
     assert_eq!((signal.reading.clone(), signal.unit.as_str()), (Reading::Value(0.5), "%"));
     assert_eq!(signal.verdict(), Verdict::Go);
     let series = signal.series.as_ref().unwrap();
-    assert_eq!((series.values.len(), series.step), (241, Duration::from_secs(15)));
+    assert_eq!((series.values.len(), series.step), (241, Duration::from_secs(5)));
     assert_eq!((series.values[0], series.values[1], series.values[240]), (Some(1.0), None, Some(3.0)));
     assert!(observation.server_time.is_some());
     for asked in server.asked() {

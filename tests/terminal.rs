@@ -1,5 +1,5 @@
 //! The terminal's life cycle, in a pseudo-terminal: restored once, whatever ends the program; gone when it vanishes.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "support/pty.rs"]
 mod pty;
@@ -79,15 +79,4 @@ fn without_a_terminal_the_status_is_printed() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("GO"), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0));
-}
-
-#[test]
-fn suspended_and_continued_the_screen_comes_back() {
-    let (_home, mut terminal) = cockpit();
-    terminal.press(b"\x1a");
-    terminal.wait_until("lent", SOON, |_| terminal.modes() == (false, false, false));
-    terminal.signal("CONT");
-    terminal.wait_until("taken again", SOON, |s| terminal.modes().0 && s.contains("VERDICT"));
-    terminal.press(b"q");
-    assert_eq!(terminal.end(SOON).exit_code(), 0);
 }

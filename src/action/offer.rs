@@ -252,7 +252,7 @@ fn roll_back_offers(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         .collect();
     if offers.is_empty() {
         return Err(Refusal::new(format!("{place} remembers no other revision to go back to"))
-            .evidence(rollout.workload.to_string()));
+            .evidence(&rollout.workload));
     }
     Ok(offers)
 }

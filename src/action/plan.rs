@@ -98,7 +98,7 @@ pub fn plan(
     }
     let mut hazards = prepared.hazards.clone();
     hazards.extend(own_hazards(intent, &policy, around));
-    hazards.sort_by(|a, b| b.severity.cmp(&a.severity));
+    hazards.sort_by_key(|hazard| std::cmp::Reverse(hazard.severity));
     if let Some(blocking) = hazards.iter().find(|h| h.severity == Severity::Blocking) {
         return Err(Refusal::new(blocking.text.as_str())
             .evidence(format!("{}, looked at just now", intent.source))

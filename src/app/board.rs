@@ -1,44 +1,58 @@
 //! From the world to what the board shows: judgements, the inbox, change sets, and what to ask for next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::activity::{self, Event, EventKind};
 use super::model::Model;
+use super::touched::{Touched, was_stale};
 use crate::domain::assess::{self, standing_span};
 use crate::domain::pipeline::WaitsFor;
 use crate::domain::rollout::Standing as RevisionStanding;
 use crate::domain::{
-    Absorbed, Ask, Assessment, Gate, Now, Place, Report, SafeText, Seen, Service, ServiceName, SourceName,
-    SpanAsk, Verdict,
+    Absorbed, Ask, Assessment, Gate, Mark, Now, Place, Report, SafeText, Seen, Service, ServiceName,
+    SourceName, SpanAsk, Verdict,
 };
 
 /// Takes a report into the world and renews what depends on it.
 pub fn absorb(model: &mut Model, report: &Report) -> Absorbed {
-    let first = model.world.source(&report.source).is_none_or(|s| s.seen.is_none());
-    let failed_before = model.world.source(&report.source).is_some_and(|s| s.fault.is_some());
+    let before = model.world.source(&report.source).cloned().unwrap_or_default();
+    let first = before.seen.is_none();
     let absorbed = model.world.absorb(report);
-    if absorbed != Absorbed::Changed {
+    let renewed = absorbed == Absorbed::Unchanged && was_stale(&model.index, &before, report);
+    if absorbed != Absorbed::Changed && !renewed {
         return absorbed;
     }
-    note_source(model, report, failed_before);
+    note_source(model, report, before.fault.is_some());
     let old = if first { Vec::new() } else { std::mem::take(&mut model.inbox) };
     model.inbox = inbox(model);
     if !first {
         note_gates(model, &old);
     }
     let source = report.source.clone();
-    reassess(model, |service| uses(service, &source), if first { Notice::No } else { Notice::Yes });
-    renew_changes(model, &source);
+    let touched = match model.world.source(&source) {
+        Some(after) if !was_stale(&model.index, &before, report) => Touched::between(&before, after),
+        _ => Touched::All,
+    };
+    // How far a running job is depends on the time as well.
+    let which = |service: &Service, old: &Assessment| {
+        uses(service, &source) && (touched.holds(&service.name) || runs(old))
+    };
+    reassess(model, which, if first { Notice::No } else { Notice::Yes });
+    renew_changes(model, &source, &touched);
     filter(model);
-    absorbed
+    Absorbed::Changed
+}
+
+fn runs(assessment: &Assessment) -> bool {
+    assessment.marks.iter().any(|mark| matches!(mark, Mark::Running(_)))
 }
 
 /// Judges every service anew, silently.
 pub fn assess_all(model: &mut Model) {
     model.inbox = inbox(model);
-    reassess(model, |_| true, Notice::No);
+    reassess(model, |_, _| true, Notice::No);
     filter(model);
 }
 
@@ -51,31 +65,23 @@ pub fn grow_older(model: &mut Model, before: Now) {
         })
     };
     if crossed(model, before) {
-        let services: Vec<ServiceName> =
+        let services: BTreeSet<ServiceName> =
             model.setup.services.iter().filter(|s| stale(model, s)).map(|s| s.name.clone()).collect();
-        reassess(model, |service| services.contains(&service.name), Notice::Yes);
+        reassess(model, |service, _| services.contains(&service.name), Notice::Yes);
     }
-    let waiting: Vec<ServiceName> = model.inbox.iter().map(|g| g.value.key.run.service.clone()).collect();
     if before.wall.as_second() / 60 != model.now.wall.as_second() / 60 {
-        reassess(model, |service| waiting.contains(&service.name), Notice::No);
+        let waiting: BTreeSet<ServiceName> =
+            model.inbox.iter().map(|g| g.value.key.run.service.clone()).collect();
+        reassess(model, |service, _| waiting.contains(&service.name), Notice::No);
     }
 }
 
 /// Whether any source crossed any limit at all: a cheap question that spares the expensive one.
 fn crossed(model: &Model, before: Now) -> bool {
-    let limits: std::collections::BTreeSet<Duration> = model
-        .setup
-        .services
-        .iter()
-        .take(1_000)
-        .flat_map(|s| s.environments.iter().map(|e| e.policy.max_age))
-        .chain([assess::STALE])
-        .collect();
+    let limits = model.index.limits();
     model.world.sources().any(|(_, state)| {
-        let moments = state.seen.into_iter().chain(state.held.values().filter_map(|h| h.seen));
-        moments
-            .into_iter()
-            .any(|seen| limits.iter().any(|l| before.since(seen) <= *l && model.now.since(seen) > *l))
+        let mut moments = state.seen.into_iter().chain(state.held.values().filter_map(|h| h.seen));
+        moments.any(|seen| limits.iter().any(|l| before.since(seen) <= *l && model.now.since(seen) > *l))
     })
 }
 
@@ -102,22 +108,23 @@ enum Notice {
     No,
 }
 
-fn reassess(model: &mut Model, which: impl Fn(&Service) -> bool, notice: Notice) {
+fn reassess(model: &mut Model, which: impl Fn(&Service, &Assessment) -> bool, notice: Notice) {
     let mut by_service: BTreeMap<&ServiceName, Vec<&Seen<Gate>>> = BTreeMap::new();
     for gate in &model.inbox {
         by_service.entry(&gate.value.key.run.service).or_default().push(gate);
     }
     let mut events = Vec::new();
-    let mut assessments = std::mem::take(&mut model.assessments);
-    let all = assessments.len() != model.setup.services.len();
+    let mut kept = std::mem::take(&mut model.assessments).into_iter();
+    let all = kept.len() != model.setup.services.len();
     let mut fresh = Vec::with_capacity(model.setup.services.len());
-    let mut kept = assessments.drain(..);
     for service in &model.setup.services {
-        let old = kept.next();
-        if let (Some(old), false) = (&old, all || which(service)) {
-            fresh.push(old.clone());
-            continue;
-        }
+        let old = match kept.next() {
+            Some(old) if !all && !which(service, &old) => {
+                fresh.push(old);
+                continue;
+            }
+            old => old,
+        };
         let gates = by_service.get(&service.name).map(Vec::as_slice).unwrap_or_default();
         let new = assess::assess(service, gates, &model.world, model.now);
         if let (Some(old), Notice::Yes) = (&old, notice) {
@@ -125,7 +132,6 @@ fn reassess(model: &mut Model, which: impl Fn(&Service) -> bool, notice: Notice)
         }
         fresh.push(new);
     }
-    drop(kept);
     model.assessments = fresh;
     for event in events {
         activity::push(&mut model.activity, event);
@@ -215,9 +221,9 @@ fn inbox(model: &Model) -> Vec<Seen<Gate>> {
     gates
 }
 
-fn renew_changes(model: &mut Model, source: &SourceName) {
+fn renew_changes(model: &mut Model, source: &SourceName, touched: &Touched) {
     for (service, assessment) in model.setup.services.iter().zip(&model.assessments) {
-        if !uses(service, source) {
+        if !touched.holds(&service.name) || !uses(service, source) {
             continue;
         }
         let repository = model.world.repository(service);

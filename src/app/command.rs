@@ -176,8 +176,8 @@ pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
     let gate = model.gate_at_hand();
     let of_gate = gate.filter(|_| model.focus == Panel::Inbox).map(|g| &g.value.key.run.service);
     let name = of_gate.or(model.selected.as_ref());
-    let (index, service) = name
-        .and_then(|name| model.setup.services.iter().enumerate().find(|(_, s)| &s.name == name))
+    let (name, service) = name
+        .and_then(|name| Some((name, model.service(name)?)))
         .ok_or_else(|| Refusal::new("no service is selected"))?;
     let environment = gate
         .filter(|_| model.focus == Panel::Inbox)
@@ -192,7 +192,7 @@ pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
     Ok(offer::Around {
         service,
         environment,
-        assessment: model.assessments.get(index),
+        assessment: model.assessment(name),
         gate: gate.map(|g| &g.value),
         world: &model.world,
         access: model.setup.access,

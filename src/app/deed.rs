@@ -160,9 +160,7 @@ fn prepared(model: &mut Model, ticket: u64, began: Now, result: Result<Box<Prepa
 }
 
 fn draft(model: &Model, intent: &Intent, prepared: Prepared, began: Now) -> Draft {
-    let Some((index, service)) =
-        model.setup.services.iter().enumerate().find(|(_, s)| s.name == intent.service)
-    else {
+    let Some(service) = model.service(&intent.service) else {
         return Draft::Refused(Refusal::new("the service is not configured any more"));
     };
     if let Some(busy) = model
@@ -178,7 +176,7 @@ fn draft(model: &Model, intent: &Intent, prepared: Prepared, began: Now) -> Draf
     let verdict = intent
         .place
         .as_ref()
-        .and_then(|place| Some(model.assessments.get(index)?.standing(&place.environment)?.verdict));
+        .and_then(|place| Some(model.assessment(&intent.service)?.standing(&place.environment)?.verdict));
     let around = Surroundings {
         service,
         world: &model.world,
@@ -196,7 +194,7 @@ fn draft(model: &Model, intent: &Intent, prepared: Prepared, began: Now) -> Draf
 /// The change set that an intent is about: what it would ship, or what it would take back.
 fn changes(model: &Model, intent: &Intent, prepared: &Prepared) -> Option<Arc<ChangeSet>> {
     let place = intent.place.as_ref()?;
-    let service = model.setup.services.iter().find(|s| s.name == intent.service)?;
+    let service = model.service(&intent.service)?;
     let between = |a, b| {
         let span = assess::span(a, b)?;
         let repository = model.world.repository(service)?;
@@ -255,7 +253,7 @@ fn follow_one(model: &mut Model, id: &ActionId) -> Vec<Effect> {
     if action.answered == Answered::NotYet {
         return Vec::new();
     }
-    let Some(service) = model.setup.services.iter().find(|s| s.name == intent.service) else {
+    let Some(service) = model.service(&intent.service) else {
         return Vec::new();
     };
     let judgement = judge(&intent, &action.plan.prepared, sent, service, &model.world);
@@ -327,9 +325,9 @@ fn waiting(model: &mut Model, id: &ActionId, what: SafeText) {
 }
 
 fn proving(model: &mut Model, id: &ActionId, text: &str) -> Vec<Effect> {
-    let source = model.action(id).map(|a| a.plan.intent.source.clone());
+    let intent = model.action(id).map(|a| a.plan.intent.clone());
     let mut effects = step(model, id, ActionStage::Proving("waiting for the next look".into()), text);
-    effects.extend(source.map(Effect::Look));
+    effects.extend(intent.iter().flat_map(|intent| look_at_all(model, intent)));
     effects
 }
 
@@ -360,7 +358,20 @@ fn end(model: &mut Model, id: &ActionId, outcome: Outcome) -> Vec<Effect> {
         model.toast =
             Some(Toast { text: SafeText::new(&format!("{title}: {text}")), tone: Tone::Problem, since: now });
     }
-    vec![Effect::Conclude { id: id.clone(), outcome }, Effect::Look(intent.source)]
+    let mut effects = vec![Effect::Conclude { id: id.clone(), outcome }];
+    effects.extend(look_at_all(model, &intent));
+    effects
+}
+
+/// Every source that tells something about what an intent touches is looked at now, and often for a while: the
+/// minutes after a change are the ones that matter.
+fn look_at_all(model: &Model, intent: &Intent) -> Vec<Effect> {
+    let service = model.setup.services.iter().find(|s| s.name == intent.service);
+    let mut sources = vec![intent.source.clone()];
+    sources.extend(service.iter().flat_map(|s| s.sources().cloned()));
+    sources.sort();
+    sources.dedup();
+    sources.into_iter().map(Effect::Look).collect()
 }
 
 fn moved(differences: &[Difference]) -> SafeText {

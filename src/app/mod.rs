@@ -8,17 +8,19 @@ pub mod board;
 pub mod command;
 pub mod deed;
 pub mod dialog;
+mod index;
 pub mod key;
 pub mod keys;
 pub mod model;
 pub mod msg;
+mod touched;
 pub mod update;
 
 pub use command::{COMMANDS, Command};
 pub use key::{Key, Stroke};
 pub use model::Model;
 pub use msg::{Effect, Msg};
-pub use update::update;
+pub use update::{REST, update};
 
 #[cfg(test)]
 mod tests;

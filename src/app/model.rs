@@ -12,6 +12,7 @@ use crate::domain::{
 
 use super::activity::Event;
 use super::dialog::Dialog;
+use super::index::Index;
 
 /// A panel that can have the keyboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,6 +225,10 @@ pub struct Model {
     pub session: SafeText,
     /// Whether `q` was pressed once while something is in flight.
     pub leaving: Leaving,
+    /// When the selection last moved.
+    pub(super) moved: Now,
+    /// Where each service of the setup is.
+    pub(super) index: Index,
 }
 
 /// Whether the operator is on the way out.
@@ -245,7 +250,9 @@ impl Model {
             selected: setup.services.first().map(|s| s.name.clone()),
             assessments: Vec::new(),
             shown: (0..setup.services.len()).collect(),
+            index: Index::of(&setup.services),
             setup,
+            moved: now,
             now,
             began: now,
             size,
@@ -273,11 +280,28 @@ impl Model {
         model
     }
 
+    /// The index of a service in the setup.
+    #[must_use]
+    pub fn service_index(&self, name: &ServiceName) -> Option<usize> {
+        self.index.service(name)
+    }
+
+    /// A service of the setup.
+    #[must_use]
+    pub fn service(&self, name: &ServiceName) -> Option<&Service> {
+        self.setup.services.get(self.service_index(name)?)
+    }
+
+    /// The judgement on a service.
+    #[must_use]
+    pub fn assessment(&self, name: &ServiceName) -> Option<&Assessment> {
+        self.assessments.get(self.service_index(name)?)
+    }
+
     /// The index of the selected service.
     #[must_use]
     pub fn selected_index(&self) -> Option<usize> {
-        let name = self.selected.as_ref()?;
-        self.setup.services.iter().position(|s| &s.name == name)
+        self.service_index(self.selected.as_ref()?)
     }
 
     /// The selected service with its judgement.
@@ -314,6 +338,12 @@ impl Model {
         }
         let selected = self.selected.as_ref()?;
         self.inbox.iter().find(|g| &g.value.key.run.service == selected)
+    }
+
+    /// Whether the sources do not know yet what the operator looks at: they are asked once the selection rests.
+    #[must_use]
+    pub fn unasked(&self) -> bool {
+        self.selected != self.ask.focus
     }
 
     /// The overlay on top.

@@ -585,3 +585,76 @@ fn every_command_has_a_key_of_its_own_and_a_doc() {
     assert_eq!(keys.len(), all, "two commands on one key");
     assert!(COMMANDS.iter().all(|e| !e.keys.is_empty() && !e.doc.is_empty()));
 }
+
+#[test]
+fn a_held_key_asks_about_the_first_row_and_the_last_one_only() {
+    let mut model = model_of((0..9).map(|i| service(&format!("s{i}"))).collect(), Access::ReadWrite);
+    let mut asked = Vec::new();
+    let mut take = |model: &mut Model, msg| {
+        for effect in update(model, msg) {
+            let Effect::Ask(ask) = effect else { panic!("{effect:?}") };
+            asked.push(ask.focus.unwrap().to_string());
+        }
+    };
+    let mut now = Now::START.plus(Duration::from_secs(1));
+    for _ in 0..8 {
+        now = now.plus(Duration::from_millis(30));
+        take(&mut model, Msg::Tick(now));
+        take(&mut model, Msg::Key(Stroke { key: Key::Char('j'), pace: Pace::Burst }));
+    }
+    assert!(model.unasked(), "the last row is not asked about before the selection rests");
+    take(&mut model, Msg::Tick(now.plus(REST)));
+    assert!(!model.unasked());
+    assert_eq!(asked, ["s0", "s1", "s8"]);
+}
+
+#[test]
+fn services_are_found_by_name_and_limits_by_age() {
+    let mut model = model_of((0..3).map(|i| service(&format!("s{i}"))).collect(), Access::ReadWrite);
+    assert_eq!(model.service_index(&ServiceName::new("s2")), Some(2));
+    assert_eq!(model.service_index(&ServiceName::new("s3")), None);
+    assert_eq!(model.index.limits(), [Duration::from_secs(15), assess::STALE]);
+    model.selected = Some(ServiceName::new("gone"));
+    assert_eq!(model.selected_index(), None);
+}
+
+#[test]
+fn the_same_look_after_a_long_silence_makes_a_stale_service_fresh_again() {
+    let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
+    let look = |cockpit: &Cockpit, name: &str| {
+        let state = cockpit.model.world.source(&SourceName::new(name)).unwrap().clone();
+        Observation::clone(&state.last.unwrap())
+    };
+    let (ci, prod) = (look(&cockpit, CI), look(&cockpit, PROD));
+    cockpit.see(CI, Ok(ci.clone()));
+    cockpit.see(PROD, Ok(prod.clone()));
+    let before = cockpit.model.assessments.clone();
+    cockpit.wait(Duration::from_secs(600));
+    assert_ne!(cockpit.model.assessments, before, "nothing became stale");
+    cockpit.see(CI, Ok(ci));
+    cockpit.see(PROD, Ok(prod));
+    let verdicts = |all: &[Assessment]| all.iter().map(|a| (a.verdict, a.marks)).collect::<Vec<_>>();
+    assert_eq!(verdicts(&cockpit.model.assessments), verdicts(&before));
+}
+
+#[test]
+fn only_services_that_a_look_says_something_new_about_are_judged_anew() {
+    let mut cockpit = Cockpit::with(vec![service("web"), service("shop")], Access::ReadWrite);
+    let pipeline = |state: RunState| Pipeline { runs: vec![run(state, Vec::new())], remarks: Vec::new() };
+    let look = |web: RunState| Observation {
+        pipelines: BTreeMap::from([
+            (ServiceName::new("web"), pipeline(web)),
+            (ServiceName::new("shop"), pipeline(RunState::Passed)),
+        ]),
+        ..Observation::default()
+    };
+    cockpit.see(CI, Ok(look(RunState::Passed)));
+    let marker = SafeText::new("not judged anew");
+    for assessment in &mut cockpit.model.assessments {
+        assessment.waits_on = Some(marker.clone());
+    }
+    cockpit.see(CI, Ok(look(RunState::Failed("failure".into()))));
+    let kept: Vec<bool> =
+        cockpit.model.assessments.iter().map(|a| a.waits_on.as_ref() == Some(&marker)).collect();
+    assert_eq!(kept, [false, true]);
+}

@@ -10,9 +10,14 @@ use crate::domain::{Absorbed, Now, Target};
 /// How long an information shows.
 const SHOWN: Duration = Duration::from_secs(4);
 
+/// How long the selection must rest before the sources are asked about it. A key alone is answered at once; a held
+/// key asks about the first row and the last one, not about every row between.
+pub const REST: Duration = Duration::from_millis(250);
+
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
-    let asks = matches!(msg, Msg::Report(_));
+    let selected = model.selected.clone();
+    let mut asks = false;
     let mut effects = match msg {
         Msg::Tick(now) => tick(model, now),
         Msg::Key(stroke) => keys::press(model, stroke),
@@ -27,6 +32,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Report(report) => match board::absorb(model, &report) {
             Absorbed::Dropped => return Vec::new(),
             Absorbed::Changed => {
+                asks = true;
                 let mut effects = vanished(model);
                 effects.extend(deed::follow(model));
                 effects
@@ -35,7 +41,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         },
         Msg::Progress(progress) => deed::progress(model, progress),
     };
-    if asks || model.selected != model.ask.focus {
+    let rests = model.now.since(model.moved) >= REST;
+    if model.selected != selected {
+        model.moved = model.now;
+    }
+    if asks || (rests && model.unasked()) {
         let ask = board::ask(model);
         if ask != model.ask {
             model.ask = ask.clone();

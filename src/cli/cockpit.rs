@@ -1,6 +1,6 @@
 //! `gonogo`: the cockpit itself, one printed frame of it, or its status where there is no terminal.
 
-use super::start::{Purpose, Started, start};
+use super::start::{Laid, Purpose, Started, lay, start};
 use super::{Common, Done, Surroundings, code, print, say, status};
 use crate::runtime::{headless, screen};
 use crate::view;
@@ -18,9 +18,10 @@ pub(super) async fn open(common: &Common, surroundings: &Surroundings, banner: O
     if !surroundings.full_screen() {
         return status::run(&status::Args::default(), common, surroundings).await;
     }
-    let Started { mut model, mut engine, theme, glyphs } = start(common, surroundings, Purpose::Act, banner)?;
+    let Laid { mut model, opening, theme, glyphs } = lay(common, surroundings, Purpose::Act, banner)?;
     let theme = print::theme(common, surroundings, theme.as_ref(), glyphs)?;
-    let exit = screen::run(&mut model, &mut engine, |model, frame| view::draw(model, &theme, frame)).await?;
+    let exit =
+        screen::run(&mut model, || opening.engine(), |model, frame| view::draw(model, &theme, frame)).await?;
     Ok(match exit {
         screen::Exit::Left => {
             say(&farewell(&model))?;

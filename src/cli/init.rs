@@ -20,7 +20,12 @@ pub(super) fn run(common: &Common, surroundings: &Surroundings) -> Done {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&path).map_err(at)?;
+    let mut file = options.open(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::new(code::FAILED, format!("{} is there already; nothing was changed", path.display()))
+        }
+        _ => at(error),
+    })?;
     file.write_all(EXAMPLE.as_bytes()).map_err(at)?;
     say(&format!("wrote {}\nedit it, then: gonogo doctor\n", path.display()))?;
     Ok(code::OK)

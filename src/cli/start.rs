@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Common, Failure, Surroundings, code};
 use crate::app::Model;
 use crate::app::model::Setup;
 use crate::config::{self, Config};
-use crate::domain::SafeText;
 use crate::domain::service::Access;
+use crate::domain::{SafeText, Service, SourceName};
 use crate::provider::Cadence;
 use crate::provider::KINDS;
 use crate::runtime::execute::Recorder;
@@ -21,6 +22,37 @@ pub(super) struct Started {
     /// Colours by the config, if it names any.
     pub theme: Option<config::Theme>,
     pub glyphs: Option<config::Glyphs>,
+}
+
+/// The same before anybody was asked: enough for the first frame.
+pub(super) struct Laid {
+    pub model: Model,
+    pub opening: Opening,
+    pub theme: Option<config::Theme>,
+    pub glyphs: Option<config::Glyphs>,
+}
+
+/// What an engine is made from.
+pub(super) struct Opening {
+    sources: Vec<(config::Source, Cadence)>,
+    recorder: Recorder,
+    access: Access,
+    clock: Clock,
+}
+
+impl Opening {
+    /// Makes the clients and starts looking. Must be called within the runtime.
+    pub(super) fn engine(self) -> Result<Engine, Failure> {
+        let mut sources = Vec::new();
+        for (source, cadence) in self.sources {
+            let name = source.spec.name.clone();
+            let provider = (source.kind.build)(source.spec).map_err(|fault| {
+                Failure::new(code::USAGE, format!("source {name}: {fault}{}", hint(&fault)))
+            })?;
+            sources.push(Source { name, provider, cadence });
+        }
+        Ok(Engine::start(sources, self.recorder, self.access, self.clock))
+    }
 }
 
 /// Whether the journal is needed: looking writes nothing.
@@ -62,6 +94,17 @@ pub(super) fn start(
     purpose: Purpose,
     banner: Option<&str>,
 ) -> Result<Started, Failure> {
+    let Laid { model, opening, theme, glyphs } = lay(common, surroundings, purpose, banner)?;
+    Ok(Started { model, engine: opening.engine()?, theme, glyphs })
+}
+
+/// Reads the config and lays out the model; asks nobody yet.
+pub(super) fn lay(
+    common: &Common,
+    surroundings: &Surroundings,
+    purpose: Purpose,
+    banner: Option<&str>,
+) -> Result<Laid, Failure> {
     let (config, _) = read(common, surroundings)?;
     let access = if common.read_only || config.access == Access::ReadOnly {
         Access::ReadOnly
@@ -84,17 +127,25 @@ pub(super) fn start(
     for source in config.sources {
         let name = source.spec.name.clone();
         let usual = source.kind.cadence;
-        let cadence =
-            source.every.map_or(usual, |every| Cadence { active: every.min(usual.active), idle: every });
-        let provider = (source.kind.build)(source.spec)
-            .map_err(|fault| Failure::new(code::USAGE, format!("source {name}: {fault}{}", hint(&fault))))?;
-        sources.push(Source { name, provider, cadence });
+        let cadence = source.every.map_or_else(
+            || often_enough(usual, &name, &setup.services),
+            |every| Cadence { active: every.min(usual.active), idle: every },
+        );
+        sources.push((source, cadence));
     }
     let now = clock.now();
     let session = SafeText::new(&format!("{}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"), std::process::id()));
     let model = Model::new(setup, session, now, common.size);
-    let engine = Engine::start(sources, recorder, access, clock);
-    Ok(Started { model, engine, theme, glyphs })
+    Ok(Laid { model, opening: Opening { sources, recorder, access, clock }, theme, glyphs })
+}
+
+/// Three looks must fit into the tightest limit of age that a source's word is held to: else what is healthy would
+/// look stale between two looks.
+fn often_enough(usual: Cadence, source: &SourceName, services: &[Service]) -> Cadence {
+    let uses = |s: &&Service| s.sources().any(|name| name == source);
+    let limits = services.iter().filter(uses).flat_map(|s| &s.environments).map(|e| e.policy.max_age / 3);
+    let idle = limits.min().map_or(usual.idle, |limit| usual.idle.min(limit)).max(Duration::from_secs(1));
+    Cadence { active: usual.active.min(idle), idle }
 }
 
 fn hint(fault: &crate::domain::Fault) -> String {

@@ -47,7 +47,13 @@ fn text(model: &Model) -> String {
             assessment.verdict.word(),
             versions(assessment)
         ));
+        let mut said: Vec<&str> = Vec::new();
         for reason in &assessment.reasons {
+            // One cause may tell on several stages; a line is enough.
+            if said.contains(&reason.text.as_str()) {
+                continue;
+            }
+            said.push(reason.text.as_str());
             out.push_str(&format!("{:width$}  {:<7}  {}\n", "", reason.verdict.word(), reason.text));
         }
     }

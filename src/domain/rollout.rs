@@ -199,11 +199,13 @@ impl Rollout {
         self.revisions.iter().find(|r| r.standing == Standing::Past && !r.artifact.same_as(&self.target))
     }
 
-    /// Share of the rollout that is done, 0 to 100; none if nothing is asked for.
+    /// Share of the rollout that is done, 0 to 100; none if nothing is asked for. What is still under way is never
+    /// 100: right after a change the counters still tell of the rollout before.
     #[must_use]
     pub fn percent(&self) -> Option<u32> {
         let done = self.replicas.updated.min(self.replicas.available);
-        (done.saturating_mul(100)).checked_div(self.replicas.desired).map(|p| p.min(100))
+        let most = if self.at_rest() { 100 } else { 99 };
+        (done.saturating_mul(100)).checked_div(self.replicas.desired).map(|p| p.min(most))
     }
 
     /// Whether nothing moves and nothing is wrong.

@@ -260,6 +260,17 @@ impl Service {
         self.environments.get(index.checked_sub(1)?)
     }
 
+    /// Every source that tells something about it; one may come more than once.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceName> {
+        self.code.iter().chain(self.pipeline.iter()).chain(self.environments.iter().flat_map(|e| {
+            e.deploy
+                .iter()
+                .chain(e.alerts.iter())
+                .chain(e.live.iter())
+                .chain(e.signals.iter().map(|(_, source)| source))
+        }))
+    }
+
     /// Service and environment as one key.
     #[must_use]
     pub fn place(&self, environment: &Environment) -> Place {

@@ -50,11 +50,11 @@ pub fn spoken(duration: Duration) -> String {
     let s = duration.as_secs();
     match s {
         0..60 => format!("{s} s"),
-        60..600 if s % 60 != 0 => format!("{} min {} s", s / 60, s % 60),
+        60..600 if !s.is_multiple_of(60) => format!("{} min {} s", s / 60, s % 60),
         60..3_600 => format!("{} min", s / 60),
-        3_600..86_400 if (s / 60) % 60 != 0 => format!("{} h {} min", s / 3_600, (s / 60) % 60),
+        3_600..86_400 if !(s / 60).is_multiple_of(60) => format!("{} h {} min", s / 3_600, (s / 60) % 60),
         3_600..86_400 => format!("{} h", s / 3_600),
-        _ if (s / 3_600) % 24 != 0 => format!("{} d {} h", s / 86_400, (s / 3_600) % 24),
+        _ if !(s / 3_600).is_multiple_of(24) => format!("{} d {} h", s / 86_400, (s / 3_600) % 24),
         _ => format!("{} d", s / 86_400),
     }
 }

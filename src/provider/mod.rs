@@ -7,6 +7,7 @@
 pub mod access;
 pub mod alertmanager;
 pub mod docker;
+pub mod git;
 pub mod github;
 pub mod http;
 pub mod kubernetes;
@@ -189,7 +190,7 @@ impl Kind {
 
 /// The registry: every kind of source there is.
 pub const KINDS: &[&Kind] =
-    &[&github::KIND, &prometheus::KIND, &alertmanager::KIND, &docker::KIND, &kubernetes::KIND];
+    &[&git::KIND, &github::KIND, &prometheus::KIND, &alertmanager::KIND, &docker::KIND, &kubernetes::KIND];
 
 /// The kind with this name.
 #[must_use]

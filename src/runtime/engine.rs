@@ -36,6 +36,9 @@ pub struct Engine {
     lanes: BTreeMap<SourceName, Lane>,
     ask: watch::Sender<Ask>,
     executor: Executor,
+    /// Looks for plans: leaving does not wait for them.
+    looking: JoinSet<()>,
+    /// What is being sent or recorded.
     tasks: JoinSet<()>,
 }
 
@@ -66,7 +69,7 @@ impl Engine {
             lanes.insert(name, poll.start());
         }
         let executor = Executor { providers: Arc::new(providers), recorder, out, clock };
-        Self { clock, inbox, lanes, ask, executor, tasks: JoinSet::new() }
+        Self { clock, inbox, lanes, ask, executor, looking: JoinSet::new(), tasks: JoinSet::new() }
     }
 
     /// Carries out one effect.
@@ -74,7 +77,7 @@ impl Engine {
         match effect {
             Effect::Prepare { ticket, intent } => {
                 let executor = self.executor.clone();
-                self.tasks.spawn(async move { executor.prepare(ticket, *intent).await });
+                self.looking.spawn(async move { executor.prepare(ticket, *intent).await });
             }
             Effect::Execute { id, plan } => {
                 let executor = self.executor.clone();
@@ -101,12 +104,12 @@ impl Engine {
     #[must_use]
     pub fn busy(&mut self) -> bool {
         self.reap();
-        !self.tasks.is_empty()
+        !self.looking.is_empty() || !self.tasks.is_empty()
     }
 
     /// Forgets what has ended. A crash of our own code in a task is a crash of the program, not a silence.
     fn reap(&mut self) {
-        while let Some(ended) = self.tasks.try_join_next() {
+        while let Some(ended) = self.looking.try_join_next().or_else(|| self.tasks.try_join_next()) {
             if let Err(error) = ended
                 && let Ok(panic) = error.try_into_panic()
             {
@@ -115,8 +118,9 @@ impl Engine {
         }
     }
 
-    /// Waits for what is being sent or recorded, at most `patience`.
+    /// Waits for what is being sent or recorded, at most `patience`. Looks have nothing to lose and are dropped.
     pub async fn settle(&mut self, patience: std::time::Duration) {
+        self.looking.abort_all();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(patience, all).await.is_err() {
             tracing::warn!("left while a request was still under way");
@@ -125,11 +129,9 @@ impl Engine {
 
     /// New questions wake whoever can answer them; the others hear them at their next turn.
     fn ask(&self, ask: Ask) {
-        let before = self.ask.send_replace(ask.clone());
-        for lane in self.lanes.values() {
-            if before.spans != ask.spans || before.focus != ask.focus {
-                lane.look();
-            }
+        let before = self.ask.send_replace(ask);
+        if before != *self.ask.borrow() {
+            self.lanes.values().for_each(Lane::look);
         }
     }
 }

@@ -17,7 +17,7 @@ use super::engine::{Beyond, Engine};
 use super::input::{self, Input};
 use super::terminal::Guard;
 use crate::app::key::Key;
-use crate::app::{Effect, Model, Msg, update};
+use crate::app::{Effect, Model, Msg, REST, update};
 use crate::domain::{Outcome, SafeText};
 
 /// Two frames are never closer to each other than this.
@@ -136,25 +136,27 @@ impl Signals {
     }
 }
 
-/// Runs the cockpit until the operator leaves, a signal comes, or the terminal vanishes.
+/// Runs the cockpit until the operator leaves, a signal comes, or the terminal vanishes. The first frame is on the
+/// screen before the engine is made: clients read the system's certificates, which takes its time.
 ///
 /// # Errors
-/// When the terminal cannot be taken or written to.
-pub async fn run(
+/// When the terminal cannot be taken or written to, or when the engine cannot be made.
+pub async fn run<E: From<io::Error>>(
     model: &mut Model,
-    engine: &mut Engine,
+    engine: impl FnOnce() -> Result<Engine, E>,
     draw: impl Fn(&Model, &mut Frame<'_>),
-) -> io::Result<Exit> {
+) -> Result<Exit, E> {
     let mut signals = Signals::new()?;
     let guard = Guard::take()?;
     let mut canvas = Canvas::new()?;
     model.size = canvas.size()?;
     canvas.draw(|frame| draw(model, frame))?;
     let mut keys = input::start()?;
+    let engine = &mut engine()?;
     let exit = loop_until_exit(model, engine, &draw, &guard, &mut canvas, &mut keys, &mut signals).await;
     drop(guard);
     leave(model, engine).await;
-    exit
+    Ok(exit?)
 }
 
 async fn loop_until_exit(
@@ -177,6 +179,7 @@ async fn loop_until_exit(
             next = signals.next() => next,
             () = sleep_until(drawn + FRAME), if dirty => Next::Draw,
             Some(msg) = engine.inbox.recv() => Next::Outside(msg),
+            () = sleep_until(drawn + REST), if model.unasked() => Next::Time,
             _ = ticks.tick() => Next::Time,
         };
         if let Next::Draw = next {

@@ -79,8 +79,7 @@ fn reviewers<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
 }
 
 fn assessment<'a>(scene: Scene<'a>, gate: &Gate) -> Option<&'a Assessment> {
-    let index = scene.model.setup.services.iter().position(|s| s.name == gate.key.run.service)?;
-    scene.model.assessments.get(index)
+    scene.model.assessment(&gate.key.run.service)
 }
 
 fn waiting_count(scene: Scene<'_>) -> Option<String> {

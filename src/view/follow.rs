@@ -32,7 +32,8 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>, id: &ActionId) {
         }
         None => title.say(Role::Strong, "action"),
     };
-    let keys = [("esc", "close; it goes on"), ("↑ ↓", "scroll")];
+    let ended = scene.model.action(id).is_none_or(|a| matches!(a.stage, ActionStage::Ended(_)));
+    let keys = [("esc", if ended { "close" } else { "close; it goes on" }), ("↑ ↓", "scroll")];
     let mut inside = overlay::open(scene, &mut window, title, &keys);
     write_lines(&mut inside, &body, scene.model.overlay_scroll);
 }

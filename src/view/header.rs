@@ -1,4 +1,9 @@
 //! The top line: what this is, the time, how every source is, who we are, whether we may write. And the banner.
+//!
+//! Nothing here counts seconds while all is well: the clock shows minutes, and an age shows only when it is more than
+//! twice what is expected. So a quiet screen is not written again and again.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -8,7 +13,7 @@ use super::text;
 use crate::domain::service::Access;
 use crate::domain::time::spoken;
 use crate::domain::world::Liveness;
-use crate::domain::{Budget, SourceName, SourceState};
+use crate::domain::{Budget, Now, SafeText, SourceName, SourceState};
 use crate::theme::{Role, Sign};
 
 /// Draws the top line.
@@ -25,11 +30,22 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 
 /// Draws the banner over the whole line.
 pub(super) fn banner(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
-    let Some(banner) = &scene.model.setup.banner else { return };
-    let style = scene.theme.style(Role::Badge);
+    if let Some(banner) = &scene.model.setup.banner {
+        over_all(scene, Role::Badge, banner.as_str(), sheet);
+    }
+}
+
+/// Says over the whole line that actions are off, because the journal cannot be written.
+pub(super) fn journal_fault(scene: Scene<'_>, fault: &SafeText, sheet: &mut Sheet<'_>) {
+    let what = format!("{} actions are off: the journal cannot be written: {fault}", Sign::Warning.glyph());
+    over_all(scene, Role::Problem, &what, sheet);
+}
+
+fn over_all(scene: Scene<'_>, role: Role, what: &str, sheet: &mut Sheet<'_>) {
+    let style = scene.theme.style(role);
     let width = sheet.width();
     sheet.tint(0, 0, width, 1, style);
-    let shown = text::cut(banner.as_str(), usize::from(width).saturating_sub(2));
+    let shown = text::cut(what, usize::from(width).saturating_sub(2));
     let x = usize::from(width).saturating_sub(text::width(&shown)) / 2;
     sheet.put(u16::try_from(x).unwrap_or(0), 0, &shown, style);
 }
@@ -37,7 +53,7 @@ pub(super) fn banner(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 fn name_and_time(scene: Scene<'_>, width: usize) -> Words<'_> {
     let badge = scene.theme.style(Role::Focus).add_modifier(ratatui::style::Modifier::REVERSED);
     let words = scene.words().styled(badge, " gonogo ").gap(1);
-    let shape = if width >= 110 { "%a %d %b  %H:%M:%S UTC" } else { "%H:%M:%S UTC" };
+    let shape = if width >= 110 { "%a %d %b  %H:%M UTC" } else { "%H:%M UTC" };
     words.say(Role::Muted, scene.model.now.wall.strftime(shape).to_string())
 }
 
@@ -94,7 +110,7 @@ fn trouble(state: &SourceState) -> u8 {
     }
 }
 
-/// Sources that there is no room for: how many, and the age of the oldest.
+/// Sources that there is no room for: how many, and the age of the oldest that is late.
 fn others<'a>(scene: Scene<'a>, rest: &[(&SourceName, &SourceState)]) -> Words<'a> {
     let failing = rest.iter().filter(|(_, state)| trouble(state) < 2).count();
     if failing > 0 {
@@ -104,11 +120,17 @@ fn others<'a>(scene: Scene<'a>, rest: &[(&SourceName, &SourceState)]) -> Words<'
     if silent > 0 {
         return scene.words().sign(Sign::Asking).say(Role::Muted, format!(" asking {silent} "));
     }
-    let oldest =
-        rest.iter().filter_map(|(_, state)| state.seen).map(|seen| scene.model.now.since(seen)).max();
-    let words =
-        scene.words().sign(Sign::Alive).say(Role::Base, format!(" {}", text::counted(rest.len(), "source")));
-    words.maybe(Role::Muted, oldest.map(|age| format!(" {}", brief(age))))
+    let oldest = rest.iter().filter_map(|(_, state)| late(state, scene.model.now)).max();
+    let sign = if oldest.is_some() { Sign::Late } else { Sign::Alive };
+    let words = scene.words().sign(sign).say(Role::Base, format!(" {}", text::counted(rest.len(), "source")));
+    words.maybe(Role::Hold, oldest.map(|age| format!(" {}", brief(age))))
+}
+
+/// The age of a source that is more than twice as old as expected.
+fn late(state: &SourceState, now: Now) -> Option<Duration> {
+    let (next, seen) = state.next.zip(state.seen)?;
+    let age = now.since(seen);
+    (age > next.since(seen).saturating_mul(2)).then_some(age)
 }
 
 fn source<'a>(scene: Scene<'a>, name: &SourceName, state: &SourceState) -> Words<'a> {
@@ -121,17 +143,16 @@ fn source<'a>(scene: Scene<'a>, name: &SourceName, state: &SourceState) -> Words
         let words = words.say(Role::NoGo, fault.cause.word());
         return words.maybe(Role::Hold, age.map(|age| format!(" {}", brief(age))));
     }
-    let Some(age) = age else {
+    if age.is_none() {
         return words.sign(Sign::Asking).gap(1).say(Role::Base, name).say(Role::Muted, " asking…");
-    };
-    let expected = state.next.zip(state.seen).map(|(next, seen)| next.since(seen));
-    let late = expected.is_some_and(|expected| age > expected.saturating_mul(2));
-    let troubled = late || !state.held.is_empty();
+    }
+    let late = late(state, now);
+    let troubled = late.is_some() || !state.held.is_empty();
     let words = words.sign(if troubled { Sign::Late } else { Sign::Alive }).gap(1).say(Role::Base, name);
     let words = match (state.live, late) {
-        (Liveness::Watched, false) => words.say(Role::Muted, " live"),
-        (_, true) => words.say(Role::Hold, format!(" {}", brief(age))),
-        (Liveness::Polled, false) => words.say(Role::Muted, format!(" {}", brief(age))),
+        (_, Some(age)) => words.say(Role::Hold, format!(" {}", brief(age))),
+        (Liveness::Watched, None) => words.say(Role::Muted, " live"),
+        (Liveness::Polled, None) => words,
     };
     let held = (!state.held.is_empty()).then(|| format!(" {} held", state.held.len()));
     let low = state.last.as_ref().and_then(|o| o.budget).and_then(|b| low(b, now.wall));

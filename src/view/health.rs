@@ -53,7 +53,7 @@ fn body(scene: Scene<'_>, service: &Service, environment: &Environment, inside: 
         inside.line(0, &scene.words().gap(1).say(Role::Muted, "no signal is configured for it").line());
     }
     let count = u16::try_from(rows.len()).unwrap_or(u16::MAX).max(1);
-    let most = if scene.model.zoom == Zoom::Full { u16::MAX } else { 7 };
+    let most = if scene.model.zoom == Zoom::Full { u16::MAX } else { 9 };
     let heard = rows.iter().any(|(_, seen, _)| seen.is_some());
     let each = if heard { (height / count).clamp(1, most) } else { 1 };
     let deploy = deploy_moment(scene, service, environment);

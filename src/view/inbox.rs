@@ -1,6 +1,6 @@
 //! The inbox: everything that waits for a human, oldest first. Only visible rows are built.
 
-use super::panel::{self, Title};
+use super::panel::{self, Edge, Title};
 use super::scene::Scene;
 use super::sheet::{Sheet, Words};
 use super::text;
@@ -20,21 +20,33 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let inbox = &scene.model.inbox;
     let count = if inbox.is_empty() { String::new() } else { inbox.len().to_string() };
     let title = Title::new(scene.theme, Panel::Inbox.title()).right(scene.words().say(Role::Waiting, count));
-    let mut inside = panel::frame(sheet, scene.theme, scene.edge, scene.keyboard(Panel::Inbox), title);
+    let below = {
+        let keyboard = scene.keyboard(Panel::Inbox);
+        let mut inside = panel::frame(sheet, scene.theme, scene.edge, keyboard, title);
+        body(scene, &mut inside)
+    };
+    if scene.edge == Edge::Box {
+        panel::more_below(sheet, scene.theme, below);
+    }
+}
+
+/// The gates that can be seen; returns how many lie below.
+fn body(scene: Scene<'_>, inside: &mut Sheet<'_>) -> usize {
+    let inbox = &scene.model.inbox;
     if inbox.is_empty() {
         let unheard = scene.model.world.sources().any(|(_, state)| state.last.is_none());
         let line = if unheard { "nothing waits as far as is known yet" } else { "nothing waits for a human" };
-        return inside.line(0, &scene.words().gap(1).say(Role::Muted, line).line());
+        inside.line(0, &scene.words().gap(1).say(Role::Muted, line).line());
+        return 0;
     }
     let at_hand = scene.model.gate_at_hand().map(|g| &g.value.key);
     let selected = inbox.iter().position(|g| Some(&g.value.key) == at_hand).unwrap_or(0);
     let room = usize::from(inside.width());
-    let roomy = usize::from(inside.height()) >= (inbox.len() * 2).min(6);
-    let each = if roomy { 2 } else { 1 };
-    let visible = (usize::from(inside.height()) / each).max(1);
+    let each: u16 = if usize::from(inside.height()) >= (inbox.len() * 2).min(6) { 2 } else { 1 };
+    let visible = usize::from((inside.height() / each).max(1));
     let first = selected.saturating_sub(visible / 2).min(inbox.len().saturating_sub(visible));
-    let mut y = 0;
-    for (index, seen) in inbox.iter().enumerate().skip(first).take(visible) {
+    let rows = (0..inside.height()).step_by(usize::from(each));
+    for (y, (index, seen)) in rows.zip(inbox.iter().enumerate().skip(first).take(visible)) {
         inside.line(y, &row(scene, seen).within(room));
         if index == selected && at_hand.is_some() {
             inside.select(y, scene.theme, scene.theme.style(Role::Waiting));
@@ -42,8 +54,8 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
         if each == 2 {
             inside.line(y + 1, &details(scene, &seen.value).within(room));
         }
-        y += if each == 2 { 2 } else { 1 };
     }
+    inbox.len().saturating_sub(first + visible)
 }
 
 fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
@@ -64,8 +76,7 @@ fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
 
 fn version(scene: Scene<'_>, gate: &Gate) -> String {
     let named = gate.place().and_then(|place| {
-        let index = scene.model.setup.services.iter().position(|s| s.name == place.service)?;
-        let standing = scene.model.assessments.get(index)?.standing(&place.environment)?;
+        let standing = scene.model.assessment(&place.service)?.standing(&place.environment)?;
         Some(standing.coming.as_ref()?.label().to_owned())
     });
     text::cut_middle(&named.unwrap_or_else(|| gate.revision.short().to_owned()), 20)

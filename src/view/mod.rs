@@ -139,6 +139,10 @@ fn panels(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) -> 
     }
     header::draw(scene, &mut sheet.part(0, y, width, 1));
     y += 1;
+    if let Some(fault) = &scene.model.journal_fault {
+        header::journal_fault(scene, fault, &mut sheet.part(0, y, width, 1));
+        y += 1;
+    }
     let card = match (arrangement, scene.model.zoom) {
         (_, Zoom::Full) => 1,
         (Arrangement::Wide, _) => decision::rows(scene, 5),

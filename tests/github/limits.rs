@@ -226,7 +226,7 @@ async fn github_survives_every_fault() {
             let run = AssertUnwindSafe(faults::check(case, under_test)).catch_unwind();
             async move { run.await.err().map(|_| case.name) }
         })
-        .buffer_unordered(6)
+        .buffer_unordered(2)
         .filter_map(std::future::ready)
         .collect()
         .await;

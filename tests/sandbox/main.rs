@@ -1,6 +1,13 @@
 //! The embedded world, asked over loopback like any stranger would: the oddities of every dialect by name, every
 //! scenario's story, and that nothing is left when it ends.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that meets the unexpected stops"
+)]
+
 mod alerting;
 mod faults;
 mod github;

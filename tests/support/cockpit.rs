@@ -178,6 +178,9 @@ fn config_text(sandbox: &Sandbox, manner: Manner) -> String {
     kept
 }
 
+/// Longer than the silence after which a provider looks by itself at what it watches.
+const REST: Duration = Duration::from_secs(4);
+
 impl Cockpit {
     /// Opens a cockpit on a scenario whose clock stands still, when there is room for it.
     pub(crate) async fn open(scenario: Scenario, manner: Manner) -> Self {
@@ -407,6 +410,7 @@ impl Cockpit {
     pub(crate) async fn outcome(&mut self) -> Outcome {
         let end = Instant::now() + PATIENCE;
         let mut leapt_at = None;
+        let mut since: Option<(Now, Instant)> = None;
         loop {
             let action = self.action();
             if let ActionStage::Ended(outcome) = &action.stage {
@@ -419,7 +423,12 @@ impl Cockpit {
                 ActionStage::Settling(since) => Some(*since),
                 _ => action.against,
             };
-            if settling.is_some() && settling != leapt_at {
+            if settling != since.map(|(at, _)| at) {
+                since = settling.map(|at| (at, Instant::now()));
+            }
+            // Real looks get a moment to renew themselves before time leaps over the others: a watch may lag behind.
+            let rested = since.is_some_and(|(_, seen)| seen.elapsed() >= REST);
+            if settling.is_some() && settling != leapt_at && rested {
                 leapt_at = settling;
                 self.leap(Duration::from_secs(16));
                 let source = self.action().plan.intent.source.clone();

@@ -748,6 +748,8 @@ pub(crate) fn proving() -> Model {
     while dialog(&model).field != Field::Confirm {
         press(&mut model, &[Key::Tab]);
     }
+    // However many keys the dialog takes, it is confirmed at the same moment.
+    update(&mut model, Msg::Tick(noon().plus(Duration::from_secs(25))));
     let effects = press(&mut model, &[Key::Enter]);
     let id = effects
         .iter()

@@ -4,7 +4,9 @@
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
@@ -19,6 +21,8 @@ pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+    gone: Arc<AtomicBool>,
 }
 
 impl Terminal {
@@ -41,15 +45,29 @@ impl Terminal {
         let raw = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (into_screen, into_raw) = (Arc::clone(&screen), Arc::clone(&raw));
-        std::thread::spawn(move || {
+        let gone = Arc::new(AtomicBool::new(false));
+        let no_more = Arc::clone(&gone);
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 65536];
             while let Ok(read @ 1..) = reader.read(&mut bytes) {
-                into_screen.lock().unwrap().process(&bytes[..read]);
-                into_raw.lock().unwrap().extend_from_slice(&bytes[..read]);
+                if no_more.load(Ordering::SeqCst) {
+                    return;
+                }
+                let news = bytes.get(..read).unwrap_or_default();
+                into_screen.lock().unwrap().process(news);
+                into_raw.lock().unwrap().extend_from_slice(news);
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        Self { master: Some(pair.master), writer: Some(writer), child, screen, raw }
+        Self {
+            master: Some(pair.master),
+            writer: Some(writer),
+            child,
+            screen,
+            raw,
+            reader: Some(reader),
+            gone,
+        }
     }
 
     /// What the screen shows now.
@@ -85,6 +103,11 @@ impl Terminal {
     pub(crate) fn press(&mut self, key: &[u8]) {
         std::thread::park_timeout(Duration::from_millis(70));
         self.send(key);
+    }
+
+    /// Takes the time that a person takes to read a plan: keys that come sooner confirm nothing.
+    pub(crate) fn read_it(&self) {
+        std::thread::park_timeout(Duration::from_millis(600));
     }
 
     /// Waits until the screen shows `text`.
@@ -124,8 +147,14 @@ impl Terminal {
         assert!(status.success());
     }
 
-    /// The terminal vanishes.
+    /// The terminal vanishes: every descriptor of its other side is closed. The reader holds one, so the program is
+    /// made to write once more.
     pub(crate) fn vanish(&mut self) {
+        self.gone.store(true, Ordering::SeqCst);
+        self.resize(100, 30);
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
         self.writer = None;
         self.master = None;
     }

@@ -73,6 +73,11 @@ impl Base {
         self.socket.is_some() || is_loopback(&self.url)
     }
 
+    /// Whether a request may be encrypted, so that certificates matter.
+    pub(super) fn may_use_tls(&self) -> bool {
+        self.socket.is_none() && self.url.scheme() != "http"
+    }
+
     /// Whether a credential on its way there can be read by nobody else.
     pub(super) fn may_carry_secrets(&self) -> bool {
         self.is_local() || self.url.scheme() == "https"

@@ -45,7 +45,10 @@ fn one(
         .retry(retry::never())
         .referer(false)
         .connect_timeout(spec.limits.connect);
-    if !trusted.is_empty() {
+    if !base.may_use_tls() && matches!(proxies, Proxies::None) {
+        // Nothing is redirected, so no certificate is ever looked at: the system's need not be read.
+        builder = builder.tls_certs_only(trusted.iter().cloned());
+    } else if !trusted.is_empty() {
         builder = builder.tls_certs_merge(trusted.iter().cloned());
     }
     if let Some(socket) = base.socket() {

@@ -43,7 +43,7 @@ pub const KIND: Kind = Kind {
             KeyType::Text,
             "post (default) or get, for proxies that let only GET through",
         ),
-        Key::optional("range", KeyType::Text, "how far back a signal's course reaches (default 1h)"),
+        Key::optional("range", KeyType::Text, "how far back a signal's course reaches (default 20m)"),
         Key::optional("scrape_interval", KeyType::Text, "never ask for points closer together than this"),
         Key::optional("thanos", KeyType::Switch, "true for Thanos: refuse partial responses"),
     ],
@@ -132,7 +132,7 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
         Some(Value::Switch(true)) => Partial::Refused,
         _ => Partial::Unsaid,
     };
-    let range = duration(&spec.settings, "range")?.unwrap_or(Duration::from_secs(3_600));
+    let range = duration(&spec.settings, "range")?.unwrap_or(Duration::from_secs(1_200));
     let closest = duration(&spec.settings, "scrape_interval")?.unwrap_or_default();
     let watches =
         spec.bounds.iter().filter(|bound| bound.role == Role::Signal).map(watch).collect::<Result<_, _>>()?;

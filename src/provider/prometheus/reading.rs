@@ -16,7 +16,7 @@ const AHEAD: f64 = 60.0;
 const POINTS: u64 = 240;
 
 /// Closest values of a course, in seconds.
-const CLOSEST: u64 = 15;
+const CLOSEST: u64 = 5;
 
 /// What an instant query says.
 #[derive(Debug, PartialEq)]
