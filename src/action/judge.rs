@@ -52,7 +52,9 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
             }
         }),
         Promise::Ended { run } => with_run(run, sent, service, world, |r| {
-            if r.state.ended() {
+            if r.state.passed() {
+                broken(&format!("run {} ended by itself, and well, before it could be stopped", r.number))
+            } else if r.state.ended() {
                 holds(&format!("run {} has ended", r.number))
             } else {
                 untouched(&format!("run {} has not ended yet", r.number))

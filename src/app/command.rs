@@ -1,9 +1,10 @@
 //! What a key can mean: one table of name, keys, doc and availability. Footer, help and keymap derive from it.
 
+use super::deed::verb_of;
 use super::key::Key;
 use super::model::{Model, Panel};
 use crate::action::offer;
-use crate::domain::{Refusal, Verb};
+use crate::domain::Refusal;
 
 /// A named thing that a key can mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,27 +142,19 @@ pub fn entry_of(command: Command) -> Option<&'static Entry> {
 /// # Errors
 /// The reason why it cannot.
 pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
-    let verb = match command {
-        Command::Approve => Verb::Approve,
-        Command::Reject => Verb::Reject,
-        Command::Promote => Verb::Promote,
-        Command::RollBack => Verb::RollBack,
-        Command::Pause => Verb::Pause,
-        Command::Resume => Verb::Resume,
-        Command::Rerun => Verb::Rerun,
-        Command::Cancel => Verb::Cancel,
+    match command {
         Command::Changes => {
             let known = model.selected_place().is_some_and(|p| model.changes.contains_key(&p));
-            return known.then_some(()).ok_or_else(|| Refusal::new("no change set is known here"));
+            known.then_some(()).ok_or_else(|| Refusal::new("no change set is known here"))
         }
-        Command::Follow => {
-            return (!model.actions.is_empty())
-                .then_some(())
-                .ok_or_else(|| Refusal::new("nothing was done yet in this session"));
-        }
-        _ => return Ok(()),
-    };
-    offer(verb, model_surroundings(model)?).map(|_| ())
+        Command::Follow => (!model.actions.is_empty())
+            .then_some(())
+            .ok_or_else(|| Refusal::new("nothing was done yet in this session")),
+        _ => match verb_of(command) {
+            Some(verb) => offer(verb, model_surroundings(model)?).map(|_| ()),
+            None => Ok(()),
+        },
+    }
 }
 
 /// What the action rules look at, from the model.
