@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::domain::assess::{coming_from, newer};
 use crate::domain::service::{Access, Confirm, HealthRule, ReasonRule};
 use crate::domain::time::spoken;
 use crate::domain::{
@@ -98,6 +99,7 @@ pub fn plan(
     }
     let mut hazards = prepared.hazards.clone();
     hazards.extend(own_hazards(intent, &policy, around));
+    hazards.extend(course_hazards(intent, &prepared, around));
     hazards.sort_by_key(|hazard| std::cmp::Reverse(hazard.severity));
     if let Some(blocking) = hazards.iter().find(|h| h.severity == Severity::Blocking) {
         return Err(Refusal::new(blocking.text.as_str())
@@ -192,6 +194,38 @@ fn own_hazards(intent: &Intent, policy: &Policy, around: Surroundings<'_>) -> Ve
         hazards.push(Hazard::new(
             Severity::Warning,
             format!("the environment is {} before anything is changed", verdict.word()),
+        ));
+    }
+    hazards
+}
+
+/// What a promotion would go round, and where a roll back would really lead.
+fn course_hazards(intent: &Intent, prepared: &Prepared, around: Surroundings<'_>) -> Vec<Hazard> {
+    let mut hazards = Vec::new();
+    let mut warn = |text: String| hazards.push(Hazard::new(Severity::Warning, text));
+    if intent.verb == Verb::Promote {
+        for gate in around.world.gates().filter(|g| g.value.place() == intent.place) {
+            warn(format!("the gate of run {} still waits: this goes round it", gate.value.run_number));
+        }
+        let repository = around.world.repository(around.service);
+        let commit = prepared.to.as_ref().and_then(|to| {
+            to.revision.clone().or_else(|| repository?.value.resolve(to.version.as_ref()?.as_str()).cloned())
+        });
+        let run = commit
+            .zip(around.world.pipeline(around.service))
+            .and_then(|(commit, pipeline)| pipeline.value.runs.iter().find(|run| run.revision == commit));
+        if let Some(run) = run.filter(|run| !run.state.passed()) {
+            warn(format!("run {} on the commit that would ship has not passed", run.number));
+        }
+    }
+    if let (Verb::RollBack, Some(from), Some(to)) = (intent.verb, &prepared.from, &prepared.to)
+        && coming_from(to, from).is_some()
+        && [from, to].iter().all(|a| a.version.as_ref().is_some_and(|v| newer::is_version(v.as_str())))
+    {
+        warn(format!(
+            "{} is newer than {}: this goes forward, perhaps to what was left behind",
+            to.label(),
+            from.label()
         ));
     }
     hazards

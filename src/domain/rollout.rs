@@ -199,13 +199,13 @@ impl Rollout {
         self.revisions.iter().find(|r| r.standing == Standing::Past && !r.artifact.same_as(&self.target))
     }
 
-    /// Share of the rollout that is done, 0 to 100; none if nothing is asked for. What is still under way is never
-    /// 100: right after a change the counters still tell of the rollout before.
+    /// Share of the rollout that is done, 0 to 100; none if nothing is asked for. None as well when the counters
+    /// say 100 while it is still under way: right after a change they tell of the rollout before.
     #[must_use]
     pub fn percent(&self) -> Option<u32> {
         let done = self.replicas.updated.min(self.replicas.available);
-        let most = if self.at_rest() { 100 } else { 99 };
-        (done.saturating_mul(100)).checked_div(self.replicas.desired).map(|p| p.min(most))
+        let percent = done.saturating_mul(100).checked_div(self.replicas.desired)?.min(100);
+        (percent < 100 || self.at_rest()).then_some(percent)
     }
 
     /// Whether nothing moves and nothing is wrong.
