@@ -27,8 +27,13 @@ pub(super) fn run(args: &Args, common: &Common, surroundings: &Surroundings) -> 
         Some(path) if common.config.is_none() && path.exists() => path,
         _ => journal_path(&read(common, surroundings)?.0, surroundings)?,
     };
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::new(code::FAILED, format!("{}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::new(
+            code::FAILED,
+            format!("{} is not there: no action was recorded yet, or it was taken away", path.display()),
+        ),
+        _ => Failure::new(code::FAILED, format!("{}: {error}", path.display())),
+    })?;
     let lines =
         verify(&text).map_err(|error| Failure::new(code::FAILED, format!("{}: {error}", path.display())))?;
     match args.command {
