@@ -1,0 +1,88 @@
+//! The journal: written, torn, changed, shared.
+
+use super::*;
+use crate::domain::ActionId;
+
+fn entry(n: u32) -> Entry {
+    Entry::not_sent(&ActionId(SafeText::new(&format!("a-{n}"))), &"because".into())
+}
+
+fn written(count: u32) -> (tempfile::TempDir, Journal) {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder.path().join("state/journal.jsonl"), "ann@host").unwrap();
+    for n in 0..count {
+        journal.append(Timestamp::UNIX_EPOCH, &entry(n)).unwrap();
+    }
+    (folder, journal)
+}
+
+#[test]
+fn what_is_written_verifies() {
+    let (_folder, journal) = written(3);
+    let lines = verify(&std::fs::read_to_string(journal.path()).unwrap()).unwrap();
+    assert_eq!(lines.iter().map(|l| l.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(lines[0].prev, GENESIS);
+}
+
+#[test]
+fn every_flipped_bit_is_found_at_its_line() {
+    let (_folder, journal) = written(2);
+    let good = std::fs::read(journal.path()).unwrap();
+    let second = good.iter().position(|b| *b == b'\n').unwrap() as u64;
+    for at in 0..good.len() {
+        for bit in 0..8 {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << bit;
+            let Ok(text) = String::from_utf8(bad) else { continue };
+            match verify(&text) {
+                Err(JournalError::Broken { line, .. }) => {
+                    let changed = if (at as u64) <= second { 1 } else { 2 };
+                    assert_eq!(line, changed, "byte {at} bit {bit}");
+                }
+                other => panic!("byte {at} bit {bit}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn removed_and_swapped_lines_are_found() {
+    let (_folder, journal) = written(4);
+    let text = std::fs::read_to_string(journal.path()).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    assert!(verify(&[lines[0], lines[2], lines[3]].concat()).is_err());
+    assert!(verify(&[lines[0], lines[2], lines[1], lines[3]].concat()).is_err());
+    assert!(verify(&[lines[1], lines[2], lines[3]].concat()).is_err());
+    assert!(verify(&text).is_ok());
+}
+
+#[test]
+fn a_torn_tail_is_set_aside_and_the_chain_goes_on() {
+    let (folder, journal) = written(2);
+    let mut file = OpenOptions::new().append(true).open(journal.path()).unwrap();
+    file.write_all(b"{\"seq\":3,\"time\":").unwrap();
+    journal.append(Timestamp::UNIX_EPOCH, &entry(9)).unwrap();
+    let text = std::fs::read_to_string(journal.path()).unwrap();
+    assert_eq!(verify(&text).unwrap().len(), 3);
+    let torn = std::fs::read_dir(folder.path().join("state"))
+        .unwrap()
+        .any(|f| f.unwrap().file_name().to_string_lossy().contains("torn"));
+    assert!(torn);
+}
+
+#[test]
+fn eight_writers_make_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let journal = Journal::open(&path, "ann@host").unwrap();
+                for n in 0..25 {
+                    journal.append(Timestamp::UNIX_EPOCH, &entry(n)).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(verify(&std::fs::read_to_string(&path).unwrap()).unwrap().len(), 200);
+}
