@@ -5,7 +5,9 @@
 pub mod judge;
 pub mod offer;
 pub mod plan;
+pub mod policy;
 
 pub use judge::{Judgement, judge};
-pub use offer::{Offer, offer};
+pub use offer::{Offer, barred, offer};
 pub use plan::{Evidence, Plan, plan};
+pub use policy::{Breach, Glass, Refused, Rule};

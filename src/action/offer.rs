@@ -9,7 +9,8 @@ use crate::domain::{
     Service, Target, Verb, World,
 };
 
-use super::plan::{Surroundings, allowed, policy_of};
+use super::plan::Surroundings;
+use super::policy::{Refused, allowed};
 
 /// What the offer is made from.
 #[derive(Clone, Copy, Debug)]
@@ -39,31 +40,36 @@ pub struct Offer {
     pub intent: Intent,
 }
 
-/// Everything that `verb` can mean here, best first; never empty.
+/// Everything that `verb` can mean here, best first; never empty. Whether the rules let it be done is [`barred`]'s
+/// question.
 ///
 /// # Errors
 /// A [`Refusal`] with the reason and the nearest way out.
 pub fn offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
-    let offers = match verb {
+    match verb {
         Verb::Approve | Verb::Reject => gate_offer(verb, around),
         Verb::Promote => promote_offers(around),
         Verb::RollBack => roll_back_offers(around),
         Verb::Pause | Verb::Resume => pause_offer(verb, around),
         Verb::Rerun | Verb::Cancel => run_offer(verb, around),
-    }?;
-    if let Some(first) = offers.first() {
-        let policy = policy_of(&first.intent, around.service);
-        let surroundings = Surroundings {
-            service: around.service,
-            world: around.world,
-            verdict: around.verdict(),
-            changes: None,
-            access: around.access,
-            now: around.now,
-        };
-        allowed(&first.intent, &policy, surroundings)?;
     }
-    Ok(offers)
+}
+
+/// Whether the rules let the first of the offers be planned.
+///
+/// # Errors
+/// A [`Refused`] that names every rule in the way.
+pub fn barred(offers: &[Offer], around: Around<'_>) -> Result<(), Refused> {
+    let Some(first) = offers.first() else { return Ok(()) };
+    let surroundings = Surroundings {
+        service: around.service,
+        world: around.world,
+        verdict: around.verdict(),
+        changes: None,
+        access: around.access,
+        now: around.now,
+    };
+    allowed(&first.intent, surroundings)
 }
 
 impl Around<'_> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::policy::{Breach, Glass, Refused, allowed, policy_of};
 use crate::domain::assess::{coming_from, newer};
 use crate::domain::service::{Access, Confirm, HealthRule, ReasonRule};
-use crate::domain::time::spoken;
 use crate::domain::{
-    ChangeSet, Hazard, Intent, Now, Permission, Policy, Prepared, Refusal, SafeText, Service, Severity,
-    SourceName, Verb, Verdict, World,
+    ActionId, ChangeSet, Hazard, Intent, Now, Permission, Policy, Prepared, Refusal, SafeText, Service,
+    Severity, SourceName, Verb, Verdict, World,
 };
 
 /// How fresh one source's part of the evidence is.
@@ -46,11 +46,15 @@ pub struct Plan {
     pub phrase: Option<SafeText>,
     /// Whether a reason must be given.
     pub reason: ReasonRule,
+    /// The rules that this plan overrides: the glass is broken when there is any.
+    pub overrides: Vec<Breach>,
+    /// The earlier action on the same thing that did not end as verified, if this is a second try.
+    pub after: Option<ActionId>,
     /// When the preparation's look began.
     pub looked: Now,
     /// The plan is stale, and cannot be confirmed, when `looked` is longer ago than this.
     pub max_age: Duration,
-    /// SHA-256 over intent, requests and basis, in hex: names this very plan in the journal.
+    /// SHA-256 over intent, requests, basis and overrides, in hex: names this very plan in the journal.
     pub fingerprint: SafeText,
 }
 
@@ -59,6 +63,12 @@ impl Plan {
     #[must_use]
     pub fn stale(&self, now: Now) -> bool {
         now.since(self.looked) > self.max_age
+    }
+
+    /// Whether confirming it breaks the glass.
+    #[must_use]
+    pub fn breaks_glass(&self) -> bool {
+        !self.overrides.is_empty()
     }
 }
 
@@ -82,20 +92,26 @@ pub struct Surroundings<'a> {
 /// Makes a plan, or says why not.
 ///
 /// # Errors
-/// A [`Refusal`] when the rules forbid it, the evidence is stale, the source says that we may not, or a hazard
-/// would make the action not do what it says.
+/// A [`Refused`] when a rule forbids it and the glass is whole, the source says that we may not, or a hazard would
+/// make the action not do what it says.
 pub fn plan(
     intent: &Intent,
     prepared: Prepared,
     looked: Now,
     around: Surroundings<'_>,
-) -> Result<Plan, Refusal> {
+    glass: Glass,
+) -> Result<Plan, Refused> {
     let policy = policy_of(intent, around.service);
-    allowed(intent, &policy, around)?;
+    let overrides = match (allowed(intent, around), glass) {
+        (Ok(()), _) => Vec::new(),
+        (Err(refused), Glass::Broken) if !refused.breaches.is_empty() => refused.breaches,
+        (Err(refused), _) => return Err(refused),
+    };
     if let Permission::Denied(why) = &prepared.permission {
         return Err(Refusal::new(format!("{} may not {}: {why}", who(&prepared), intent.verb.word()))
             .evidence(format!("{} said so just now", intent.source))
-            .next("ask somebody who may, or use another credential"));
+            .next("ask somebody who may, or use another credential")
+            .into());
     }
     let mut hazards = prepared.hazards.clone();
     hazards.extend(own_hazards(intent, &policy, around));
@@ -104,19 +120,23 @@ pub fn plan(
     if let Some(blocking) = hazards.iter().find(|h| h.severity == Severity::Blocking) {
         return Err(Refusal::new(blocking.text.as_str())
             .evidence(format!("{}, looked at just now", intent.source))
-            .next("nothing was sent"));
+            .next("nothing was sent")
+            .into());
     }
     if prepared.steps.is_empty() {
-        return Err(Refusal::new("there is nothing to send").evidence(format!("{}", intent.source)));
+        return Err(Refusal::new("there is nothing to send").evidence(format!("{}", intent.source)).into());
     }
-    let fingerprint = fingerprint(intent, &prepared);
+    let fingerprint = fingerprint(intent, &prepared, &overrides);
+    let confirm = if overrides.is_empty() { policy.confirm } else { Confirm::TypeName };
     Ok(Plan {
         title: title(intent, &prepared),
         changes: around.changes.cloned(),
         evidence: evidence(intent, around),
-        confirm: policy.confirm,
-        phrase: (policy.confirm == Confirm::TypeName).then(|| intent.service.0.clone()),
-        reason: policy.reason,
+        confirm,
+        phrase: (confirm == Confirm::TypeName).then(|| intent.service.0.clone()),
+        reason: if overrides.is_empty() { policy.reason } else { ReasonRule::Required },
+        overrides,
+        after: None,
         looked,
         max_age: policy.max_age,
         fingerprint,
@@ -124,62 +144,6 @@ pub fn plan(
         hazards,
         prepared,
     })
-}
-
-/// The rules of the intent's environment; the defaults for an intent that is not about one.
-#[must_use]
-pub fn policy_of(intent: &Intent, service: &Service) -> Policy {
-    intent
-        .place
-        .as_ref()
-        .and_then(|place| service.environment(&place.environment))
-        .map(|environment| environment.policy.clone())
-        .unwrap_or_default()
-}
-
-/// The rules that need no fresh look: read-only, stale or failing evidence, health.
-///
-/// # Errors
-/// A [`Refusal`] with the rule.
-pub fn allowed(intent: &Intent, policy: &Policy, around: Surroundings<'_>) -> Result<(), Refusal> {
-    if around.access == Access::ReadOnly {
-        return Err(Refusal::new("the cockpit is read-only").next("start it without --read-only"));
-    }
-    if policy.access == Access::ReadOnly {
-        return Err(
-            Refusal::new("this environment is read-only by its policy").next("change it in the config")
-        );
-    }
-    fresh(intent, policy, around)?;
-    let unhealthy = around.verdict.is_some_and(|v| v != Verdict::Go);
-    if intent.verb == Verb::Promote && policy.health == HealthRule::MustBeGo && unhealthy {
-        let word = around.verdict.map_or("UNKNOWN", Verdict::word);
-        return Err(Refusal::new(format!("health is {word}, and the policy wants GO before a promotion"))
-            .next("open the health panel for the reasons"));
-    }
-    Ok(())
-}
-
-fn fresh(intent: &Intent, policy: &Policy, around: Surroundings<'_>) -> Result<(), Refusal> {
-    let source = &intent.source;
-    let age = around.world.age(source, &intent.service, around.now);
-    let said = |age: Option<Duration>| {
-        age.map_or_else(
-            || format!("{source} has not answered yet"),
-            |a| format!("{source}, {} old", spoken(a)),
-        )
-    };
-    if let Some(fault) = around.world.fault(source, &intent.service) {
-        return Err(Refusal::new(format!("{source} cannot be seen: {fault}"))
-            .evidence(said(age))
-            .next(fault.hint.as_ref().map_or("wait for a good look", |h| h.as_str())));
-    }
-    match age {
-        Some(age) if age <= policy.max_age => Ok(()),
-        age => Err(Refusal::new("the evidence is stale")
-            .evidence(format!("{}, limit {}", said(age), spoken(policy.max_age)))
-            .next("wait for the next look")),
-    }
 }
 
 fn own_hazards(intent: &Intent, policy: &Policy, around: Surroundings<'_>) -> Vec<Hazard> {
@@ -313,12 +277,15 @@ fn title(intent: &Intent, prepared: &Prepared) -> SafeText {
     })
 }
 
-/// Names a plan: SHA-256 over the canonical JSON of intent, steps and basis.
-fn fingerprint(intent: &Intent, prepared: &Prepared) -> SafeText {
+/// Names a plan: SHA-256 over the canonical JSON of intent, steps, basis and overridden rules.
+fn fingerprint(intent: &Intent, prepared: &Prepared, overrides: &[Breach]) -> SafeText {
     let mut hash = Sha256::new();
-    for part in
-        [serde_json::to_vec(intent), serde_json::to_vec(&prepared.steps), serde_json::to_vec(&prepared.basis)]
-    {
+    for part in [
+        serde_json::to_vec(intent),
+        serde_json::to_vec(&prepared.steps),
+        serde_json::to_vec(&prepared.basis),
+        serde_json::to_vec(overrides),
+    ] {
         hash.update(part.unwrap_or_default());
         hash.update([0]);
     }

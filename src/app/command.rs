@@ -3,7 +3,7 @@
 use super::deed::verb_of;
 use super::key::Key;
 use super::model::{Model, Panel};
-use crate::action::offer;
+use crate::action::{barred, offer};
 use crate::domain::Refusal;
 
 /// A named thing that a key can mean.
@@ -151,7 +151,10 @@ pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
             .then_some(())
             .ok_or_else(|| Refusal::new("nothing was done yet in this session")),
         _ => match verb_of(command) {
-            Some(verb) => offer(verb, model_surroundings(model)?).map(|_| ()),
+            Some(verb) => {
+                let around = model_surroundings(model)?;
+                barred(&offer(verb, around)?, around).map_err(|refused| refused.refusal)
+            }
             None => Ok(()),
         },
     }

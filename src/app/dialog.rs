@@ -2,9 +2,10 @@
 
 use tui_input::Input;
 
-use crate::action::Plan;
+use crate::action::policy::JUSTIFICATION;
+use crate::action::{Breach, Glass, Plan, Refused};
 use crate::domain::service::{Confirm, ReasonRule};
-use crate::domain::{Intent, Now, Refusal, SafeText};
+use crate::domain::{Intent, Now, SafeText};
 
 /// Keys pressed this soon after the dialog opened confirm nothing.
 pub const DEAF: std::time::Duration = std::time::Duration::from_millis(400);
@@ -26,7 +27,7 @@ pub enum Draft {
     /// Ready to be read and confirmed.
     Ready(Box<Plan>),
     /// It would not be done; why.
-    Refused(Refusal),
+    Refused(Refused),
 }
 
 /// What has the keyboard within the dialog.
@@ -43,6 +44,8 @@ pub enum Field {
     Cancel,
     /// The button that does it.
     Confirm,
+    /// The button that overrides the rules in the way, and leads to a plan that says so.
+    Glass,
 }
 
 /// A plan on its way to being confirmed.
@@ -66,6 +69,10 @@ pub struct Dialog {
     pub scroll: u16,
     /// Why the last try to confirm did nothing.
     pub notice: Option<SafeText>,
+    /// Whether the rules in the way are overridden.
+    pub glass: Glass,
+    /// When a plan that breaks the glass was confirmed for the first time; any other key takes that back.
+    pub armed: Option<Now>,
 }
 
 /// A line of text under edit. (Wraps the editor so that it can be compared.)
@@ -79,6 +86,33 @@ impl PartialEq for InputText {
 }
 
 impl Dialog {
+    /// A dialog that has asked nothing yet.
+    #[must_use]
+    pub fn new(choices: Vec<Choice>, now: Now) -> Self {
+        Self {
+            choices,
+            chosen: 0,
+            draft: Draft::Asking(0),
+            field: Field::Cancel,
+            reason: InputText::default(),
+            name: InputText::default(),
+            opened: now,
+            scroll: 0,
+            notice: None,
+            glass: Glass::Whole,
+            armed: None,
+        }
+    }
+
+    /// The rules in the way, if it is rules that stand in it.
+    #[must_use]
+    pub fn breaches(&self) -> &[Breach] {
+        match &self.draft {
+            Draft::Refused(refused) => &refused.breaches,
+            _ => &[],
+        }
+    }
+
     /// The intent of the chosen target, with the typed reason.
     #[must_use]
     pub fn intent(&self) -> Option<Intent> {
@@ -113,6 +147,9 @@ impl Dialog {
         if self.plan().is_some() {
             fields.push(Field::Confirm);
         }
+        if !self.breaches().is_empty() {
+            fields.push(Field::Glass);
+        }
         fields.push(Field::Cancel);
         fields
     }
@@ -126,6 +163,9 @@ impl Dialog {
         }
         if plan.reason == ReasonRule::Required && self.reason.0.value().trim().is_empty() {
             return Some("a reason is required".into());
+        }
+        if plan.breaks_glass() && self.reason.0.value().trim().chars().count() < JUSTIFICATION {
+            return Some(SafeText::new(&format!("justify it in at least {JUSTIFICATION} characters")));
         }
         if let Some(phrase) = &plan.phrase
             && self.name.0.value() != phrase.as_str()

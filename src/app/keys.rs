@@ -241,6 +241,9 @@ fn toggles(command: Command, overlay: Option<&Overlay>) -> bool {
 fn dialog(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
     let Some(dialog) = deed::dialog_mut(model) else { return Vec::new() };
     dialog.notice = None;
+    if (stroke.key, dialog.field) != (Key::Enter, Field::Confirm) {
+        dialog.armed = None;
+    }
     match (stroke.key, dialog.field) {
         (Key::Esc, _) => {
             model.overlays.pop();
@@ -250,6 +253,7 @@ fn dialog(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         (Key::BackTab, _) => leave(model, -1),
         (Key::Enter, _) if stroke.pace == Pace::Burst => Vec::new(),
         (Key::Enter, Field::Confirm) => deed::confirm(model),
+        (Key::Enter, Field::Glass) => deed::break_glass(model),
         (Key::Enter, Field::Cancel) => {
             model.overlays.pop();
             Vec::new()
@@ -266,9 +270,11 @@ fn dialog(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         (Key::Left | Key::Up, Field::Choice) => choose(model, -1),
         (Key::Right | Key::Down, Field::Choice) => choose(model, 1),
         (Key::Left | Key::Right, field) => {
-            let other = if field == Field::Cancel { Field::Confirm } else { Field::Cancel };
-            if dialog.fields().contains(&other) {
-                dialog.field = other;
+            let others: &[Field] =
+                if field == Field::Cancel { &[Field::Confirm, Field::Glass] } else { &[Field::Cancel] };
+            let fields = dialog.fields();
+            if let Some(other) = others.iter().find(|other| fields.contains(other)) {
+                dialog.field = *other;
             }
             Vec::new()
         }

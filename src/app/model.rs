@@ -11,6 +11,7 @@ use crate::domain::{
 };
 
 use super::activity::Event;
+use super::deed::resume::Unfinished;
 use super::dialog::Dialog;
 use super::index::Index;
 
@@ -74,6 +75,8 @@ pub enum Overlay {
     Changes,
     /// Why the verdict is what it is.
     Reasons,
+    /// What earlier sessions left without an outcome.
+    Resumed,
 }
 
 /// Whether the filter line takes the keys.
@@ -116,12 +119,30 @@ pub struct Action {
     pub trail: Vec<(Now, SafeText)>,
     /// When it was confirmed.
     pub began: Now,
-    /// When the request left.
+    /// When the request left; for an action of an earlier session, when this one began to look.
     pub sent: Option<Now>,
+    /// How many of the plan's steps the source has accepted.
+    pub accepted: usize,
     /// Whether the source answered the request at all.
     pub answered: Answered,
     /// Since when looks say that the promise is broken, or that nothing happened.
     pub against: Option<Now>,
+    /// Who confirmed it.
+    pub origin: Origin,
+}
+
+/// Where an action comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This session confirmed it.
+    Here,
+    /// An earlier session did, and ended before its outcome was known: by whom and when.
+    Earlier {
+        /// Who confirmed it.
+        by: SafeText,
+        /// When.
+        at: jiff::Timestamp,
+    },
 }
 
 /// What is known about a request's arrival.
@@ -219,8 +240,12 @@ pub struct Model {
     pub toast: Option<Toast>,
     /// Why actions are off, if the journal cannot be written.
     pub journal_fault: Option<SafeText>,
+    /// What earlier sessions left without an outcome; taken up with the first tick.
+    pub left: Vec<Unfinished>,
     /// Counts preparations.
     pub tickets: u64,
+    /// Counts confirmations: the last part of every action id.
+    pub confirmed: u64,
     /// A mark of this start of the program: first part of every action id.
     pub session: SafeText,
     /// Whether `q` was pressed once while something is in flight.
@@ -272,7 +297,9 @@ impl Model {
             activity: VecDeque::new(),
             toast: None,
             journal_fault: None,
+            left: Vec::new(),
             tickets: 0,
+            confirmed: 0,
             session,
             leaving: Leaving::default(),
         };

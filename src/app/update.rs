@@ -64,6 +64,8 @@ fn tick(model: &mut Model, now: Now) -> Vec<Effect> {
     }
     board::grow_older(model, before);
     let mut effects = keys::grow_older(model);
+    let left = std::mem::take(&mut model.left);
+    effects.extend(deed::resume::resume(model, left));
     effects.extend(deed::follow(model));
     effects
 }

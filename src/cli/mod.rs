@@ -180,6 +180,9 @@ pub fn run(args: impl Iterator<Item = OsString>, env: Arc<BTreeMap<String, Strin
         }
     };
     start_log(&surroundings);
+    if let Some(point) = surroundings.var("GONOGO_FAILPOINT") {
+        crate::runtime::failpoint::arm(point);
+    }
     match dispatch(args, &surroundings) {
         Ok(code) => code,
         Err(failure) => {

@@ -12,8 +12,9 @@ use crate::domain::service::Access;
 use crate::domain::{SafeText, Service, SourceName};
 use crate::provider::Cadence;
 use crate::provider::KINDS;
-use crate::runtime::execute::Recorder;
-use crate::runtime::{Clock, Engine, Journal, Source};
+use crate::runtime::record::Recorder;
+use crate::runtime::session::Sessions;
+use crate::runtime::{Clock, Engine, Journal, Source, recover};
 
 /// Everything that a screen or a headless command needs.
 pub(super) struct Started {
@@ -38,6 +39,7 @@ pub(super) struct Opening {
     recorder: Recorder,
     access: Access,
     clock: Clock,
+    sessions: Arc<Sessions>,
 }
 
 impl Opening {
@@ -51,7 +53,7 @@ impl Opening {
             })?;
             sources.push(Source { name, provider, cadence });
         }
-        Ok(Engine::start(sources, self.recorder, self.access, self.clock))
+        Ok(Engine::resume(sources, self.recorder, self.access, self.clock, self.sessions))
     }
 }
 
@@ -135,8 +137,14 @@ pub(super) fn lay(
     }
     let now = clock.now();
     let session = SafeText::new(&format!("{}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"), std::process::id()));
-    let model = Model::new(setup, session, now, common.size);
-    Ok(Laid { model, opening: Opening { sources, recorder, access, clock }, theme, glyphs })
+    let mut model = Model::new(setup, session, now, common.size);
+    let sessions = Arc::new(Sessions::default());
+    if let Recorder::Journal(journal) = &recorder {
+        model.left = recover::take_up(journal, &sessions, now.wall).map_err(|error| {
+            Failure::new(code::FAILED, format!("what is still open cannot be read: {error}"))
+        })?;
+    }
+    Ok(Laid { model, opening: Opening { sources, recorder, access, clock, sessions }, theme, glyphs })
 }
 
 /// Three looks must fit into the tightest limit of age that a source's word is held to: else what is healthy would

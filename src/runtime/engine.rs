@@ -7,8 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
-use super::execute::{Executor, Recorder};
+use super::execute::Executor;
 use super::poll::{Lane, Poll};
+use super::record::Recorder;
+use super::session::Sessions;
 use crate::app::{Effect, Msg};
 use crate::domain::service::Access;
 use crate::domain::{Ask, SourceName};
@@ -57,6 +59,18 @@ impl Engine {
     /// Starts looking at every source. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(sources: Vec<Source>, recorder: Recorder, access: Access, clock: Clock) -> Self {
+        Self::resume(sources, recorder, access, clock, Arc::default())
+    }
+
+    /// The same for a process that holds the locks of sessions already: those whose actions it takes up.
+    #[must_use]
+    pub fn resume(
+        sources: Vec<Source>,
+        recorder: Recorder,
+        access: Access,
+        clock: Clock,
+        sessions: Arc<Sessions>,
+    ) -> Self {
         crate::provider::access::set_access(access);
         let (out, inbox) = mpsc::channel(MAILBOX);
         let (ask, asked) = watch::channel(Ask::default());
@@ -68,7 +82,7 @@ impl Engine {
                 Poll { source: name.clone(), provider, cadence, ask: asked.clone(), out: out.clone(), clock };
             lanes.insert(name, poll.start());
         }
-        let executor = Executor { providers: Arc::new(providers), recorder, out, clock };
+        let executor = Executor { providers: Arc::new(providers), recorder, out, clock, sessions };
         Self { clock, inbox, lanes, ask, executor, looking: JoinSet::new(), tasks: JoinSet::new() }
     }
 

@@ -12,29 +12,22 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::clock::Clock;
-use super::journal::{Entry, Journal};
+use super::failpoint;
+use super::journal::Entry;
+use super::record::Durable;
+pub use super::record::Recorder;
+use super::send::perform;
+use super::session::{Sessions, session_of};
 use crate::action::Plan;
 use crate::app::Msg;
 use crate::domain::{
     ActionId, Basis, Cause, Difference, Fault, Intent, Outcome, Permission, Prepared, Progress, Reached,
-    Receipt, SafeText, SourceName, Step,
+    SafeText, SourceName, Step,
 };
 use crate::provider::Provider;
 
 /// The deadline of a preparation.
 const PREPARE: Duration = Duration::from_secs(20);
-
-/// The deadline of one step; the providers' own deadlines are shorter.
-const PERFORM: Duration = Duration::from_secs(45);
-
-/// Where actions are recorded.
-#[derive(Clone, Debug)]
-pub enum Recorder {
-    /// In this journal.
-    Journal(Arc<Journal>),
-    /// Nowhere: then nothing can be done either.
-    Nowhere,
-}
 
 /// Carries out preparations and plans.
 #[derive(Clone)]
@@ -47,6 +40,8 @@ pub struct Executor {
     pub out: mpsc::Sender<Msg>,
     /// What time it is.
     pub clock: Clock,
+    /// The lock that tells other processes that this session is alive.
+    pub sessions: Arc<Sessions>,
 }
 
 impl Executor {
@@ -59,26 +54,18 @@ impl Executor {
 
     /// Carries out a confirmed plan.
     pub async fn execute(&self, id: ActionId, plan: Plan) {
-        if let Err(why) = self.record(Entry::intent(&id, &plan)).await {
+        if let Err(why) = self.record_intent(&id, &plan).await {
             return self.tell(Progress::JournalFailed(why)).await;
         }
+        failpoint::hit("after-intent");
         self.tell(Progress::Recorded(id.clone())).await;
-        match self.look(&plan.intent).await {
-            Err(fault) => return self.not_sent(id, SafeText::new(&fault.to_string())).await,
-            Ok(fresh) => {
-                let differences = compare(&plan.prepared, &fresh);
-                if !differences.is_empty() {
-                    let entry = Entry::moved(&id, &differences);
-                    self.record_or_tell(entry).await;
-                    return self.tell(Progress::Moved(id, differences)).await;
-                }
-                if let Permission::Denied(why) = fresh.permission {
-                    return self.not_sent(id, why).await;
-                }
-            }
+        failpoint::hit("before-look");
+        if !self.unmoved(&id, &plan).await {
+            return;
         }
-        for step in &plan.prepared.steps {
-            if !self.send(&id, &plan, step).await {
+        failpoint::hit("after-look");
+        for (index, step) in plan.prepared.steps.iter().enumerate() {
+            if !self.send(&id, &plan, step, index + 1).await {
                 return;
             }
         }
@@ -86,22 +73,71 @@ impl Executor {
 
     /// Writes the outcome of an action.
     pub async fn conclude(&self, id: ActionId, outcome: Outcome) {
+        failpoint::hit("before-outcome");
         self.record_or_tell(Entry::outcome(&id, &outcome)).await;
+        failpoint::hit("after-outcome");
+    }
+
+    /// The lock of this session, the overridden rules if there are any, then the intent: all on disk before anything
+    /// else happens.
+    async fn record_intent(&self, id: &ActionId, plan: &Plan) -> Result<(), SafeText> {
+        failpoint::hit("before-intent");
+        if let Recorder::Journal(journal) = &self.recorder {
+            // Somebody else who holds a session of this name is alive, and that is all that the lock is to say.
+            self.sessions
+                .hold(journal.path(), session_of(id))
+                .map_err(|e| SafeText::new(&format!("the session's lock: {e}")))?;
+        }
+        if plan.breaks_glass() {
+            self.record(Entry::break_glass(id, plan)).await?;
+        }
+        self.record(Entry::intent(id, plan)).await.map(drop)
+    }
+
+    /// Looks again and compares; when the world moved, or we may no longer, nothing is sent.
+    async fn unmoved(&self, id: &ActionId, plan: &Plan) -> bool {
+        let fresh = match self.look(&plan.intent).await {
+            Ok(fresh) => fresh,
+            Err(fault) => {
+                self.not_sent(id.clone(), SafeText::new(&fault.to_string())).await;
+                return false;
+            }
+        };
+        let differences = compare(&plan.prepared, &fresh);
+        if !differences.is_empty() {
+            self.record_or_tell(Entry::moved(id, &differences)).await;
+            self.tell(Progress::Moved(id.clone(), differences)).await;
+            return false;
+        }
+        if let Permission::Denied(why) = fresh.permission {
+            self.not_sent(id.clone(), why).await;
+            return false;
+        }
+        true
     }
 
     /// Sends one step, once. Returns whether the next one may follow.
-    async fn send(&self, id: &ActionId, plan: &Plan, step: &Step) -> bool {
-        if let Err(why) = self.record(Entry::sending(id, step)).await {
-            self.tell(Progress::NotSent(id.clone(), SafeText::new("the journal cannot be written"))).await;
-            self.tell(Progress::JournalFailed(why)).await;
-            return false;
-        }
+    async fn send(&self, id: &ActionId, plan: &Plan, step: &Step, number: usize) -> bool {
+        failpoint::hit("before-sending");
+        let recorded = match self.record(Entry::sending(id, step, number)).await {
+            Ok(recorded) => recorded,
+            Err(why) => {
+                let text = SafeText::new("the journal cannot be written");
+                self.tell(Progress::NotSent(id.clone(), text)).await;
+                self.tell(Progress::JournalFailed(why)).await;
+                return false;
+            }
+        };
+        failpoint::hit("after-sending");
         self.tell(Progress::Sent(id.clone(), self.clock.now())).await;
+        failpoint::hit("before-perform");
         let answer = match self.providers.get(&step.source) {
-            Some(provider) => perform(provider.as_ref(), step).await,
+            Some(provider) => perform(provider.as_ref(), step, recorded).await,
             None => Err(Fault::new(Cause::Local, format!("no source is called {}", step.source))),
         };
+        failpoint::hit("after-perform");
         self.record_or_tell(Entry::answer(id, &answer)).await;
+        failpoint::hit("after-receipt");
         let now = self.clock.now();
         match answer {
             Ok(receipt) => {
@@ -152,17 +188,8 @@ impl Executor {
         self.tell(Progress::NotSent(id, why)).await;
     }
 
-    async fn record(&self, entry: Entry) -> Result<(), SafeText> {
-        let Recorder::Journal(journal) = &self.recorder else {
-            return Err("this program was started without a journal".into());
-        };
-        let (journal, now) = (Arc::clone(journal), self.clock.now());
-        let written = tokio::task::spawn_blocking(move || journal.append(now.wall, &entry)).await;
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(SafeText::new(&error.to_string())),
-            Err(_) => Err("the journal's writer crashed".into()),
-        }
+    async fn record(&self, entry: Entry) -> Result<Durable, SafeText> {
+        self.recorder.record(self.clock, entry).await
     }
 
     async fn record_or_tell(&self, entry: Entry) {
@@ -175,15 +202,6 @@ impl Executor {
         if self.out.send(Msg::Progress(progress)).await.is_err() {
             tracing::debug!("nobody listens any more");
         }
-    }
-}
-
-async fn perform(provider: &dyn Provider, step: &Step) -> Result<Receipt, Fault> {
-    let send = AssertUnwindSafe(provider.perform(step)).catch_unwind();
-    match timeout(PERFORM, send).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(Fault::new(Cause::Crashed, "the provider crashed while it sent").perhaps_applied()),
-        Err(_) => Err(Fault::new(Cause::TimedOut, "no answer in time").perhaps_applied()),
     }
 }
 

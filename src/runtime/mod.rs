@@ -6,11 +6,16 @@
 pub mod clock;
 pub mod engine;
 pub mod execute;
+pub mod failpoint;
 pub mod headless;
 pub mod input;
 pub mod journal;
 pub mod poll;
+pub mod record;
+pub mod recover;
 pub mod screen;
+pub mod send;
+pub mod session;
 pub mod terminal;
 
 pub use clock::Clock;

@@ -7,7 +7,7 @@ use super::scene::{Scene, verdict_sign};
 use super::sheet::{Sheet, Words};
 use super::text::{self, counted};
 use crate::app::command::{Command, available, entry_of};
-use crate::app::model::{Action, ActionStage};
+use crate::app::model::{Action, ActionStage, Answered};
 use crate::domain::code::FileKind;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::{ago, spoken};
@@ -258,6 +258,9 @@ pub(super) fn stage_text(action: &Action) -> String {
         ActionStage::Recording => "writing the intent to the journal".to_owned(),
         ActionStage::LookingAgain => "looking once more before anything is sent".to_owned(),
         ActionStage::Sent => "sent, no answer yet".to_owned(),
+        ActionStage::Proving(what) if action.answered == Answered::Perhaps => {
+            format!("no answer, not proved: {what}")
+        }
         ActionStage::Proving(what) => format!("accepted, not proved: {what}"),
         ActionStage::Settling(_) => "it holds; watching that it stays".to_owned(),
         ActionStage::Ended(outcome) => format!("{}: {}", outcome.word(), outcome.text()),

@@ -13,10 +13,11 @@ use super::plan_body;
 use super::scene::Scene;
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;
+use crate::action::Refused;
 use crate::app::dialog::{Dialog, Draft, Field, InputText};
 use crate::domain::service::ReasonRule;
 use crate::domain::time::spoken;
-use crate::domain::{Intent, Verb};
+use crate::domain::{Intent, Refusal, Verb};
 use crate::theme::{Role, Sign};
 
 /// Draws the dialog over `sheet` (the whole screen); returns where the cursor is.
@@ -56,6 +57,10 @@ fn title<'a>(scene: Scene<'a>, dialog: &Dialog) -> Words<'a> {
     let words = match environment {
         Some(name) => words.say(Role::Badge, format!(" {} ", text::cut(name, 20).to_uppercase())).gap(1),
         None => words,
+    };
+    let words = match dialog.plan() {
+        Some(plan) if plan.breaks_glass() => words.say(Role::NoGo, "BREAKING THE GLASS").gap(1),
+        _ => words,
     };
     match dialog.plan() {
         Some(plan) => words.say(Role::Strong, plan.title.as_str()),
@@ -99,19 +104,39 @@ fn body(scene: Scene<'_>, dialog: &Dialog, room: usize) -> Vec<Line<'static>> {
                     .within(room),
             ]
         }
-        Draft::Refused(refusal) => {
-            let mut lines = vec![Line::default(), heading(scene, "this would not be done")];
-            lines.extend(labelled(scene, "why", Role::NoGo, refusal.cause.as_str(), room));
-            if let Some(evidence) = &refusal.evidence {
-                lines.extend(labelled(scene, "seen at", Role::Base, evidence.as_str(), room));
-            }
-            if let Some(next) = &refusal.next {
-                lines.extend(labelled(scene, "next", Role::Strong, next.as_str(), room));
-            }
-            lines
-        }
+        Draft::Refused(refused) => refusal(scene, refused, room),
         Draft::Ready(plan) => plan_body::lines(scene, plan, room),
     }
+}
+
+/// Why it would not be done; each rule in the way with its own cause, evidence and next step.
+fn refusal(scene: Scene<'_>, refused: &Refused, room: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::default(), heading(scene, "this would not be done")];
+    let one = |rule: Option<&str>, refusal: &Refusal, lines: &mut Vec<Line<'static>>| {
+        lines.extend(labelled(scene, "why", Role::NoGo, refusal.cause.as_str(), room));
+        lines.extend(rule.iter().flat_map(|rule| labelled(scene, "rule", Role::Base, rule, room)));
+        for (label, role, part) in
+            [("seen at", Role::Base, &refusal.evidence), ("next", Role::Strong, &refusal.next)]
+        {
+            lines.extend(part.iter().flat_map(|part| labelled(scene, label, role, part.as_str(), room)));
+        }
+    };
+    if refused.breaches.is_empty() {
+        one(None, &refused.refusal, &mut lines);
+        return lines;
+    }
+    for (index, breach) in refused.breaches.iter().enumerate() {
+        if index > 0 {
+            lines.push(Line::default());
+        }
+        one(Some(breach.rule.word()), &breach.refusal, &mut lines);
+    }
+    lines.push(Line::default());
+    let hint = "In an emergency the glass can be broken: the plan then names every rule that it overrides, takes a \
+                justification and two confirmations, and all of it is recorded first. The fresh look and the server's \
+                guard stay.";
+    lines.extend(panel::paragraph(scene.theme, Role::Muted, hint, room));
+    lines
 }
 
 fn lay_out(
@@ -142,8 +167,9 @@ fn lay_out(
                 None
             }
             Field::Reason => {
-                let label = match dialog.plan().map(|p| p.reason) {
-                    Some(ReasonRule::Required) => "reason (required)",
+                let label = match dialog.plan().map(|p| (p.reason, p.breaks_glass())) {
+                    Some((_, true)) => "justification",
+                    Some((ReasonRule::Required, _)) => "reason (required)",
                     _ => "reason (optional)",
                 };
                 input(scene, &mut inside.part(0, y, width, 1), label, &dialog.reason, dialog.field == field)
@@ -153,7 +179,7 @@ fn lay_out(
                 let label = format!("type {}", text::cut_middle(phrase, 24));
                 input(scene, &mut inside.part(0, y, width, 1), &label, &dialog.name, dialog.field == field)
             }
-            Field::Cancel | Field::Confirm => continue,
+            Field::Cancel | Field::Confirm | Field::Glass => continue,
         };
         cursor = cursor.or(at);
         y += 1;
@@ -245,7 +271,9 @@ fn buttons(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) {
     words = button(scene, words, close, dialog.field == Field::Cancel, true).gap(2);
     let ready = dialog.missing(scene.model.now).is_none();
     if let Some(plan) = dialog.plan() {
-        words = button(scene, words, &capital(verb.word()), dialog.field == Field::Confirm, ready);
+        let label = capital(verb.word());
+        let label = if plan.breaks_glass() { format!("Break the glass: {label}") } else { label };
+        words = button(scene, words, &label, dialog.field == Field::Confirm, ready);
         let age = scene.model.now.since(plan.looked);
         let fresh = format!("looked {} ago, good for {}", spoken(age), spoken(plan.max_age));
         let role = if plan.stale(scene.model.now) { Role::NoGo } else { Role::Muted };
@@ -253,6 +281,9 @@ fn buttons(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) {
         if words.width() + right.width() + 2 <= usize::from(sheet.width()) {
             sheet.line_right(0, &right.line());
         }
+    }
+    if !dialog.breaches().is_empty() {
+        words = button(scene, words, "Break the glass…", dialog.field == Field::Glass, true);
     }
     sheet.line(0, &words.line());
 }

@@ -39,6 +39,7 @@ mod pipeline;
 mod plan_body;
 pub mod print;
 mod reasons;
+mod resumed;
 mod scene;
 mod sheet;
 mod text;
@@ -239,6 +240,7 @@ fn overlays(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<Position> {
         Overlay::Follow(id) => follow::draw(scene, &mut sheet, id),
         Overlay::Changes => changes::draw(scene, &mut sheet),
         Overlay::Reasons => reasons::draw(scene, &mut sheet),
+        Overlay::Resumed => resumed::draw(scene, &mut sheet),
     }
     None
 }

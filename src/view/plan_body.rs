@@ -20,6 +20,7 @@ const COMMITS: usize = 8;
 /// The body in lines of at most `room` cells.
 pub(super) fn lines(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
+    overrides(scene, plan, room, &mut lines);
     hazards(scene, plan, room, &mut lines);
     versions(scene, plan, room, &mut lines);
     differences(scene, plan, room, &mut lines);
@@ -30,6 +31,22 @@ pub(super) fn lines(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'sta
     warrants(scene, plan, room, &mut lines);
     evidence(scene, plan, room, &mut lines);
     lines
+}
+
+/// The rules that it overrides, if it breaks the glass.
+fn overrides(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
+    for breach in &plan.overrides {
+        let text = format!("{}: {}", breach.rule.word(), breach.refusal.cause);
+        for (index, part) in text::wrap(&text, room.saturating_sub(13).max(1)).into_iter().enumerate() {
+            let words = scene.words();
+            let words = if index == 0 {
+                words.sign(Sign::Bad).gap(1).say(Role::NoGo, text::fit("overrides", 11))
+            } else {
+                words.gap(13)
+            };
+            lines.push(words.say(Role::NoGo, part).line());
+        }
+    }
 }
 
 fn hazards(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
@@ -51,7 +68,7 @@ fn hazards(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'sta
             lines.push(words.say(role, part).line());
         }
     }
-    if !plan.hazards.is_empty() {
+    if !plan.hazards.is_empty() || plan.breaks_glass() {
         lines.push(Line::default());
     }
 }

@@ -34,6 +34,7 @@ async fn sample(deed: Deed) -> Vec<f64> {
         recorder: gonogo::runtime::execute::Recorder::Journal(std::sync::Arc::new(journal)),
         out: tokio::sync::mpsc::channel(64).0,
         clock: gonogo::runtime::Clock::start(),
+        sessions: std::sync::Arc::default(),
     };
     let mut samples = Vec::new();
     for index in 0..SAMPLES {

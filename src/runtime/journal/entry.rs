@@ -23,7 +23,32 @@ impl Entry {
         Self { kind, action: action.clone(), body }
     }
 
-    /// A confirmed plan: what is wanted, what was shown, what it rests on.
+    /// The rules that a plan overrides, and why: recorded before the intent itself.
+    #[must_use]
+    pub fn break_glass(action: &ActionId, plan: &Plan) -> Self {
+        let rules: Vec<Value> = plan
+            .overrides
+            .iter()
+            .map(|breach| json!({ "rule": breach.rule, "refusal": breach.refusal }))
+            .collect();
+        Self::new(
+            "break-glass",
+            action,
+            json!({
+                "title": plan.title, "plan": plan.fingerprint, "as": plan.prepared.identity,
+                "overrides": rules, "justification": plan.intent.reason,
+            }),
+        )
+    }
+
+    /// A later session takes up an action without an outcome: it looks, and never sends.
+    #[must_use]
+    pub fn resumed(action: &ActionId) -> Self {
+        Self::new("resumed", action, json!({}))
+    }
+
+    /// A confirmed plan: what is wanted, what was shown, what it rests on. `shown` is the plan as a later session needs
+    /// it to find out what came of it; bodies of requests are in it as they were shown, with what they hide hidden.
     #[must_use]
     pub fn intent(action: &ActionId, plan: &Plan) -> Self {
         Self::new(
@@ -34,22 +59,23 @@ impl Entry {
                 "intent": plan.intent,
                 "plan": plan.fingerprint,
                 "as": plan.prepared.identity,
+                "after": plan.after,
                 "steps": plan.prepared.steps.iter().map(step_record).collect::<Vec<_>>(),
-                "basis": plan.prepared.basis,
-                "hazards": plan.hazards,
-                "promise": plan.prepared.promise,
-                "evidence": plan.evidence,
+                "ships": plan.changes.as_ref().map(|changes| json!({
+                    "commits": changes.total, "lost": changes.lost, "tickets": changes.tickets,
+                })),
+                "shown": shown(plan),
             }),
         )
     }
 
-    /// A step that is about to be sent.
+    /// A step that is about to be sent; which one, from 1.
     #[must_use]
-    pub fn sending(action: &ActionId, step: &Step) -> Self {
+    pub fn sending(action: &ActionId, step: &Step, number: usize) -> Self {
         Self::new(
             "sending",
             action,
-            json!({ "source": step.source, "method": step.method, "path": step.path }),
+            json!({ "step": number, "source": step.source, "method": step.method, "path": step.path }),
         )
     }
 
@@ -84,11 +110,19 @@ impl Entry {
     }
 }
 
+/// The plan without the change set (`ships` has its sum) and with bodies as they were shown.
+fn shown(plan: &Plan) -> Plan {
+    let mut shown = Plan { changes: None, ..plan.clone() };
+    for step in &mut shown.prepared.steps {
+        step.body = step.shown_body();
+    }
+    shown
+}
+
 /// A request as it is recorded: what was shown of its body, and the hash of what is really sent.
 fn step_record(step: &Step) -> Value {
     json!({
-        "source": step.source, "method": step.method, "path": step.path, "content_type": step.content_type,
-        "effect": step.effect, "body": step.shown_body(),
+        "source": step.source, "method": step.method, "path": step.path,
         "body_sha256": step.body.as_ref().map(|b| hex(&Sha256::digest(b.as_bytes()))),
     })
 }

@@ -6,6 +6,7 @@
 
 mod chain;
 mod entry;
+mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use serde_json::json;
 pub use chain::{GENESIS, Line, verify};
 pub use entry::Entry;
 
+use super::failpoint;
 use crate::domain::SafeText;
 use chain::seal;
 
@@ -81,6 +83,7 @@ impl Journal {
     pub fn append(&self, time: Timestamp, entry: &Entry) -> Result<(), JournalError> {
         let mut file = self.file().map_err(|(path, e)| journal_error(&path, e))?;
         file.lock().map_err(|e| self.error(e))?;
+        failpoint::hit_append(entry.kind, "locked");
         let (seq, prev) = self.tail(&mut file)?;
         let head = json!({
             "seq": seq + 1, "time": time.to_string(), "kind": entry.kind, "action": entry.action,
@@ -88,7 +91,16 @@ impl Journal {
         });
         let line = seal(&head, &prev);
         file.seek(SeekFrom::End(0)).map_err(|e| self.error(e))?;
-        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| self.error(e))
+        if failpoint::armed_append(entry.kind, "torn") {
+            let half = line.as_bytes().get(..line.len() / 2).unwrap_or_default();
+            file.write_all(half).map_err(|e| self.error(e))?;
+            failpoint::hit_append(entry.kind, "torn");
+        }
+        file.write_all(line.as_bytes()).map_err(|e| self.error(e))?;
+        failpoint::hit_append(entry.kind, "written");
+        file.sync_all().map_err(|e| self.error(e))?;
+        failpoint::hit_append(entry.kind, "synced");
+        Ok(())
     }
 
     fn file(&self) -> Result<File, (PathBuf, io::Error)> {

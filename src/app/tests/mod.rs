@@ -1,5 +1,9 @@
 //! The program as a function, spoken to in keys and reports.
 
+mod glass;
+mod resume;
+mod steps;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,8 +209,15 @@ impl Cockpit {
         self.model.actions.last().expect("an action").stage.clone()
     }
 
+    /// Why something was not done: from the dialog, else from the message over the footer.
     fn refusal(&self) -> String {
-        self.model.toast.as_ref().map(|t| t.text.to_string()).unwrap_or_default()
+        match self.model.overlays.last() {
+            Some(Overlay::Dialog(dialog)) => match &dialog.draft {
+                Draft::Refused(refused) => refused.to_string(),
+                _ => String::new(),
+            },
+            _ => self.model.toast.as_ref().map(|t| t.text.to_string()).unwrap_or_default(),
+        }
     }
 
     /// A world with a waiting gate and v1 in production.

@@ -1,0 +1,45 @@
+//! Where actions are recorded, and the proof that something is on disk.
+//!
+//! Nothing leaves without a [`Durable`]: only a record that was written and synced makes one, and only
+//! [`super::send::perform`] may hand a step to a provider, for which it wants to see one.
+
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::journal::{Entry, Journal};
+use crate::domain::SafeText;
+
+/// Where actions are recorded.
+#[derive(Clone, Debug)]
+pub enum Recorder {
+    /// In this journal.
+    Journal(Arc<Journal>),
+    /// Nowhere: then nothing can be done either.
+    Nowhere,
+}
+
+/// The proof that a record is on disk. It cannot be made without one:
+///
+/// ```compile_fail
+/// let forged = gonogo::runtime::record::Durable(());
+/// ```
+#[derive(Debug)]
+pub struct Durable(());
+
+impl Recorder {
+    /// Writes a record and waits until it is on disk.
+    ///
+    /// # Errors
+    /// Why it is not: then nothing that rests on it may happen.
+    pub async fn record(&self, clock: Clock, entry: Entry) -> Result<Durable, SafeText> {
+        let Self::Journal(journal) = self else {
+            return Err("this program was started without a journal".into());
+        };
+        let (journal, now) = (Arc::clone(journal), clock.now());
+        match tokio::task::spawn_blocking(move || journal.append(now.wall, &entry)).await {
+            Ok(Ok(_)) => Ok(Durable(())),
+            Ok(Err(error)) => Err(SafeText::new(&error.to_string())),
+            Err(_) => Err("the journal's writer crashed".into()),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What earlier sessions left in the journal without an outcome, and taking it up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::journal::{Entry, Journal, JournalError, Line};
+use super::session::{Holder, Sessions, session_of};
+use crate::action::Plan;
+use crate::app::deed::resume::{Reached, Unfinished};
+use crate::domain::time::ago;
+use crate::domain::{ActionId, Fault, SafeText};
+
+/// Actions that ended in doubt, or not at all, longer ago than this are not taken up by themselves any more;
+/// `gonogo journal show --open` still lists them.
+pub const RECENT: Duration = Duration::from_hours(24);
+
+/// One action as the lines tell it so far.
+struct Told {
+    plan: Box<Plan>,
+    reached: Reached,
+    accepted: usize,
+    by: SafeText,
+    at: Timestamp,
+    /// Whether an outcome is recorded that leaves nothing open.
+    settled: bool,
+}
+
+/// The actions that have no outcome, or whose outcome is in doubt, oldest first. Lines that cannot be understood tell
+/// nothing: whether the journal is sound is `verify`'s question.
+pub fn unfinished(lines: impl IntoIterator<Item = Line>) -> Vec<Unfinished> {
+    let mut told: BTreeMap<ActionId, Told> = BTreeMap::new();
+    let mut order = Vec::new();
+    for line in lines {
+        let id = ActionId(line.action.clone());
+        if line.kind == "intent" {
+            if let Some(begun) = begun(&line) {
+                told.insert(id.clone(), begun);
+                order.push(id);
+            }
+        } else if let Some(action) = told.get_mut(&id) {
+            action.hear(&line);
+        }
+    }
+    let open = |id: ActionId| {
+        let Told { plan, reached, accepted, by, at, settled } = told.remove(&id)?;
+        (!settled).then_some(Unfinished { id, plan, reached, accepted, by, at })
+    };
+    order.into_iter().filter_map(open).collect()
+}
+
+fn begun(line: &Line) -> Option<Told> {
+    let plan = serde_json::from_value(line.body.get("shown")?.clone()).ok()?;
+    Some(Told {
+        plan: Box::new(plan),
+        reached: Reached::Recorded,
+        accepted: 0,
+        by: line.actor.clone(),
+        at: line.time,
+        settled: false,
+    })
+}
+
+impl Told {
+    fn hear(&mut self, line: &Line) {
+        match line.kind.as_str() {
+            "sending" => self.reached = Reached::Sending,
+            "receipt" => (self.reached, self.accepted) = (Reached::Accepted, self.accepted + 1),
+            "no-answer" => self.reached = Reached::NoAnswer,
+            "declined" => self.reached = Reached::Declined(refused(&line.body)),
+            "moved" => self.reached = Reached::Declined("the world had moved, nothing was sent".into()),
+            "not-sent" => self.reached = Reached::Declined(text(&line.body, "/why")),
+            "outcome" => self.settled = text(&line.body, "/outcome") != "in doubt",
+            _ => {}
+        }
+    }
+}
+
+fn refused(body: &Value) -> SafeText {
+    let fault = body.get("fault").cloned().and_then(|fault| serde_json::from_value::<Fault>(fault).ok());
+    SafeText::new(&format!("the source refused: {}", fault.map(|f| f.to_string()).unwrap_or_default()))
+}
+
+fn text(body: &Value, pointer: &str) -> SafeText {
+    body.pointer(pointer).and_then(Value::as_str).map(SafeText::new).unwrap_or_default()
+}
+
+/// Takes up what sessions that are no longer alive left behind: this process gets their locks, and says so in the
+/// journal. What a living session has under way is left to it.
+///
+/// # Errors
+/// When the journal cannot be read or written.
+pub fn take_up(
+    journal: &Journal,
+    sessions: &Sessions,
+    now: Timestamp,
+) -> Result<Vec<Unfinished>, JournalError> {
+    let mut taken = Vec::new();
+    for left in unfinished(journal.recent()?) {
+        if ago(now, left.at) > RECENT {
+            continue;
+        }
+        match sessions.hold(journal.path(), session_of(&left.id)) {
+            Ok(Holder::Us) => {
+                journal.append(now, &Entry::resumed(&left.id))?;
+                taken.push(left);
+            }
+            Ok(Holder::Other) => {}
+            Err(error) => tracing::warn!(%error, "a session's lock cannot be taken"),
+        }
+    }
+    Ok(taken)
+}
