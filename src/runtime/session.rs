@@ -41,9 +41,13 @@ impl Sessions {
             return Ok(Holder::Us);
         }
         if let Some(folder) = path.parent() {
+            // Not the journal's own folder: a folder that vanished must not come back empty.
             let mut builder = std::fs::DirBuilder::new();
-            std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
-            builder.create(folder)?;
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            match builder.create(folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);

@@ -168,7 +168,7 @@ async fn a_source_that_dies_keeps_its_last_good_look_with_cause_and_age_while_ot
 
     // And nothing can be done on such evidence; the reason has cause and age.
     cockpit.press(Key::Char('a'));
-    assert!(cockpit.dialog().is_none());
+    assert!(cockpit.plan().is_none());
     let said = cockpit.model.toast.as_ref().unwrap().text.to_string();
     assert!(said.contains("github cannot be seen") && said.contains(" old"), "{said}");
     assert_eq!(cockpit.sandbox.faults().writes(Server::Github).len(), 0);
