@@ -17,7 +17,23 @@ mod deeds;
 mod guards;
 #[path = "promises/identity.rs"]
 mod identity;
+#[path = "support/model.rs"]
+#[expect(dead_code, reason = "the frames' tests use the rest")]
+mod looks;
 #[path = "promises/once.rs"]
 mod once;
+#[path = "promises/scene.rs"]
+mod scene;
+#[path = "promises/selection.rs"]
+mod selection;
 #[path = "promises/windows.rs"]
 mod windows;
+
+/// How many: a few in every run of the tests, the promise's figure with `GONOGO_TEST_N=full`.
+fn size(few: u32, full: u32) -> u32 {
+    match std::env::var("GONOGO_TEST_N").as_deref() {
+        Ok("full") => full,
+        Ok(number) => number.parse().expect("GONOGO_TEST_N is `full` or a number"),
+        Err(_) => few,
+    }
+}

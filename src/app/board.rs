@@ -41,7 +41,7 @@ pub fn absorb(model: &mut Model, report: &Report) -> Absorbed {
     };
     reassess(model, which, if first { Notice::No } else { Notice::Yes });
     renew_changes(model, &source, &touched);
-    filter(model);
+    refilter(model);
     Absorbed::Changed
 }
 
@@ -244,27 +244,37 @@ fn renew_changes(model: &mut Model, source: &SourceName, touched: &Touched) {
     }
 }
 
-/// Which services the board shows: name or verdict holds the filter text.
+/// Which services the board shows, by the operator's wish: name or verdict holds the filter text. The selection follows
+/// into what is left.
 pub fn filter(model: &mut Model) {
-    let wanted = model.filter.to_lowercase();
-    model.shown = model
-        .setup
-        .services
-        .iter()
-        .zip(&model.assessments)
-        .enumerate()
-        .filter(|(_, (service, assessment))| {
-            wanted.is_empty()
-                || service.name.as_str().to_lowercase().contains(&wanted)
-                || assessment.verdict.word().to_lowercase().contains(&wanted)
-                || assessment.waits_on.as_ref().is_some_and(|w| w.as_str().to_lowercase().contains(&wanted))
-        })
-        .map(|(index, _)| index)
-        .collect();
+    model.shown = fitting(model, None);
     if model.selected_row().is_none() {
         let first = model.shown.first().and_then(|i| model.setup.services.get(*i));
         model.selected = first.map(|s| s.name.clone());
     }
+}
+
+/// The same after the world moved, or after a service was selected elsewhere than on the board. The selection does not
+/// move: a selected service that does not fit stays in sight until the operator goes elsewhere, because the next key is
+/// meant for it.
+pub fn refilter(model: &mut Model) {
+    model.shown = fitting(model, model.selected_index());
+}
+
+/// Indices of the services that fit the filter text, and of `kept`.
+fn fitting(model: &Model, kept: Option<usize>) -> Vec<usize> {
+    let wanted = model.filter.to_lowercase();
+    let holds = |text: &str| text.to_lowercase().contains(&wanted);
+    let both = model.setup.services.iter().zip(&model.assessments).enumerate();
+    both.filter(|(index, (service, assessment))| {
+        Some(*index) == kept
+            || wanted.is_empty()
+            || holds(service.name.as_str())
+            || holds(assessment.verdict.word())
+            || assessment.waits_on.as_ref().is_some_and(|w| holds(w.as_str()))
+    })
+    .map(|(index, _)| index)
+    .collect()
 }
 
 /// What the sources should answer next: the change sets of everything that comes, and what a roll back of the

@@ -170,13 +170,25 @@ pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
             .next("actions are off until it can"));
     }
     let gate = model.gate_at_hand();
-    let of_gate = gate.filter(|_| model.focus == Panel::Inbox).map(|g| &g.value.key.run.service);
+    // In the inbox the selected gate says where, not the board.
+    let in_inbox = model.focus == Panel::Inbox;
+    match (&model.gate, gate) {
+        (Some(_), None) if in_inbox => {
+            let gone = Refusal::new("the gate that was selected no longer waits");
+            return Err(gone.next("choose another one: j, k"));
+        }
+        (None, _) if in_inbox && !model.inbox.is_empty() => {
+            return Err(Refusal::new("no gate is selected").next("choose one: j, k; or leave the inbox: esc"));
+        }
+        _ => {}
+    }
+    let of_gate = gate.filter(|_| in_inbox).map(|g| &g.value.key.run.service);
     let name = of_gate.or(model.selected.as_ref());
     let (name, service) = name
         .and_then(|name| Some((name, model.service(name)?)))
         .ok_or_else(|| Refusal::new("no service is selected"))?;
     let environment = gate
-        .filter(|_| model.focus == Panel::Inbox)
+        .filter(|_| in_inbox)
         .and_then(|g| service.environment(g.value.environment.as_ref()?))
         .or_else(|| {
             model

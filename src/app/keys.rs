@@ -124,6 +124,17 @@ fn back(model: &mut Model) {
 fn focus(model: &mut Model, by: usize) {
     let at = Panel::ALL.iter().position(|p| *p == model.focus).unwrap_or(0);
     model.focus = Panel::ALL.get((at + by) % Panel::ALL.len()).copied().unwrap_or_default();
+    if model.focus == Panel::Inbox {
+        enter_inbox(model);
+    }
+}
+
+/// With the keyboard the inbox gets a selection of its own, by name: the one that it had, else the oldest gate. From
+/// then on no gate that comes or goes moves it.
+fn enter_inbox(model: &mut Model) {
+    let gates = || model.inbox.iter().map(|g| &g.value.key);
+    let had = gates().find(|key| Some(*key) == model.gate.as_ref());
+    model.gate = had.or_else(|| gates().next()).cloned();
 }
 
 #[derive(Clone, Copy)]
@@ -134,12 +145,13 @@ enum Go {
 }
 
 impl Go {
-    fn from(self, at: usize, len: usize) -> usize {
+    /// Where a list of `len` is then; from nowhere any step leads to its first line.
+    fn from(self, at: Option<usize>, len: usize) -> usize {
         let last = len.saturating_sub(1);
-        match self {
-            Self::By(by) => at.saturating_add_signed(by).min(last),
-            Self::First => 0,
-            Self::Last => last,
+        match (self, at) {
+            (Self::By(by), Some(at)) => at.saturating_add_signed(by).min(last),
+            (Self::First | Self::By(_), _) => 0,
+            (Self::Last, _) => last,
         }
     }
 }
@@ -147,17 +159,18 @@ impl Go {
 fn go(model: &mut Model, step: Go) {
     match model.focus {
         Panel::Board => {
-            let row = step.from(model.selected_row().unwrap_or(0), model.shown.len());
+            let row = step.from(model.selected_row(), model.shown.len());
             let service = model.shown.get(row).and_then(|i| model.setup.services.get(*i));
             model.selected = service.map(|s| s.name.clone());
             model.scroll.clear();
         }
         Panel::Inbox => {
-            let at = model.inbox.iter().position(|g| Some(&g.value.key) == model.gate.as_ref()).unwrap_or(0);
+            let at = model.inbox.iter().position(|g| Some(&g.value.key) == model.gate.as_ref());
             let gate = model.inbox.get(step.from(at, model.inbox.len()));
             model.gate = gate.map(|g| g.value.key.clone());
             if let Some(service) = gate.map(|g| g.value.key.run.service.clone()) {
                 model.selected = Some(service);
+                board::refilter(model);
             }
         }
         Panel::Environments => environment(model, step),
@@ -176,7 +189,7 @@ fn environment(model: &mut Model, step: Go) {
     let Some((service, _)) = model.selected() else { return };
     let (name, len) = (service.name.clone(), service.environments.len());
     let at = model.environments.get(&name).copied().unwrap_or_else(|| len.saturating_sub(1));
-    model.environments.insert(name, step.from(at, len));
+    model.environments.insert(name, step.from(Some(at), len));
 }
 
 fn filter(model: &mut Model, key: Key) -> Vec<Effect> {

@@ -356,12 +356,12 @@ impl Model {
     }
 
     /// The gate that `a` would approve: the one selected in the inbox when the inbox has the keyboard, else the
-    /// oldest of the selected service.
+    /// oldest of the selected service. A selected gate that is gone is followed by none: the next key was meant for it.
     #[must_use]
     pub fn gate_at_hand(&self) -> Option<&Seen<Gate>> {
-        let by_key = |key: &GateKey| self.inbox.iter().find(|g| &g.value.key == key);
         if self.focus == Panel::Inbox {
-            return self.gate.as_ref().and_then(by_key).or_else(|| self.inbox.first());
+            let key = self.gate.as_ref()?;
+            return self.inbox.iter().find(|g| &g.value.key == key);
         }
         let selected = self.selected.as_ref()?;
         self.inbox.iter().find(|g| &g.value.key.run.service == selected)

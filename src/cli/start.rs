@@ -57,11 +57,22 @@ impl Opening {
     }
 }
 
-/// Whether the journal is needed: looking writes nothing.
+/// What the process is started for. One that only looks writes no journal, and may not write at all: whatever keys it
+/// is told to press, the transports let nothing out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Look,
     Act,
+}
+
+impl Purpose {
+    /// What the process may do, where config and arguments say `allowed`.
+    const fn access(self, allowed: Access) -> Access {
+        match self {
+            Self::Look => Access::ReadOnly,
+            Self::Act => allowed,
+        }
+    }
 }
 
 /// Reads and checks the config.
@@ -144,6 +155,7 @@ pub(super) fn lay(
             Failure::new(code::FAILED, format!("what is still open cannot be read: {error}"))
         })?;
     }
+    let access = purpose.access(access);
     Ok(Laid { model, opening: Opening { sources, recorder, access, clock, sessions }, theme, glyphs })
 }
 
@@ -175,4 +187,42 @@ pub(super) fn journal_path(config: &Config, surroundings: &Surroundings) -> Resu
             "no state folder is known here; set `journal = \"/path/journal.jsonl\"` in the config",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A config of nothing, which is read-write unless it says otherwise.
+    fn laid(purpose: Purpose, read_only: bool) -> Laid {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.toml");
+        std::fs::write(&config, "").unwrap();
+        let state = folder.path().join("state").display().to_string();
+        let env = Arc::new([("XDG_STATE_HOME".to_owned(), state)].into());
+        let common = Common {
+            config: Some(config),
+            read_only,
+            theme: None,
+            print: false,
+            size: (80, 24),
+            format: crate::cli::print::Format::Text,
+            keys: String::new(),
+        };
+        lay(&common, &Surroundings { env }, purpose, None).map_err(|f| f.message).unwrap()
+    }
+
+    #[test]
+    fn a_process_that_only_looks_cannot_write_whatever_its_model_offers() {
+        let laid = laid(Purpose::Look, false);
+        assert_eq!(laid.opening.access, Access::ReadOnly);
+        assert!(matches!(laid.opening.recorder, Recorder::Nowhere));
+        assert_eq!(laid.model.setup.access, Access::ReadWrite, "a printed frame shows what could be done");
+    }
+
+    #[test]
+    fn a_process_that_acts_may_write_unless_it_is_told_not_to() {
+        assert_eq!(laid(Purpose::Act, false).opening.access, Access::ReadWrite);
+        assert_eq!(laid(Purpose::Act, true).opening.access, Access::ReadOnly);
+    }
 }
