@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod engine;
 pub mod execute;
+pub mod hardening;
 pub mod headless;
 pub mod input;
 pub mod journal;
