@@ -10,7 +10,7 @@ use secrecy::zeroize::Zeroizing;
 use std::sync::Arc;
 
 use super::answer::{Answer, Headers};
-use super::base::host_of;
+use super::base::origin_of;
 use super::{Auth, Inner, Method, Read, failure};
 use crate::domain::{Cause, Fault, Step};
 use crate::provider::secret::Value;
@@ -165,7 +165,7 @@ impl<'a> Exchange<'a> {
             Fault::new(Cause::Redirected, format!("{asked}: redirected to something that is no address"))
         })?;
         if !self.to.base.owns(&target) {
-            let there = format!("{}://{}", target.scheme(), host_of(&target));
+            let there = origin_of(&target);
             return Err(Fault::new(
                 Cause::Redirected,
                 format!(

@@ -81,6 +81,20 @@ pub(super) fn of_status(status: u16, body: &[u8], retry_after: Option<Duration>,
     if unclear && sort == Sort::Write { fault.perhaps_applied() } else { fault }
 }
 
+/// The fault of an answer that sends us elsewhere. An API server does not do that, so it is never followed.
+pub(super) fn redirected(host: &str, location: &[u8]) -> Fault {
+    let location = String::from_utf8_lossy(location).replace('\\', "/");
+    let rest = location.split_once("//").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // Neither a user's name nor what else may be in an address is repeated.
+    let there = authority.rsplit('@').next().filter(|there| !there.is_empty()).unwrap_or(host);
+    Fault::new(
+        Cause::Redirected,
+        format!("{host}: redirected to {there}; not followed, the credential belongs to {host}"),
+    )
+    .with_hint("is that an API server? check server in the kubeconfig")
+}
+
 /// The fault of a request that got no complete answer.
 pub(super) fn of_transport(error: &kube::Error, host: &str, sort: Sort) -> Fault {
     if let Some(fault) = of_credential(error) {

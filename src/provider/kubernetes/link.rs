@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -154,6 +154,9 @@ impl Link {
             bytes.extend_from_slice(&data);
         }
         self.secrets.mask(&mut bytes);
+        if let Some(location) = headers.get(LOCATION).filter(|_| (300..400).contains(&status)) {
+            return Err(fault::redirected(self.host.as_str(), location.as_bytes()));
+        }
         if !(200..300).contains(&status) {
             return Err(fault::of_status(status, &bytes, retry_after(&headers), sort));
         }
@@ -190,6 +193,9 @@ impl Link {
         if (200..300).contains(&status) {
             let secrets = Arc::clone(&self.secrets);
             return Ok(Lines { body, buffer: Vec::new(), host: self.host.clone(), secrets });
+        }
+        if let Some(location) = headers.get(LOCATION).filter(|_| (300..400).contains(&status)) {
+            return Err(fault::redirected(self.host.as_str(), location.as_bytes()));
         }
         let mut bytes = Vec::new();
         while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
