@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod alertmanager;
+pub mod child;
 pub mod docker;
 pub mod git;
 pub mod github;

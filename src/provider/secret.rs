@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
 use super::{SecretPlace, SourceSpec};
@@ -14,18 +14,74 @@ use crate::domain::Fault;
 
 mod fetch;
 
+/// A secret's value, in memory that is overwritten when it is dropped.
+///
+/// It can be borrowed by name, [`Value::expose`], and in no other way. It has no `Display`:
+///
+/// ```compile_fail,E0277
+/// fn show(value: &gonogo::provider::secret::Value) -> String { format!("{value}") }
+/// ```
+///
+/// no `Debug`:
+///
+/// ```compile_fail,E0277
+/// fn show(value: &gonogo::provider::secret::Value) -> String { format!("{value:?}") }
+/// ```
+///
+/// no `Serialize`:
+///
+/// ```compile_fail,E0277
+/// fn show(value: &gonogo::provider::secret::Value) -> String { serde_json::to_string(value).unwrap() }
+/// ```
+///
+/// no `Clone`:
+///
+/// ```compile_fail,E0277
+/// fn copy<T: Clone>(value: T) -> T { value.clone() }
+/// fn twice(value: gonogo::provider::secret::Value) { copy(value); }
+/// ```
+///
+/// and none of the conversions by which a text leaks by accident:
+///
+/// ```compile_fail,E0277
+/// fn take(text: impl AsRef<str>) {}
+/// fn give(value: gonogo::provider::secret::Value) { take(value) }
+/// ```
+///
+/// ```compile_fail,E0614
+/// fn give(value: &gonogo::provider::secret::Value) -> &str { &**value }
+/// ```
+pub struct Value(SecretString);
+
+impl Value {
+    /// The value in memory of its own; `text` is the caller's to overwrite.
+    fn new(text: &str) -> Self {
+        Self(SecretString::from(text))
+    }
+
+    /// The value itself, for the one request that it belongs to.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
 /// A secret that is fetched when it is first needed. Clones share the value.
 ///
-/// It has no `Display`, and its `Debug` names the place only:
+/// It has no `Display`, no `Serialize`, and its `Debug` names the place only:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn show(secret: gonogo::provider::secret::Secret) -> String { format!("{secret}") }
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn show(secret: &gonogo::provider::secret::Secret) -> String { serde_json::to_string(secret).unwrap() }
 /// ```
 #[derive(Clone)]
 pub struct Secret {
     place: SecretPlace,
     env: Arc<BTreeMap<String, String>>,
-    kept: Arc<Mutex<Option<Arc<SecretString>>>>,
+    kept: Arc<Mutex<Option<Arc<Value>>>>,
 }
 
 impl std::fmt::Debug for Secret {
@@ -51,7 +107,7 @@ impl Secret {
     ///
     /// # Errors
     /// A [`Fault`] with cause `Local` that names the place and never the value.
-    pub async fn reveal(&self) -> Result<Arc<SecretString>, Fault> {
+    pub async fn reveal(&self) -> Result<Arc<Value>, Fault> {
         let mut kept = self.kept.lock().await;
         if let Some(value) = kept.as_ref() {
             return Ok(Arc::clone(value));

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod engine;
 pub mod execute;
 pub mod failpoint;
+pub mod hardening;
 pub mod headless;
 pub mod input;
 pub mod journal;

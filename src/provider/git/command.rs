@@ -6,11 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Command;
 use tokio::runtime::Handle;
 
 use super::library::foreign_owner;
@@ -19,12 +16,13 @@ use super::reading::{
 };
 use crate::domain::code::FileDelta;
 use crate::domain::{Cause, Fault};
+use crate::provider::child::{self, Call, Complaints, Failed, Found};
 
 /// How long one command may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How much one command may print, in bytes.
-const LARGEST_OUTPUT: u64 = 64 << 20;
+const LARGEST_OUTPUT: usize = 64 << 20;
 
 /// Variables that `git` needs to find its configuration and its own programs.
 const KEPT: &[&str] = &["PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR"];
@@ -59,14 +57,16 @@ impl GitCommand {
     /// `handle` drives the processes; calls must come from outside the runtime's own threads.
     pub(super) fn new(program: &Path, path: &Path, env: &BTreeMap<String, String>, handle: Handle) -> Self {
         let env = env.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
-        let env = env.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut env: BTreeMap<_, _> = env.map(|(name, value)| (name.clone(), value.clone())).collect();
+        if let Some(folders) = env.get_mut("PATH") {
+            *folders = child::path(folders);
+        }
         Self { program: program.to_owned(), path: path.to_owned(), env, handle, refs: Vec::new() }
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.env_clear().envs(&self.env);
-        command.envs([
+    fn env(&self) -> BTreeMap<String, String> {
+        let mut env = self.env.clone();
+        let fixed = [
             ("LC_ALL", "C"),
             ("GIT_TERMINAL_PROMPT", "0"),
             ("GIT_OPTIONAL_LOCKS", "0"),
@@ -74,45 +74,60 @@ impl GitCommand {
             ("GIT_NO_REPLACE_OBJECTS", "1"),
             ("GIT_ALLOW_PROTOCOL", "none"),
             ("GIT_PAGER", "cat"),
-        ]);
+        ];
+        env.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
         // This folder and no other: without a ceiling git would take a repository around it.
-        command.env("GIT_CEILING_DIRECTORIES", self.path.parent().unwrap_or(Path::new("/")));
-        command.arg("--no-pager").arg("-C").arg(&self.path);
-        for pinned in PINNED {
-            command.args(["-c", pinned]);
-        }
-        command.args(["-c", &format!("core.bigFileThreshold={LARGEST_FILE}")]);
-        command.args(args).current_dir("/");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        command
+        let ceiling = self.path.parent().unwrap_or(Path::new("/")).display().to_string();
+        env.insert("GIT_CEILING_DIRECTORIES".to_owned(), ceiling);
+        env
     }
 
     fn run(&self, args: &[&str]) -> Result<Output, Fault> {
-        let mut command = self.command(args);
-        let whole = async {
-            let mut child = command.spawn().map_err(|error| self.not_started(&error))?;
-            let (out, err) = (child.stdout.take(), child.stderr.take());
-            let (out, err) = tokio::join!(bounded(out, LARGEST_OUTPUT), bounded(err, 65_536));
-            let stdout =
-                out.map_err(|error| Fault::new(Cause::Local, format!("git could not be read: {error}")))?;
-            if stdout.len() as u64 > LARGEST_OUTPUT {
-                return Err(Fault::new(Cause::TooLarge, "git printed more than 64 MiB"));
-            }
-            let status = child.wait().await;
-            let status =
-                status.map_err(|error| Fault::new(Cause::Local, format!("git was lost: {error}")))?;
-            let stderr = String::from_utf8_lossy(&err.unwrap_or_default()).into_owned();
-            Ok(Output { code: status.code(), stdout, stderr })
+        let program = self.program()?;
+        let path = self.path.to_str().ok_or_else(|| {
+            Fault::new(Cause::Local, format!("{} is not UTF-8; git is not asked", self.path.display()))
+        })?;
+        let threshold = format!("core.bigFileThreshold={LARGEST_FILE}");
+        let mut all = vec!["--no-pager", "-C", path, "-c", &threshold];
+        PINNED.iter().for_each(|pinned| all.extend(["-c", pinned]));
+        all.extend(args);
+        let call = Call {
+            program: &program,
+            arguments: &all,
+            env: self.env(),
+            deadline: DEADLINE,
+            most: LARGEST_OUTPUT,
+            complaints: Complaints::Kept,
         };
-        let answer = self.handle.block_on(async { tokio::time::timeout(DEADLINE, whole).await });
-        answer.unwrap_or_else(|_| {
-            let what = args.first().copied().unwrap_or_default();
-            Err(Fault::new(Cause::TimedOut, format!("git {what} took longer than {} s", DEADLINE.as_secs())))
-        })
+        match self.handle.block_on(child::run(call)) {
+            Ok(mut said) => {
+                let stdout = std::mem::take(&mut *said.out);
+                Ok(Output { code: said.status.code(), stdout, stderr: said.complaints })
+            }
+            Err(Failed::NotStarted(error)) => Err(self.not_started(&error.to_string())),
+            Err(Failed::Lost(error)) => Err(Fault::new(Cause::Local, format!("git was lost: {error}"))),
+            Err(Failed::TooMuch) => Err(Fault::new(Cause::TooLarge, "git printed more than 64 MiB")),
+            Err(Failed::TooLong) => {
+                let what = args.first().copied().unwrap_or_default();
+                let detail = format!("git {what} took longer than {} s", DEADLINE.as_secs());
+                Err(Fault::new(Cause::TimedOut, detail))
+            }
+        }
     }
 
-    fn not_started(&self, error: &std::io::Error) -> Fault {
-        Fault::new(Cause::Local, format!("{} could not be started: {error}", self.program.display()))
+    /// The absolute path of `git`.
+    fn program(&self) -> Result<PathBuf, Fault> {
+        let name = self.program.to_string_lossy();
+        match child::find(&name, self.env.get("PATH").map(String::as_str)) {
+            Found::At(path) => Ok(path),
+            Found::Nowhere => Err(self.not_started("it is not on PATH")),
+            Found::Relative => Err(self.not_started("it is named by a path from the current folder")),
+            Found::Unsafe(why) => Err(self.not_started(&why)),
+        }
+    }
+
+    fn not_started(&self, why: &str) -> Fault {
+        Fault::new(Cause::Local, format!("{} could not be started: {why}", self.program.display()))
             .with_hint("install git, or name its path: git = \"/usr/bin/git\"")
     }
 
@@ -143,14 +158,6 @@ impl GitCommand {
         let what = args.first().copied().unwrap_or_default();
         Fault::new(Cause::Local, format!("git {what} failed: {line}"))
     }
-}
-
-async fn bounded(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(pipe) = pipe {
-        pipe.take(most + 1).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
 }
 
 fn malformed(what: &str) -> Fault {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
-use super::base::Base;
+use super::base::{Base, origin_of};
 use super::exchange::Purpose;
 use super::when;
 use crate::domain::{Cause, Fault, SafeText};
@@ -170,10 +170,19 @@ impl Answer {
             .ok()
             .and_then(|status| status.canonical_reason())
             .unwrap_or("unknown status");
+        if let Some(there) = self.redirected_to() {
+            return format!("{}: {} {status} to {there}; not followed", self.asked, self.status);
+        }
         match self.words() {
             Some(words) => format!("{}: {} {status}: {words}", self.asked, self.status),
             None => format!("{}: {} {status}", self.asked, self.status),
         }
+    }
+
+    /// Scheme and host of where the answer sends us, if it does.
+    fn redirected_to(&self) -> Option<String> {
+        let location = self.headers.get("location").filter(|_| matches!(self.status, 300..=399))?;
+        Some(origin_of(&self.url.join(location).ok()?))
     }
 
     /// The server's own words about what is wrong.

@@ -32,6 +32,11 @@ pub(super) fn host_of(url: &Url) -> String {
     }
 }
 
+/// Scheme, host and port of a URL.
+pub(super) fn origin_of(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), host_of(url))
+}
+
 fn wrong(why: &str) -> Fault {
     // The text itself is not repeated: it may hold a credential.
     Fault::new(Cause::Local, format!("the configured url {why}"))

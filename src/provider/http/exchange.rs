@@ -6,13 +6,14 @@ use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
 use reqwest::{Response, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::zeroize::Zeroizing;
 use std::sync::Arc;
 
 use super::answer::{Answer, Headers};
-use super::base::host_of;
+use super::base::origin_of;
 use super::{Auth, Inner, Method, Read, failure};
 use crate::domain::{Cause, Fault, Step};
+use crate::provider::secret::Value;
 
 /// How many redirects a read follows.
 const REDIRECTS: usize = 5;
@@ -164,7 +165,7 @@ impl<'a> Exchange<'a> {
             Fault::new(Cause::Redirected, format!("{asked}: redirected to something that is no address"))
         })?;
         if !self.to.base.owns(&target) {
-            let there = format!("{}://{}", target.scheme(), host_of(&target));
+            let there = origin_of(&target);
             return Err(Fault::new(
                 Cause::Redirected,
                 format!(
@@ -289,20 +290,24 @@ impl<'a> Exchange<'a> {
 struct Credential {
     name: HeaderName,
     value: HeaderValue,
-    secret: Arc<SecretString>,
+    secret: Arc<Value>,
 }
 
 impl Credential {
-    fn new(auth: &Auth, secret: Arc<SecretString>) -> Result<Self, Fault> {
-        let plain = secret.expose_secret();
+    fn new(auth: &Auth, secret: Arc<Value>) -> Result<Self, Fault> {
+        let plain = secret.expose();
+        // What is put together on the way is overwritten; the header itself is the HTTP library's for the request.
         let (name, text) = match auth {
-            Auth::Bearer(_) | Auth::None => (Ok(AUTHORIZATION), format!("Bearer {plain}")),
+            Auth::Bearer(_) | Auth::None => (Ok(AUTHORIZATION), Zeroizing::new(format!("Bearer {plain}"))),
             Auth::Basic { username, .. } => {
                 use base64::Engine as _;
-                let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{plain}"));
-                (Ok(AUTHORIZATION), format!("Basic {pair}"))
+                let pair = Zeroizing::new(format!("{username}:{plain}"));
+                let pair = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*pair));
+                (Ok(AUTHORIZATION), Zeroizing::new(format!("Basic {}", &*pair)))
             }
-            Auth::Header { name, .. } => (HeaderName::from_bytes(name.as_bytes()), plain.to_owned()),
+            Auth::Header { name, .. } => {
+                (HeaderName::from_bytes(name.as_bytes()), Zeroizing::new(plain.to_owned()))
+            }
         };
         let unsendable = || Fault::new(Cause::Local, "the credential cannot be sent as a header");
         let mut value = HeaderValue::from_str(&text).map_err(|_| unsendable())?;
@@ -312,7 +317,7 @@ impl Credential {
 
     /// Takes the credential out of what a server echoes, before anybody can show or log it.
     fn scrub(&self, bytes: &mut Vec<u8>) {
-        let secret = self.secret.expose_secret().as_bytes();
+        let secret = self.secret.expose().as_bytes();
         let header = self.value.as_bytes();
         let encoded = header.strip_prefix(b"Basic ").unwrap_or(secret);
         for needle in [secret, encoded] {

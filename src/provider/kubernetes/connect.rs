@@ -1,25 +1,25 @@
 //! From a kubeconfig to a [`Link`]: which context, which server, which credential, and what is refused.
 //!
-//! The kubeconfig is the user's own file, so it may name a credential plugin, with two limits: a plugin named
-//! by a relative path is never run, and when the source lists `exec`, only the programs listed there are.
-//! Plugins never see the terminal. Variables that redirect the client library for debugging are not honoured.
+//! Credential plugins are run here, not by the client library: see [`plugin`]. Variables that redirect the library
+//! for debugging are not honoured.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-use super::fault;
 use super::link::{Link, Trust};
+use super::mask::Secrets;
+use super::{fault, plugin};
 use crate::domain::{Cause, Fault};
 
 /// How long a connection may take to come up.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a credential plugin may take.
-const PLUGIN: Duration = Duration::from_secs(30);
+/// How long making the client may take: it reads the credential's files.
+const MAKING: Duration = Duration::from_secs(10);
 
 /// What the configuration says about reaching the cluster.
 #[derive(Clone, Debug)]
@@ -66,14 +66,16 @@ pub(super) async fn connect(asked: &Asked, pin: Option<&Pin>) -> Result<(Link, P
         )
         .with_hint("use an https server address in the kubeconfig"));
     }
-    // Making the client may run a credential plugin and read files: not on a runtime thread, not without end.
+    let renew = plugin::log_in(&mut config.auth_info, asked).await?;
+    let secrets = Secrets::of(&config.auth_info);
+    // Making the client may read files: not on a runtime thread, not without end.
     let made = tokio::task::spawn_blocking(move || Client::try_from(config));
-    let client = tokio::time::timeout(PLUGIN, made)
+    let client = tokio::time::timeout(MAKING, made)
         .await
-        .map_err(|_| Fault::new(Cause::TimedOut, "the credential plugin did not answer within 30 s"))?
+        .map_err(|_| Fault::new(Cause::TimedOut, "the credential's files could not be read within 10 s"))?
         .map_err(|_| Fault::new(Cause::Crashed, "making the client failed"))?
         .map_err(|error| fault::of_client(&error))?;
-    Ok((Link::new(client, &pin.context, &host, trust, asked.patience), pin))
+    Ok((Link::new(client, &pin.context, &host, trust, asked.patience).keeping(secrets, renew), pin))
 }
 
 fn has_secret(auth: &AuthInfo) -> bool {
@@ -169,7 +171,7 @@ async fn from_kubeconfig(
         kubeconfig.contexts.iter().find(|c| c.name == context).and_then(|c| c.context.as_ref()?.user.clone());
     for named in kubeconfig.auth_infos.iter_mut().filter(|a| Some(&a.name) == user.as_ref()) {
         if let Some(auth) = named.auth_info.as_mut() {
-            credential(auth, asked)?;
+            plugin::check(auth, asked)?;
         }
     }
     let cluster = kubeconfig
@@ -212,58 +214,6 @@ fn in_cluster(asked: &Asked) -> Result<Config, Fault> {
 
 fn contexts(kubeconfig: &Kubeconfig) -> String {
     kubeconfig.contexts.iter().take(20).map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// Makes a credential safe to use from a full-screen program, or refuses it.
-fn credential(auth: &mut AuthInfo, asked: &Asked) -> Result<(), Fault> {
-    if auth.auth_provider.as_ref().is_some_and(|p| p.config.contains_key("cmd-path")) {
-        return Err(Fault::new(
-            Cause::Local,
-            "the kubeconfig's auth-provider runs a command; that is not supported",
-        )
-        .with_hint("use an exec credential plugin"));
-    }
-    let Some(exec) = auth.exec.as_mut() else { return Ok(()) };
-    // Any other mode lends the plugin our keyboard and screen.
-    exec.interactive_mode = Some(ExecInteractiveMode::Never);
-    allowed(exec, asked)
-}
-
-/// Checks a plugin against the rules, and pins it to its absolute path when there is a list.
-fn allowed(exec: &mut ExecConfig, asked: &Asked) -> Result<(), Fault> {
-    let Some(command) = exec.command.clone() else {
-        return Err(Fault::new(Cause::Local, "the kubeconfig's credential plugin has no command"));
-    };
-    let path = Path::new(&command);
-    if path.is_relative() && path.components().count() > 1 {
-        return Err(Fault::new(
-            Cause::Local,
-            format!("the credential plugin {command} is named by a relative path; it is not run"),
-        )
-        .with_hint("name it by its absolute path in the kubeconfig"));
-    }
-    let found = if path.is_absolute() { Some(path.to_owned()) } else { search(&command, &asked.env) };
-    let Some(found) = found else {
-        let hint =
-            exec.install_hint.clone().unwrap_or_else(|| "install it, or log in another way".to_owned());
-        return Err(Fault::new(Cause::Local, format!("the credential plugin {command} is not installed"))
-            .with_hint(hint));
-    };
-    if asked.exec.as_ref().is_some_and(|list| !list.contains(&found)) {
-        return Err(Fault::new(
-            Cause::Local,
-            format!("the credential plugin {} is not in the source's list exec", found.display()),
-        )
-        .with_hint(format!("allow it: exec = [\"{}\"]", found.display())));
-    }
-    exec.command = Some(found.to_string_lossy().into_owned());
-    Ok(())
-}
-
-/// The first program of this name in the absolute folders of `PATH`.
-fn search(command: &str, env: &BTreeMap<String, String>) -> Option<PathBuf> {
-    let folders = env.get("PATH")?;
-    std::env::split_paths(folders).filter(|p| p.is_absolute()).map(|p| p.join(command)).find(|p| p.is_file())
 }
 
 /// Through which proxy a host is reached: the cluster's own, else the environment's; none on this machine.
@@ -315,48 +265,13 @@ mod tests {
         Arc::new(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
     }
 
-    fn asked(pairs: &[(&str, &str)], exec: Option<&[&str]>) -> Asked {
+    fn asked(pairs: &[(&str, &str)]) -> Asked {
         Asked {
             kubeconfig: None,
             context: None,
-            exec: exec.map(|list| list.iter().map(PathBuf::from).collect()),
+            exec: None,
             patience: Duration::from_secs(5),
             env: env(pairs),
-        }
-    }
-
-    fn plugin(command: &str) -> ExecConfig {
-        let text = format!(r#"{{"command":"{command}","interactiveMode":"Always"}}"#);
-        serde_json::from_str(&text).unwrap()
-    }
-
-    #[test]
-    fn a_plugin_never_gets_the_terminal() {
-        let mut auth = AuthInfo { exec: Some(plugin("/bin/sh")), ..AuthInfo::default() };
-        credential(&mut auth, &asked(&[], None)).unwrap();
-        assert_eq!(auth.exec.unwrap().interactive_mode, Some(ExecInteractiveMode::Never));
-    }
-
-    #[test]
-    fn only_plugins_that_the_user_allows_are_run() {
-        let path: &[(&str, &str)] = &[("PATH", "relative:/bin:/usr/bin")];
-        for (command, exec, fine) in [
-            ("/bin/sh", None, true),
-            ("sh", None, true),
-            ("./sh", None, false),
-            ("bin/sh", None, false),
-            ("no-such-plugin-anywhere", None, false),
-            ("/bin/sh", Some(&["/bin/sh"][..]), true),
-            ("sh", Some(&["/bin/sh"][..]), true),
-            ("/bin/sh", Some(&["/opt/login"][..]), false),
-            ("/bin/sh", Some(&[][..]), false),
-        ] {
-            let mut exec_config = plugin(command);
-            let answer = allowed(&mut exec_config, &asked(path, exec));
-            assert_eq!(answer.is_ok(), fine, "{command} {exec:?}: {answer:?}");
-            if fine {
-                assert!(Path::new(exec_config.command.as_deref().unwrap()).is_absolute());
-            }
         }
     }
 
@@ -382,7 +297,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_current_folder_does_not_choose_the_cluster() {
-        let fault = kubeconfig(&asked(&[("KUBECONFIG", "kubeconfig.yaml")], None)).await.unwrap_err();
+        let fault = kubeconfig(&asked(&[("KUBECONFIG", "kubeconfig.yaml")])).await.unwrap_err();
         assert!(fault.detail.as_str().contains("relative path"), "{fault}");
     }
 }

@@ -1,5 +1,5 @@
 //! What went wrong between us and the API server, in plain words. Knows statuses, transport errors and
-//! credential plugins; never lets an address with a password, a token or a plugin's output through.
+//! credentials; never lets an address with a password or a token through.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -81,6 +81,20 @@ pub(super) fn of_status(status: u16, body: &[u8], retry_after: Option<Duration>,
     if unclear && sort == Sort::Write { fault.perhaps_applied() } else { fault }
 }
 
+/// The fault of an answer that sends us elsewhere. An API server does not do that, so it is never followed.
+pub(super) fn redirected(host: &str, location: &[u8]) -> Fault {
+    let location = String::from_utf8_lossy(location).replace('\\', "/");
+    let rest = location.split_once("//").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // Neither a user's name nor what else may be in an address is repeated.
+    let there = authority.rsplit('@').next().filter(|there| !there.is_empty()).unwrap_or(host);
+    Fault::new(
+        Cause::Redirected,
+        format!("{host}: redirected to {there}; not followed, the credential belongs to {host}"),
+    )
+    .with_hint("is that an API server? check server in the kubeconfig")
+}
+
 /// The fault of a request that got no complete answer.
 pub(super) fn of_transport(error: &kube::Error, host: &str, sort: Sort) -> Fault {
     if let Some(fault) = of_credential(error) {
@@ -123,29 +137,10 @@ fn of_credential(error: &kube::Error) -> Option<Fault> {
         other => find::<AuthError>(other)?,
     };
     let fault = match auth {
-        // What a plugin printed to its standard output may hold a token: only its complaints are shown.
-        AuthError::AuthExecRun { out, .. } => {
-            let stderr = String::from_utf8_lossy(&out.stderr);
-            let said: String = stderr
-                .lines()
-                .map(str::trim)
-                .find(|l| !l.is_empty())
-                .unwrap_or("")
-                .chars()
-                .take(200)
-                .collect();
-            Fault::new(Cause::Unauthorized, format!("the credential plugin failed ({}): {said}", out.status))
-        }
-        AuthError::AuthExecStart(error) => {
-            Fault::new(Cause::Local, format!("the credential plugin could not be started: {}", error.kind()))
-        }
         AuthError::ReadTokenFile(error, path) => Fault::new(
             Cause::Local,
             format!("the token file {} cannot be read: {}", path.display(), error.kind()),
         ),
-        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
-            Fault::new(Cause::Unauthorized, "the credential plugin printed no credential")
-        }
         _ => Fault::new(Cause::Unauthorized, "the kubeconfig's credential is unusable"),
     };
     Some(fault.with_hint(LOGIN))

@@ -2,9 +2,10 @@
 //!
 //! Knows HTTP and the credential layer of the `kube` client; knows no resource. Nothing here retries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::{self, Sort};
+use super::mask::Secrets;
 use crate::domain::{Cause, Fault, SafeText};
 
 /// No answer may be longer than this.
@@ -61,6 +63,10 @@ pub(super) struct Link {
     pub(super) trust: Trust,
     /// How long one request may take.
     patience: Duration,
+    /// What must not come back out of an answer.
+    secrets: Arc<Secrets>,
+    /// When the credential has to be renewed, if it is known to end.
+    renew: Option<Instant>,
 }
 
 /// A complete answer with a status that says success.
@@ -81,7 +87,20 @@ impl Answer {
 impl Link {
     /// A link over a client.
     pub(super) fn new(client: Client, context: &str, host: &str, trust: Trust, patience: Duration) -> Self {
-        Self { client, context: SafeText::new(context), host: SafeText::new(host), trust, patience }
+        let (context, host) = (SafeText::new(context), SafeText::new(host));
+        Self { client, context, host, trust, patience, secrets: Arc::default(), renew: None }
+    }
+
+    /// The same that keeps these secrets out of what it hands on, and ends with its credential.
+    pub(super) fn keeping(mut self, secrets: Secrets, renew: Option<Instant>) -> Self {
+        self.secrets = Arc::new(secrets);
+        self.renew = renew;
+        self
+    }
+
+    /// Whether the credential has ended, or is about to.
+    pub(super) fn is_over(&self) -> bool {
+        self.renew.is_some_and(|at| at <= Instant::now())
     }
 
     /// Context and cluster in one line.
@@ -134,6 +153,10 @@ impl Link {
             }
             bytes.extend_from_slice(&data);
         }
+        self.secrets.mask(&mut bytes);
+        if let Some(location) = headers.get(LOCATION).filter(|_| (300..400).contains(&status)) {
+            return Err(fault::redirected(self.host.as_str(), location.as_bytes()));
+        }
         if !(200..300).contains(&status) {
             return Err(fault::of_status(status, &bytes, retry_after(&headers), sort));
         }
@@ -168,7 +191,11 @@ impl Link {
         let opened = self.send(Method::GET, path, None, Sort::Read);
         let (status, headers, mut body) = timeout_at(until, opened).await.map_err(late)??;
         if (200..300).contains(&status) {
-            return Ok(Lines { body, buffer: Vec::new(), host: self.host.clone() });
+            let secrets = Arc::clone(&self.secrets);
+            return Ok(Lines { body, buffer: Vec::new(), host: self.host.clone(), secrets });
+        }
+        if let Some(location) = headers.get(LOCATION).filter(|_| (300..400).contains(&status)) {
+            return Err(fault::redirected(self.host.as_str(), location.as_bytes()));
         }
         let mut bytes = Vec::new();
         while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
@@ -178,6 +205,7 @@ impl Link {
                 break;
             }
         }
+        self.secrets.mask(&mut bytes);
         Err(fault::of_status(status, &bytes, retry_after(&headers), Sort::Read))
     }
 }
@@ -187,6 +215,7 @@ pub(super) struct Lines {
     body: Body,
     buffer: Vec<u8>,
     host: SafeText,
+    secrets: Arc<Secrets>,
 }
 
 impl Lines {
@@ -198,6 +227,7 @@ impl Lines {
                 let rest = self.buffer.split_off(seen + at + 1);
                 let mut line = std::mem::replace(&mut self.buffer, rest);
                 line.truncate(seen + at);
+                self.secrets.mask(&mut line);
                 return Ok(Some(line));
             }
             seen = self.buffer.len();

@@ -19,7 +19,9 @@ mod hazard;
 mod history;
 mod link;
 mod look;
+mod mask;
 mod owner;
+mod plugin;
 mod pods;
 mod prepare;
 mod rollout;
@@ -214,7 +216,7 @@ impl Kubernetes {
     /// The open connection, made now if there is none.
     async fn open(&self) -> Result<Arc<Open>, Fault> {
         let mut session = self.session.lock().await;
-        if let Some(open) = &session.open {
+        if let Some(open) = session.open.as_ref().filter(|open| !open.link.is_over()) {
             return Ok(Arc::clone(open));
         }
         let (link, pin) = connect::connect(&self.asked, session.pin.as_ref()).await?;

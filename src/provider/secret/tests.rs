@@ -5,8 +5,6 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use secrecy::ExposeSecret as _;
-
 use super::*;
 use crate::domain::Cause;
 
@@ -18,7 +16,7 @@ fn env(pairs: &[(&str, &str)]) -> Arc<BTreeMap<String, String>> {
 
 async fn fetch(place: SecretPlace, env: Arc<BTreeMap<String, String>>) -> Result<String, Fault> {
     let secret = Secret::new(place, env);
-    let value = secret.reveal().await.map(|value| value.expose_secret().to_owned());
+    let value = secret.reveal().await.map(|value| value.expose().to_owned());
     assert!(!format!("{secret:?}").contains(VALUE));
     if let Err(fault) = &value {
         assert_eq!(fault.cause, Cause::Local);
@@ -49,28 +47,121 @@ async fn a_variable_gives_its_value_or_is_named() {
     assert!(fetch(place(), env(&[("WHO", "")])).await.is_err());
 }
 
+/// What a file is, and what must be said of it: nothing if it is fine.
+struct Case {
+    name: &'static str,
+    make: fn(&Path),
+    says: Option<&'static str>,
+}
+
+const fn case(name: &'static str, make: fn(&Path), says: &'static str) -> Case {
+    Case { name, make, says: Some(says) }
+}
+
+/// What is not a regular file that is ours alone. The permission bits are counted through besides.
+const ODD_FILES: &[Case] = &[
+    case("nothing", |_| {}, "cannot be read"),
+    case("a folder", |at| std::fs::create_dir(at).unwrap(), "not a regular file"),
+    case("a pipe", |at| make("mkfifo", &["-m", "600"], at), "not a regular file"),
+    case("a socket", |at| drop(std::os::unix::net::UnixListener::bind(at).unwrap()), "not a regular file"),
+    case("a link to a file", |at| link(at, "target"), "symbolic link"),
+    case("a link to nothing", |at| symlink("nothing", at).unwrap(), "symbolic link"),
+    case("a link to itself", |at| symlink(at, at).unwrap(), "symbolic link"),
+    case("a link to a device", |at| symlink("/dev/zero", at).unwrap(), "symbolic link"),
+    case(
+        "in a folder for everybody",
+        |at| {
+            file(at, 0o600, VALUE);
+            mode(at.parent().unwrap(), 0o777);
+        },
+        "folder that everybody can write to",
+    ),
+    Case {
+        name: "in a folder for everybody with the sticky bit",
+        make: |at| {
+            file(at, 0o600, VALUE);
+            mode(at.parent().unwrap(), 0o1777);
+        },
+        says: None,
+    },
+    Case {
+        name: "a second name of a file of ours",
+        make: |at| {
+            file(&at.with_file_name("target"), 0o600, VALUE);
+            std::fs::hard_link(at.with_file_name("target"), at).unwrap();
+        },
+        says: None,
+    },
+];
+
+/// Those that only root can make.
+const FOREIGN_FILES: &[Case] = &[
+    case(
+        "of somebody else",
+        |at| {
+            file(at, 0o600, VALUE);
+            std::os::unix::fs::chown(at, Some(12_345), None).unwrap();
+        },
+        "belongs to somebody else",
+    ),
+    case(
+        "in a folder of somebody else",
+        |at| {
+            file(at, 0o600, VALUE);
+            std::os::unix::fs::chown(at.parent().unwrap(), Some(12_345), None).unwrap();
+        },
+        "folder that belongs to somebody else",
+    ),
+];
+
+fn make(program: &str, arguments: &[&str], at: &Path) {
+    assert!(std::process::Command::new(program).args(arguments).arg(at).status().unwrap().success());
+}
+
+fn link(at: &Path, to: &str) {
+    file(&at.with_file_name(to), 0o600, VALUE);
+    symlink(to, at).unwrap();
+}
+
+fn mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
 #[tokio::test]
 async fn a_file_is_read_only_if_nobody_else_can() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    for mode in [0o600, 0o400, 0o700] {
-        let place = file(&at(&format!("ok{mode:o}")), mode, &format!("{VALUE}\n"));
-        assert_eq!(fetch(place, env(&[])).await.unwrap(), VALUE, "{mode:o}");
+    let mut cases = 0;
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    for bits in [0o600, 0o400, 0o700, 0o500] {
+        let place = file(&at(&format!("ok{bits:o}")), bits, &format!("{VALUE}\n"));
+        assert_eq!(fetch(place, env(&[])).await.unwrap(), VALUE, "{bits:o}");
+        cases += 1;
     }
-    for mode in [0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o666, 0o777, 0o660] {
-        let fault = fetch(file(&at(&format!("no{mode:o}")), mode, VALUE), env(&[])).await.unwrap_err();
-        assert!(fault.hint.unwrap().as_str().starts_with("chmod 600"), "{mode:o}");
+    for bits in [
+        0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o666, 0o777, 0o660, 0o606, 0o444, 0o440, 0o4640,
+        0o2660, 0o1604,
+    ] {
+        let fault = fetch(file(&at(&format!("no{bits:o}")), bits, VALUE), env(&[])).await.unwrap_err();
+        assert!(fault.hint.unwrap().as_str().starts_with("chmod 600"), "{bits:o}");
+        cases += 1;
     }
-    symlink(at("ok600"), at("link")).unwrap();
-    assert!(
-        fetch(SecretPlace::File(at("link")), env(&[])).await.unwrap_err().to_string().contains("symbolic")
-    );
-    let foreign = file(&at("foreign"), 0o600, VALUE);
-    if std::os::unix::fs::chown(at("foreign"), Some(12_345), None).is_ok() {
-        assert!(fetch(foreign, env(&[])).await.unwrap_err().to_string().contains("somebody else"));
+    let root_only: &[Case] = if rustix::process::geteuid().is_root() { FOREIGN_FILES } else { &[] };
+    for (index, case) in ODD_FILES.iter().chain(root_only).enumerate() {
+        let folder = at(&format!("case{index}"));
+        std::fs::create_dir(&folder).unwrap();
+        (case.make)(&folder.join("f"));
+        let found = fetch(SecretPlace::File(folder.join("f")), env(&[])).await;
+        match case.says {
+            None => assert_eq!(found.unwrap(), VALUE, "{}", case.name),
+            Some(says) => {
+                let fault = found.unwrap_err();
+                assert!(fault.to_string().contains(says), "{}: {fault}", case.name);
+            }
+        }
+        cases += 1;
     }
-    assert!(fetch(SecretPlace::File(at("none")), env(&[])).await.is_err());
-    assert!(fetch(SecretPlace::File(folder.path().to_owned()), env(&[])).await.is_err());
+    println!("R33: {cases} kinds of file, each read or refused as it must be");
+    assert!(cases >= 30);
 }
 
 #[tokio::test]
@@ -90,6 +181,9 @@ async fn a_command_runs_without_a_shell_and_its_first_line_counts() {
     assert_eq!(fetch(command(&["printf", "%s\\nsecond\\n", VALUE]), path()).await.unwrap(), VALUE);
     assert_eq!(fetch(command(&["/bin/echo", "$WHO;`id`"]), path()).await.unwrap(), "$WHO;`id`");
     assert_eq!(fetch(command(&["sh", "-c", "echo $WHO"]), path()).await.unwrap(), VALUE);
+    let others = env(&[("PATH", "/usr/bin:/bin"), ("OTHER_TOKEN", VALUE)]);
+    let said = fetch(command(&["sh", "-c", "echo ${OTHER_TOKEN-unknown}"]), others).await.unwrap();
+    assert_eq!(said, "unknown", "the secret of another source is not for this command");
 }
 
 #[tokio::test]
@@ -125,7 +219,8 @@ async fn the_keyring_is_asked_by_the_desktops_own_tool() {
     let entry = |text: &str| SecretPlace::Keyring(text.to_owned());
     // A tool that prints how it was called, and one that finds nothing.
     symlink("/bin/echo", folder.path().join("secret-tool")).unwrap();
-    let with_tool = env(&[("PATH", folder.path().to_str().unwrap())]);
+    let tools = folder.path().to_str().unwrap();
+    let with_tool = env(&[("PATH", tools), ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/x")]);
     let called = fetch(entry("my/ci/ana;`id`"), Arc::clone(&with_tool)).await.unwrap();
     assert_eq!(called, "lookup service my/ci account ana;`id`");
     assert!(fetch(entry("no-account"), Arc::clone(&with_tool)).await.is_err());
@@ -135,6 +230,16 @@ async fn the_keyring_is_asked_by_the_desktops_own_tool() {
     assert!(fault.to_string().contains("not in the keyring"), "{fault}");
     let fault = fetch(entry("my/ci/ana"), env(&[("PATH", "/nowhere")])).await.unwrap_err();
     assert!(fault.to_string().contains("secret-tool"), "{fault}");
+    // Over ssh, in a container or in a CI job there is no session bus, and nothing takes the keyring's place.
+    for headless in [env(&[("PATH", tools)]), env(&[("PATH", tools), ("XDG_RUNTIME_DIR", tools)])] {
+        let fault = fetch(entry("my/ci/ana"), headless).await.unwrap_err();
+        assert!(fault.to_string().contains("no D-Bus session"), "{fault}");
+        assert!(fault.hint.unwrap().as_str().contains("command"));
+    }
+    std::fs::write(folder.path().join("bus"), "").unwrap();
+    let with_bus = env(&[("PATH", tools), ("XDG_RUNTIME_DIR", tools)]);
+    let fault = fetch(entry("my/ci/ana"), with_bus).await.unwrap_err();
+    assert!(fault.to_string().contains("not in the keyring"), "{fault}");
 }
 
 #[tokio::test]
@@ -143,9 +248,9 @@ async fn a_value_is_fetched_once_until_it_is_dropped() {
     let at = folder.path().join("f");
     let secret = Secret::new(file(&at, 0o600, "first"), Arc::default());
     let twin = secret.clone();
-    assert_eq!(secret.reveal().await.unwrap().expose_secret(), "first");
+    assert_eq!(secret.reveal().await.unwrap().expose(), "first");
     file(&at, 0o600, "second");
-    assert_eq!(twin.reveal().await.unwrap().expose_secret(), "first");
+    assert_eq!(twin.reveal().await.unwrap().expose(), "first");
     twin.forget().await;
-    assert_eq!(secret.reveal().await.unwrap().expose_secret(), "second");
+    assert_eq!(secret.reveal().await.unwrap().expose(), "second");
 }
