@@ -192,7 +192,7 @@ fn act(scene: &mut Scene, dice: u8, theme: &Theme, tally: &mut Tally) -> Result<
     if !there {
         tally.vanished += 1;
         let refusal = match dialog.map(|d| d.draft) {
-            Some(Draft::Refused(refusal)) => refusal.cause.to_string(),
+            Some(Draft::Refused(refused)) => refused.refusal.cause.to_string(),
             other => {
                 return Err(TestCaseError::fail(format!("its gate is gone, and the dialog is {other:?}")));
             }

@@ -1,25 +1,34 @@
 //! The newest lines of a journal, for taking up what an earlier session left: enough for a day, quick for years.
 
-use std::io::{Read, Seek, SeekFrom};
+use super::disk::Open;
+use super::read::part;
+use super::tail::last_segment;
+use super::{Journal, JournalError, Line, io_error};
 
-use super::{Journal, JournalError, Line};
-
-/// How much of the journal's end is read.
-const WINDOW: u64 = 8 * 1024 * 1024;
+/// How much of the journal's end is read, in bytes.
+const WINDOW: u64 = 8 << 20;
 
 impl Journal {
-    /// The newest lines, oldest of them first. Lines that are none of ours are left out.
+    /// The newest lines, oldest of them first. Lines that are none of ours are left out; whether the chain holds is
+    /// [`super::examine`]'s question.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When a file cannot be read.
     pub fn recent(&self) -> Result<Vec<Line>, JournalError> {
-        let mut file = self.file().map_err(|(path, e)| super::journal_error(&path, e))?;
-        let length = file.metadata().map_err(|e| self.error(e))?.len();
-        let from = length.saturating_sub(WINDOW);
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(from)).map_err(|e| self.error(e))?;
-        file.read_to_end(&mut bytes).map_err(|e| self.error(e))?;
-        let lines = bytes.split(|b| *b == b'\n').skip(usize::from(from > 0));
+        let mut pieces = Vec::new();
+        let mut left = WINDOW;
+        for segment in (1..=last_segment(self.disk.as_ref(), &self.places)?).rev() {
+            let path = self.places.segment(segment);
+            let failed = |error| io_error(&path, error);
+            let file = self.disk.open(&path, Open::Read).map_err(failed)?;
+            let length = file.length().map_err(failed)?;
+            pieces.push(part(file.as_ref(), length.saturating_sub(left), length).map_err(failed)?);
+            left = left.saturating_sub(length);
+            if left == 0 {
+                break;
+            }
+        }
+        let lines = pieces.iter().rev().flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
         Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
     }
 }

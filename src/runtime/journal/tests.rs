@@ -1,5 +1,8 @@
 //! The journal: written, torn, changed, shared.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+
 use super::*;
 use crate::domain::ActionId;
 
@@ -63,7 +66,12 @@ fn a_torn_tail_is_set_aside_and_the_chain_goes_on() {
     file.write_all(b"{\"seq\":3,\"time\":").unwrap();
     journal.append(Timestamp::UNIX_EPOCH, &entry(9)).unwrap();
     let text = std::fs::read_to_string(journal.path()).unwrap();
-    assert_eq!(verify(&text).unwrap().len(), 3);
+    let lines = verify(&text).unwrap();
+    assert_eq!(
+        lines.iter().map(|l| l.kind.as_str()).collect::<Vec<_>>(),
+        ["not-sent", "not-sent", "torn", "not-sent"]
+    );
+    assert_eq!(lines[2].body["bytes"], 16);
     let torn = std::fs::read_dir(folder.path().join("state"))
         .unwrap()
         .any(|f| f.unwrap().file_name().to_string_lossy().contains("torn"));
