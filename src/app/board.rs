@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::activity::{self, Event, EventKind};
-use super::model::Model;
+use super::model::{Action, Model};
 use super::touched::{Touched, was_stale};
 use crate::domain::assess::{self, standing_span};
 use crate::domain::pipeline::WaitsFor;
 use crate::domain::rollout::Standing as RevisionStanding;
 use crate::domain::{
-    Absorbed, Ask, Assessment, Gate, Mark, Now, Place, Report, SafeText, Seen, Service, ServiceName,
-    SourceName, SpanAsk, Verdict,
+    Absorbed, Ask, Assessment, Gate, Mark, Now, Place, Report, RunKey, SafeText, Seen, Service, ServiceName,
+    SourceName, SpanAsk, Target, Verdict,
 };
 
 /// Takes a report into the world and renews what depends on it.
@@ -308,5 +308,18 @@ pub fn ask(model: &Model) -> Ask {
     }
     spans.sort();
     spans.dedup();
-    Ask { spans, focus: model.selected.clone() }
+    Ask { spans, focus: model.selected.clone(), runs: runs_in_doubt(model) }
+}
+
+/// The runs that actions in flight are about.
+fn runs_in_doubt(model: &Model) -> Vec<RunKey> {
+    let run = |action: &Action| match &action.plan.intent.target {
+        Target::Gate(key) => Some(key.run.clone()),
+        Target::Run(key) => Some(key.clone()),
+        _ => None,
+    };
+    let mut runs: Vec<RunKey> = model.in_flight().filter_map(run).collect();
+    runs.sort();
+    runs.dedup();
+    runs
 }

@@ -17,7 +17,7 @@ pub const REST: Duration = Duration::from_millis(250);
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let selected = model.selected.clone();
-    let mut asks = false;
+    let mut asks = !model.left.is_empty();
     let mut effects = match msg {
         Msg::Tick(now) => tick(model, now),
         Msg::Key(stroke) => keys::press(model, stroke),
@@ -39,7 +39,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             }
             Absorbed::Unchanged => deed::follow(model),
         },
-        Msg::Progress(progress) => deed::progress(model, progress),
+        Msg::Progress(progress) => {
+            asks = true;
+            deed::progress(model, progress)
+        }
     };
     let rests = model.now.since(model.moved) >= REST;
     if model.selected != selected {

@@ -14,7 +14,7 @@ use super::code::{Repository, SpanAsk};
 use super::fault::Fault;
 use super::health::{Alert, Signal};
 use super::name::{Place, ServiceName, SourceName};
-use super::pipeline::{Gate, Pipeline};
+use super::pipeline::{Gate, Pipeline, RunKey};
 use super::rollout::{Live, Rollout};
 use super::text::SafeText;
 use super::time::Now;
@@ -26,6 +26,8 @@ pub struct Ask {
     pub spans: Vec<SpanAsk>,
     /// The service that the operator looks at: details of it are worth more requests than those of others.
     pub focus: Option<ServiceName>,
+    /// Runs on which the outcome of an action depends: jobs and reviews of each are told, however old it is.
+    pub runs: Vec<RunKey>,
 }
 
 /// How much the source still lets us ask.

@@ -28,6 +28,16 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts the program with these arguments in a terminal of this size; `home` holds its state and config.
     pub(crate) fn start(arguments: &[&str], home: &Path, columns: u16, rows: u16) -> Self {
+        Self::start_with(arguments, home, (columns, rows), &[])
+    }
+
+    /// The same with more variables in the environment.
+    pub(crate) fn start_with(
+        arguments: &[&str],
+        home: &Path,
+        (columns, rows): (u16, u16),
+        env: &[(&str, &str)],
+    ) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_gonogo"));
@@ -39,6 +49,9 @@ impl Terminal {
         command.env("COLORTERM", "truecolor");
         command.env("LANG", "C.UTF-8");
         command.env("USER", "tester");
+        for (name, value) in env {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));

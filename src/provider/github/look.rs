@@ -170,7 +170,10 @@ impl Looker<'_> {
                 lanes.insert(lane.clone(), part(page.map(|p| p.value))?);
             }
         }
-        let watched = self.memory.watched(project).into_iter().collect();
+        let ours =
+            |key: &&RunKey| &key.source == self.source && watches.iter().any(|w| w.service == key.service);
+        let asked = self.ask.runs.iter().filter(ours).filter_map(|key| key.id.as_str().parse().ok());
+        let watched = self.memory.watched(project).into_iter().chain(asked).collect();
         let others = part(self.others(project, &lanes, &watched).await)?;
         let (details, live) = (BTreeMap::new(), BTreeMap::new());
         Ok(Fetched { project, lanes, others, watched, details, live })
