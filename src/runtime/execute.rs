@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::clock::Clock;
 use super::journal::{Entry, Journal};
+use super::rival;
 use crate::action::Plan;
 use crate::app::Msg;
 use crate::domain::{
@@ -64,10 +65,15 @@ impl Executor {
         }
         self.tell(Progress::Recorded(id.clone())).await;
         match self.look(&plan.intent).await {
-            Err(fault) => return self.not_sent(id, SafeText::new(&fault.to_string())).await,
+            Err(fault) => {
+                let rival = self.rival(&id, &plan).await;
+                let why = said(fault.to_string(), rival.as_slice());
+                return self.not_sent(id, why).await;
+            }
             Ok(fresh) => {
-                let differences = compare(&plan.prepared, &fresh);
+                let mut differences = compare(&plan.prepared, &fresh);
                 if !differences.is_empty() {
+                    differences.extend(self.rival(&id, &plan).await);
                     let entry = Entry::moved(&id, &differences);
                     self.record_or_tell(entry).await;
                     return self.tell(Progress::Moved(id, differences)).await;
@@ -113,25 +119,40 @@ impl Executor {
                 false
             }
             Err(fault) => {
-                let fault = self.explained(plan, fault).await;
+                let fault = self.explained(id, plan, fault).await;
                 self.tell(Progress::Declined(id.clone(), fault)).await;
                 false
             }
         }
     }
 
-    /// A server that refuses says that the world moved, if at all, and not how: one more look names what is different.
-    async fn explained(&self, plan: &Plan, fault: Fault) -> Fault {
+    /// A server that refuses says that the world moved, if at all, and not how: one more look names what is different,
+    /// and who was first as far as anybody can know.
+    async fn explained(&self, id: &ActionId, plan: &Plan, fault: Fault) -> Fault {
         if !matches!(fault.cause, Cause::Moved | Cause::Refused | Cause::NotFound) {
             return fault;
         }
-        let says = match self.look(&plan.intent).await {
-            Ok(fresh) => spelled(&compare(&plan.prepared, &fresh)),
-            Err(why) => why.to_string(),
+        let (says, mut differences) = match self.look(&plan.intent).await {
+            Ok(fresh) => (fault.detail.to_string(), compare(&plan.prepared, &fresh)),
+            Err(why) => (format!("{}; {why}", fault.detail), Vec::new()),
         };
-        let detail =
-            if says.is_empty() { fault.detail } else { SafeText::new(&format!("{}; {says}", fault.detail)) };
-        Fault { detail, ..fault }
+        differences.extend(self.rival(id, plan).await);
+        Fault { detail: said(says, &differences), ..fault }
+    }
+
+    /// Another action on the same thing, if the journal holds one. One that is under way gets a moment to be answered.
+    async fn rival(&self, id: &ActionId, plan: &Plan) -> Option<Difference> {
+        let Recorder::Journal(journal) = &self.recorder else { return None };
+        let end = tokio::time::Instant::now() + rival::PATIENCE;
+        loop {
+            let path = journal.path().to_owned();
+            let lines = tokio::task::spawn_blocking(move || rival::tail(&path)).await.ok()?.ok()?;
+            let found = rival::among(&lines, id, plan)?;
+            if found.settled() || tokio::time::Instant::now() >= end {
+                return Some(found.difference());
+            }
+            tokio::time::sleep(rival::GLANCE).await;
+        }
     }
 
     async fn look(&self, intent: &Intent) -> Result<Prepared, Fault> {
@@ -185,6 +206,14 @@ async fn perform(provider: &dyn Provider, step: &Step) -> Result<Receipt, Fault>
         Ok(Err(_)) => Err(Fault::new(Cause::Crashed, "the provider crashed while it sent").perhaps_applied()),
         Err(_) => Err(Fault::new(Cause::TimedOut, "no answer in time").perhaps_applied()),
     }
+}
+
+/// A sentence, and what is different.
+fn said(text: String, differences: &[Difference]) -> SafeText {
+    if differences.is_empty() {
+        return SafeText::new(&text);
+    }
+    SafeText::new(&format!("{text}; {}", spelled(differences)))
 }
 
 /// Differences in one line.

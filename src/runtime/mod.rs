@@ -10,6 +10,7 @@ pub mod headless;
 pub mod input;
 pub mod journal;
 pub mod poll;
+mod rival;
 pub mod screen;
 pub mod terminal;
 
