@@ -16,6 +16,7 @@ use super::failpoint;
 use super::journal::Entry;
 use super::record::Durable;
 pub use super::record::Recorder;
+use super::rival;
 use super::send::perform;
 use super::session::{Sessions, session_of};
 use crate::action::Plan;
@@ -99,12 +100,14 @@ impl Executor {
         let fresh = match self.look(&plan.intent).await {
             Ok(fresh) => fresh,
             Err(fault) => {
-                self.not_sent(id.clone(), SafeText::new(&fault.to_string())).await;
+                let rival = self.rival(id, plan).await;
+                self.not_sent(id.clone(), said(fault.to_string(), rival.as_slice())).await;
                 return false;
             }
         };
-        let differences = compare(&plan.prepared, &fresh);
+        let mut differences = compare(&plan.prepared, &fresh);
         if !differences.is_empty() {
+            differences.extend(self.rival(id, plan).await);
             self.record_or_tell(Entry::moved(id, &differences)).await;
             self.tell(Progress::Moved(id.clone(), differences)).await;
             return false;
@@ -149,25 +152,40 @@ impl Executor {
                 false
             }
             Err(fault) => {
-                let fault = self.explained(plan, fault).await;
+                let fault = self.explained(id, plan, fault).await;
                 self.tell(Progress::Declined(id.clone(), fault)).await;
                 false
             }
         }
     }
 
-    /// A server that refuses says that the world moved, if at all, and not how: one more look names what is different.
-    async fn explained(&self, plan: &Plan, fault: Fault) -> Fault {
+    /// A server that refuses says that the world moved, if at all, and not how: one more look names what is different,
+    /// and who was first as far as anybody can know.
+    async fn explained(&self, id: &ActionId, plan: &Plan, fault: Fault) -> Fault {
         if !matches!(fault.cause, Cause::Moved | Cause::Refused | Cause::NotFound) {
             return fault;
         }
-        let says = match self.look(&plan.intent).await {
-            Ok(fresh) => spelled(&compare(&plan.prepared, &fresh)),
-            Err(why) => why.to_string(),
+        let (says, mut differences) = match self.look(&plan.intent).await {
+            Ok(fresh) => (fault.detail.to_string(), compare(&plan.prepared, &fresh)),
+            Err(why) => (format!("{}; {why}", fault.detail), Vec::new()),
         };
-        let detail =
-            if says.is_empty() { fault.detail } else { SafeText::new(&format!("{}; {says}", fault.detail)) };
-        Fault { detail, ..fault }
+        differences.extend(self.rival(id, plan).await);
+        Fault { detail: said(says, &differences), ..fault }
+    }
+
+    /// Another action on the same thing, if the journal holds one. One that is under way gets a moment to be answered.
+    async fn rival(&self, id: &ActionId, plan: &Plan) -> Option<Difference> {
+        let Recorder::Journal(journal) = &self.recorder else { return None };
+        let end = tokio::time::Instant::now() + rival::PATIENCE;
+        loop {
+            let journal = Arc::clone(journal);
+            let lines = tokio::task::spawn_blocking(move || journal.recent(rival::TAIL)).await.ok()?.ok()?;
+            let found = rival::among(&lines, id, plan)?;
+            if found.settled() || tokio::time::Instant::now() >= end {
+                return Some(found.difference());
+            }
+            tokio::time::sleep(rival::GLANCE).await;
+        }
     }
 
     async fn look(&self, intent: &Intent) -> Result<Prepared, Fault> {
@@ -203,6 +221,14 @@ impl Executor {
             tracing::debug!("nobody listens any more");
         }
     }
+}
+
+/// A sentence, and what is different.
+fn said(text: String, differences: &[Difference]) -> SafeText {
+    if differences.is_empty() {
+        return SafeText::new(&text);
+    }
+    SafeText::new(&format!("{text}; {}", spelled(differences)))
 }
 
 /// Differences in one line.

@@ -14,6 +14,7 @@ pub mod journal;
 pub mod poll;
 pub mod record;
 pub mod recover;
+mod rival;
 pub mod screen;
 pub mod send;
 pub mod session;

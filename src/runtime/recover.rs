@@ -17,6 +17,9 @@ use crate::domain::{ActionId, Fault, SafeText};
 /// `gonogo journal show --open` still lists them.
 pub const RECENT: Duration = Duration::from_hours(24);
 
+/// How much of the journal's end is read, in bytes: enough for a day, quick for years.
+const WINDOW: u64 = 8 << 20;
+
 /// One action as the lines tell it so far.
 struct Told {
     plan: Box<Plan>,
@@ -98,7 +101,7 @@ pub fn take_up(
     now: Timestamp,
 ) -> Result<Vec<Unfinished>, JournalError> {
     let mut taken = Vec::new();
-    for left in unfinished(journal.recent()?) {
+    for left in unfinished(journal.recent(WINDOW)?) {
         if ago(now, left.at) > RECENT {
             continue;
         }

@@ -161,7 +161,14 @@ fn basis(service: &Service, from: &Artifact) -> Vec<Basis> {
         Basis::new("image", from.reference()),
         Basis::new("previous image", previous),
         Basis::new("update state", Update::of(service).word()),
+        // The engine knows no users: when is all that anybody can tell.
+        Basis::new("last change", last_change(service)),
     ]
+}
+
+fn last_change(service: &Service) -> String {
+    let at = service.updated_at.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC"));
+    at.map_or_else(|| "not told".to_owned(), |at| format!("somebody at {at}"))
 }
 
 fn step(fresh: &Fresh<'_>, query: &str, body: String, effect: String) -> Step {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bindings::{Project, Watch};
-use super::runs::{active, attempt, called};
+use super::runs::{active, attempt, called, moved, started_again};
 use super::{GitHub, wire};
 use crate::domain::time::ago;
 use crate::domain::{
@@ -113,7 +113,8 @@ impl GitHub {
         self.memory.watch(&watch.project, run.id);
         if !active(&run) {
             let word = run.conclusion.clone().unwrap_or_else(|| "no conclusion".into());
-            return Err(Fault::new(Cause::Moved, format!("{} has already ended: {word}", called(&run))));
+            let text = format!("{} has already ended: {word}{}", called(&run), moved(&run));
+            return Err(Fault::new(Cause::Moved, text));
         }
         let mut hazards = Vec::new();
         if run.status == "in_progress" {
@@ -146,8 +147,8 @@ impl GitHub {
 /// How a run is run again.
 fn rerun_path(run: &wire::Run) -> Result<&'static str, Fault> {
     if active(run) {
-        return Err(Fault::new(Cause::Refused, format!("{} is still {}", called(run), run.status))
-            .with_hint("wait for its end, or cancel it first"));
+        let text = format!("{} is still {}{}", called(run), run.status, started_again(run));
+        return Err(Fault::new(Cause::Refused, text).with_hint("wait for its end, or cancel it first"));
     }
     let refuse = |why: &str| Err(Fault::new(Cause::Refused, format!("{}: {why}", called(run))));
     match run.conclusion.as_ref().map(SafeText::as_str) {

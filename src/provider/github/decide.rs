@@ -358,6 +358,8 @@ fn gone(run: &wire::Run, approvals: &[wire::Approval], environment: u64) -> Faul
         ("completed", Some(word)) => format!("{} has ended: {word}", called(run)),
         (status, _) => format!("{} is {status}", called(run)),
     };
+    // GitHub dates no review: when the run last moved is the nearest that it tells.
+    let run_says = format!("{run_says}{}", runs::moved(run));
     let text = if said.is_empty() {
         format!("the gate no longer waits, and GitHub names no decision; {run_says}")
     } else {

@@ -4,6 +4,8 @@
 
 use std::cmp::Reverse;
 
+use jiff::Timestamp;
+
 use super::bindings::file;
 use super::wire;
 use crate::domain::pipeline::JobStep;
@@ -75,6 +77,25 @@ pub(super) fn workflow(run: &wire::Run) -> SafeText {
 /// Who asked for this attempt.
 pub(super) fn asked_by(run: &wire::Run) -> Option<SafeText> {
     [&run.triggering_actor, &run.actor].into_iter().flatten().find_map(|user| user.login.clone())
+}
+
+/// When a run last moved: `, last moved at 2026-11-20 14:02:11 UTC`; nothing if it is not told.
+pub(super) fn moved(run: &wire::Run) -> String {
+    run.updated_at.map(|at| format!(", last moved at {}", dated(at))).unwrap_or_default()
+}
+
+/// Who ran a run again, and when: `, attempt 2 by omar at ...`; nothing for a first attempt.
+pub(super) fn started_again(run: &wire::Run) -> String {
+    if attempt(run) < 2 {
+        return String::new();
+    }
+    let by = asked_by(run).unwrap_or_else(|| "somebody".into());
+    let at = run.run_started_at.map(|at| format!(" at {}", dated(at))).unwrap_or_default();
+    format!(", attempt {} by {by}{at}", attempt(run))
+}
+
+fn dated(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// `#66 Release 2.8.0`, for sentences.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::author;
 use super::hazard;
 use super::template::{differences, template_hash, without_hash};
 use super::wire::{CHANGE_CAUSE, Deployment, ReplicaSet, Watched as _, chosen};
@@ -78,10 +79,12 @@ impl Fresh {
     fn basis(&self, cluster: &SafeText) -> Vec<Basis> {
         vec![
             Basis::new("cluster", cluster),
+            Basis::new("namespace", &self.namespace),
             Basis::new("uid", &self.deployment.meta.uid),
             Basis::new("generation", self.generation.to_string()),
             Basis::new("image", &self.image),
             Basis::new("paused", if self.deployment.paused { "yes" } else { "no" }),
+            Basis::new("last change", author::last_change(&self.raw)),
         ]
     }
 

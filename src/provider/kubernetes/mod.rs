@@ -11,6 +11,7 @@
 //! `rollout status|history|undo|pause|resume`.
 
 mod act;
+mod author;
 mod connect;
 mod fault;
 #[cfg(test)]

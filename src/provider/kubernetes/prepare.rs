@@ -8,6 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::act::{self, Edit, Fresh};
+use super::author;
 use super::link::Link;
 use super::look;
 use super::{Binding, MANAGER, Open, is_name, local};
@@ -39,6 +40,8 @@ pub(super) async fn prepare(
         edit.hazards.push(Hazard::new(Severity::Blocking, objection));
     }
     edit.hazards.sort_by_key(|h| std::cmp::Reverse(h.severity));
+    let what = format!("{} {}", intent.verb.word(), edit.to.label());
+    author::sign(&fresh.raw, &mut edit.operations, &what, open.identity.as_ref());
     let body = Value::Array(edit.operations).to_string();
     Ok(Prepared {
         basis: edit.basis,

@@ -5,18 +5,15 @@ use super::read::part;
 use super::tail::last_segment;
 use super::{Journal, JournalError, Line, io_error};
 
-/// How much of the journal's end is read, in bytes.
-const WINDOW: u64 = 8 << 20;
-
 impl Journal {
-    /// The newest lines, oldest of them first. Lines that are none of ours are left out; whether the chain holds is
+    /// The newest lines within `window` bytes, oldest of them first. Lines that are none of ours are left out; whether the chain holds is
     /// [`super::examine`]'s question.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn recent(&self) -> Result<Vec<Line>, JournalError> {
+    pub fn recent(&self, window: u64) -> Result<Vec<Line>, JournalError> {
         let mut pieces = Vec::new();
-        let mut left = WINDOW;
+        let mut left = window;
         for segment in (1..=last_segment(self.disk.as_ref(), &self.places)?).rev() {
             let path = self.places.segment(segment);
             let failed = |error| io_error(&path, error);
