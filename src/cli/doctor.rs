@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::journal::anchor_place;
 use super::start::{Purpose, Started, journal_path, read, start};
 use super::{Common, Done, Failure, Surroundings, code, say};
 use crate::app::Model;
+use crate::config::Config;
 use crate::domain::SourceState;
 use crate::domain::time::ago;
 use crate::runtime::{headless, journal};
@@ -61,9 +63,9 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
                 config.services.len()
             ),
         ),
-        check_journal(&journal_path(&config, surroundings)?),
-        terminal(surroundings),
     ];
+    checks.extend(check_journal(&config, surroundings)?);
+    checks.push(terminal(surroundings));
     let Started { mut model, mut engine, .. } = start(common, surroundings, Purpose::Look, None)?;
     headless::look(&mut model, &mut engine, headless::ANSWER).await;
     for (name, state) in model.world.sources() {
@@ -75,23 +77,59 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
     Ok(if ill { code::FAILED } else { code::OK })
 }
 
-fn check_journal(path: &std::path::Path) -> Check {
+/// The record: whether it holds, where it is, and whether it is anchored.
+fn check_journal(config: &Config, surroundings: &Surroundings) -> Result<Vec<Check>, Failure> {
+    let path = journal_path(config, surroundings)?;
+    let mut checks = Vec::new();
+    let mut anchors = Vec::new();
+    if let Some(anchor) = config.anchor.clone() {
+        let read = anchor_place(anchor, surroundings).map_err(|failure| failure.message);
+        let read = read.and_then(|place| {
+            let anchors = place.anchors().map_err(|error| error.to_string())?;
+            Ok((place.name(), anchors))
+        });
+        match read {
+            Ok((name, found)) => {
+                let newest = found
+                    .last()
+                    .map(|anchor| format!("; the newest is of line {}, {}", anchor.count, anchor.time));
+                let says = format!("{name}: {} anchors{}", found.len(), newest.unwrap_or_default());
+                checks.push(Check::well("journal anchor", says));
+                anchors = found;
+            }
+            Err(why) => checks.push(Check::ill("journal anchor", why, None)),
+        }
+    }
+    checks.insert(0, chain(&path, &anchors));
+    let warning = journal::network_warning(&journal::RealDisk, path.parent().unwrap_or(&path));
+    checks.extend(warning.map(|warning| Check {
+        what: "journal disk".into(),
+        health: Health::Worth,
+        says: warning.to_string(),
+        mend: Some("set `path` under [journal] to a disk of this machine".into()),
+    }));
+    Ok(checks)
+}
+
+fn chain(path: &std::path::Path, anchors: &[journal::Anchor]) -> Check {
     let what = "journal";
-    match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    match journal::examine(&journal::RealDisk, path, anchors, &mut |_| {}).and_then(journal::Report::sound) {
+        Err(journal::JournalError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Check::well(what, format!("{}: not there yet, made at the first action", path.display()))
         }
-        Err(error) => Check::ill(what, format!("{}: {error}", path.display()), None),
-        Ok(text) => match journal::verify(&text) {
-            Ok(lines) => {
-                Check::well(what, format!("{}: {} lines, the chain holds", path.display(), lines.len()))
-            }
-            Err(error) => Check::ill(
-                what,
-                format!("{}: {error}", path.display()),
-                Some("keep the file for whoever asks; move it away to begin a new one".into()),
-            ),
-        },
+        Err(error) => Check::ill(
+            what,
+            format!("{}: {error}", path.display()),
+            Some("keep every file whose name begins like it for whoever asks; move them away to begin a new one".into()),
+        ),
+        Ok(report) => {
+            let lines = format!("{}: {} lines, the chain holds", path.display(), report.chain.count);
+            let anchored = match report.anchored() {
+                0 => String::new(),
+                line => format!("; anchored up to line {line}"),
+            };
+            Check::well(what, lines + &anchored)
+        }
     }
 }
 

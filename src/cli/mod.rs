@@ -82,7 +82,7 @@ enum Command {
     Doctor(doctor::Args),
     /// Write a commented config to start from; changes nothing else
     Init,
-    /// Show or verify the record of every action
+    /// Show, verify or export the record of every action
     Journal(journal::Args),
 }
 
@@ -226,6 +226,11 @@ fn say(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Warns on standard error: what does not stop the program, and should be known.
+fn warn(text: &str) -> Result<(), Failure> {
+    Ok(writeln!(io::stderr().lock(), "gonogo: warning: {text}")?)
 }
 
 /// `GONOGO_LOG=info` (or debug, trace) writes a log beside the journal; without it nothing is written.

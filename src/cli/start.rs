@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Common, Failure, Surroundings, code};
+use super::journal::anchor_place;
+use super::{Common, Failure, Surroundings, code, warn};
 use crate::app::Model;
 use crate::app::model::Setup;
 use crate::config::{self, Config};
@@ -174,9 +175,22 @@ fn hint(fault: &crate::domain::Fault) -> String {
 
 fn journal(config: &Config, surroundings: &Surroundings) -> Result<Journal, Failure> {
     let path = journal_path(config, surroundings)?;
-    Journal::open(&path, &surroundings.actor()).map_err(|error| {
-        Failure::new(code::FAILED, format!("the journal cannot be written, so nothing could be done: {error}\n  use --read-only to look only"))
-    })
+    let failed = |error| {
+        Failure::new(
+            code::FAILED,
+            format!(
+                "the journal cannot be written, so nothing could be done: {error}\n  use --read-only to look only"
+            ),
+        )
+    };
+    let mut journal = Journal::open(&path, &surroundings.actor()).map_err(failed)?;
+    if let Some(anchor) = config.anchor.clone() {
+        journal = journal.anchored(anchor_place(anchor, surroundings)?).map_err(failed)?;
+    }
+    for warning in journal.warnings() {
+        warn(&warning.to_string())?;
+    }
+    Ok(journal)
 }
 
 /// Where the journal is.
@@ -184,7 +198,7 @@ pub(super) fn journal_path(config: &Config, surroundings: &Surroundings) -> Resu
     config.journal.clone().or_else(|| surroundings.journal()).ok_or_else(|| {
         Failure::new(
             code::USAGE,
-            "no state folder is known here; set `journal = \"/path/journal.jsonl\"` in the config",
+            "no state folder is known here; set `path = \"/path/journal.jsonl\"` under [journal] in the config",
         )
     })
 }

@@ -81,7 +81,7 @@ impl<'t> Check<'t> {
         let (service, policy) = (root.get("service"), root.get("policy"));
         root.finish(&mut self.mistakes, &[]);
         let (ui, access) = self.read_ui(ui);
-        let journal = self.read_journal(journal);
+        let (journal, anchor) = self.read_journal(journal);
         self.read_sources(source);
         self.read_policies(policy);
         self.read_signals(signal);
@@ -89,7 +89,7 @@ impl<'t> Check<'t> {
         self.check_unbound_signals();
         let sources = std::mem::take(&mut self.sources);
         let sources = sources.into_iter().filter_map(|draft| finished(draft, around)).collect();
-        Config { sources, services, ui, access, journal }
+        Config { sources, services, ui, access, journal, anchor }
     }
 
     fn read_ui(&mut self, item: Option<Item<'_>>) -> (Ui, Access) {
@@ -127,13 +127,6 @@ impl<'t> Check<'t> {
                 None
             }
         }
-    }
-
-    fn read_journal(&mut self, item: Option<Item<'_>>) -> Option<PathBuf> {
-        let mut section = item?.section(&mut self.mistakes, "[journal]", "[journal]")?;
-        let path = section.get("path").and_then(|item| item.path(&mut self.mistakes, self.home.as_deref()));
-        section.finish(&mut self.mistakes, &[]);
-        path
     }
 
     fn read_policies(&mut self, item: Option<Item<'_>>) {

@@ -7,6 +7,7 @@
 //! `config.example.toml` is the reference of every key.
 
 mod check;
+mod journal;
 mod read;
 mod report;
 mod secret;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use journal::Anchor;
 pub use report::{ConfigErrors, Mistake};
 
 use crate::domain::service::Access;
@@ -42,6 +44,8 @@ pub struct Config {
     pub access: Access,
     /// Where the journal is kept, if not at the usual place.
     pub journal: Option<PathBuf>,
+    /// Where the journal's head is anchored, if anywhere.
+    pub anchor: Option<Anchor>,
 }
 
 impl Config {

@@ -230,21 +230,6 @@ fn anchor(place: &AnchorPlace, shared: &Shared) {
     *shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = made.err().map(|e| e.to_string());
 }
 
-/// Whether a name may be used as a ref for anchors: whole, below `refs/`, and nothing in it that git reads otherwise.
-#[must_use]
-pub fn is_reference(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let part = |part: &str| {
-        !part.is_empty()
-            && part.chars().all(plain)
-            && !part.starts_with(['.', '-'])
-            && !part.ends_with('.')
-            && !part.contains("..")
-            && !part.ends_with(".lock")
-    };
-    name.strip_prefix("refs/").is_some_and(|rest| rest.contains('/') && rest.split('/').all(part))
-}
-
 /// The first program of this name in the folders of `path` that are whole paths.
 #[must_use]
 pub fn found_in(path: &str, name: &str) -> Option<PathBuf> {

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-pub use anchor::{Anchor, AnchorPlace, found_in, is_reference};
+pub use anchor::{Anchor, AnchorPlace, found_in};
 pub use chain::{Chain, GENESIS, Line, verify};
 pub use check::{Report, SegmentReport, examine};
 pub use disk::{Disk, DiskFile, Open, RealDisk};
