@@ -221,7 +221,7 @@ impl Engine {
                 Found::At(told.descriptor.digest)
             }
             404 => Found::Gone(says(&answer)),
-            401 | 403 => Found::Untold(SafeText::new(&format!(
+            401 | 403 => Found::Locked(SafeText::new(&format!(
                 "the registry wants a login, or has no such image ({})",
                 says(&answer)
             ))),

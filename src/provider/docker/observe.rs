@@ -253,8 +253,8 @@ fn revisions(service: &Service, began: Option<Timestamp>) -> Vec<Revision> {
         number: None,
         artifact: spec.image(),
         created: None,
-        note: Update::of(service).went_back().then(|| "this is what was rolled back from".into()),
-        standing: Standing::Past,
+        note: None,
+        standing: if Update::of(service).went_back() { Standing::Left } else { Standing::Past },
     });
     std::iter::once(current).chain(previous).collect()
 }

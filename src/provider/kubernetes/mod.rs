@@ -11,6 +11,8 @@
 //! `rollout status|history|undo|pause|resume`.
 
 mod act;
+mod autoscaler;
+mod config;
 mod connect;
 mod fault;
 #[cfg(test)]
