@@ -418,12 +418,16 @@ async fn what_the_registry_says_decides_what_may_be_shipped() {
     let by_digest = format!("registry.test/acme/web@{}", digest('3'));
     let failed = (500, json!({"message": "dial tcp: connection refused"}));
     let login = (401, json!({"message": "unauthorized"}));
+    // Of a digest that is known a locked registry says nothing new.
+    let mut locked = script("updating");
+    locked.registry = [(tagged.to_owned(), login.clone())].into();
+    let plan = Stage::of(locked).await.prepare(Verb::Promote, promote(&pinned)).await.unwrap();
+    assert!(!format!("{:?}", plan.hazards).contains("registry"), "{:?}", plan.hazards);
     for (registry, asked, outcome) in [
         (vec![], tagged, Err(Cause::NotFound)),
-        (vec![(tagged, login.clone())], tagged, Err(Cause::Refused)),
+        (vec![(tagged, login)], tagged, Err(Cause::Refused)),
         (vec![(tagged, failed.clone())], tagged, Err(Cause::Refused)),
         (vec![(tagged, failed)], pinned.as_str(), Ok((Severity::Warning, "could not be checked"))),
-        (vec![(tagged, login)], pinned.as_str(), Ok((Severity::Warning, "wants a login"))),
         (vec![], pinned.as_str(), Ok((Severity::Blocking, "does not hold"))),
         (vec![(by_digest.as_str(), held(&digest('3')))], pinned.as_str(), Ok((Severity::Note, "by digest"))),
         (

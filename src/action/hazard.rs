@@ -20,7 +20,7 @@ pub fn hazards(
     let mut hazards = own_hazards(intent, policy, around);
     hazards.extend(course_hazards(intent, prepared, around));
     if intent.verb == Verb::RollBack {
-        hazards.extend(left_behind(intent, around));
+        hazards.extend(left_behind(intent, around).or_else(|| forward(prepared)));
         hazards.extend(blind(intent, around));
     }
     hazards
@@ -38,6 +38,21 @@ fn left_behind(intent: &Intent, around: Surroundings<'_>) -> Option<Hazard> {
         if let Some(better) = rollout.previous() {
             text.push_str(&format!("; what ran before is {}", better.artifact.label()));
         }
+        Hazard::new(Severity::Warning, text)
+    })
+}
+
+/// A roll back to something newer.
+fn forward(prepared: &Prepared) -> Option<Hazard> {
+    let (from, to) = (prepared.from.as_ref()?, prepared.to.as_ref()?);
+    let versions =
+        [from, to].iter().all(|a| a.version.as_ref().is_some_and(|v| newer::is_version(v.as_str())));
+    (versions && coming_from(to, from).is_some()).then(|| {
+        let text = format!(
+            "{} is newer than {}: this goes forward, perhaps to what was left behind",
+            to.label(),
+            from.label()
+        );
         Hazard::new(Severity::Warning, text)
     })
 }
@@ -100,7 +115,7 @@ fn own_hazards(intent: &Intent, policy: &Policy, around: Surroundings<'_>) -> Ve
     hazards
 }
 
-/// What a promotion would go round, and where a roll back would really lead.
+/// What a promotion would go round.
 fn course_hazards(intent: &Intent, prepared: &Prepared, around: Surroundings<'_>) -> Vec<Hazard> {
     let mut hazards = Vec::new();
     let mut warn = |text: String| hazards.push(Hazard::new(Severity::Warning, text));
@@ -118,16 +133,6 @@ fn course_hazards(intent: &Intent, prepared: &Prepared, around: Surroundings<'_>
         if let Some(run) = run.filter(|run| !run.state.passed()) {
             warn(format!("run {} on the commit that would ship has not passed", run.number));
         }
-    }
-    if let (Verb::RollBack, Some(from), Some(to)) = (intent.verb, &prepared.from, &prepared.to)
-        && coming_from(to, from).is_some()
-        && [from, to].iter().all(|a| a.version.as_ref().is_some_and(|v| newer::is_version(v.as_str())))
-    {
-        warn(format!(
-            "{} is newer than {}: this goes forward, perhaps to what was left behind",
-            to.label(),
-            from.label()
-        ));
     }
     hazards
 }

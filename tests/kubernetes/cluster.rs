@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse as _;
+use gonogo::domain::rollout::Standing;
 use gonogo::domain::{
     Artifact, Cause, Permission, Phase, Promise, Reached, SafeText, Severity, Target, Verb,
 };
@@ -277,7 +278,10 @@ async fn a_roll_back_brings_the_old_revision_under_a_new_number() {
     let current = &rollout.revisions[0];
     assert_eq!((current.id.clone(), current.number), (previous.id, Some(3)));
     assert_eq!(current.note.as_ref().unwrap().as_str(), "roll back to v1: SHOP-812");
-    assert_eq!(rollout.previous().unwrap().artifact.label(), "v2");
+    // Going back once more would bring back what was left: nothing older is remembered.
+    assert_eq!(rollout.previous(), None);
+    let left = rollout.revisions.iter().find(|r| r.artifact.label() == "v2").unwrap();
+    assert_eq!(left.standing, Standing::Left);
     let began = rollout.began.unwrap();
     assert!(began > current.created.unwrap(), "the template came back at {began}");
 }

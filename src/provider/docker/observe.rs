@@ -225,6 +225,9 @@ fn waits(service: &Service, tasks: &[Task], count: &Count) -> SafeText {
     for (state, n) in states {
         text.push_str(&format!(", {n} {state}"));
     }
+    for other in running(tasks).iter().filter(|r| !r.artifact.same_as(&service.spec.image())) {
+        text.push_str(&format!(", {} still run {}", other.ready, other.artifact.label()));
+    }
     SafeText::new(&text)
 }
 

@@ -77,8 +77,12 @@ pub(super) struct Answer {
 impl Answer {
     /// The body as JSON.
     pub(super) fn json(&self) -> Result<Value, Fault> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Fault::new(Cause::Malformed, format!("not JSON at line {}", error.line())))
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Fault::new(
+                Cause::Malformed,
+                format!("not JSON at line {}, column {}", error.line(), error.column()),
+            )
+        })
     }
 }
 
