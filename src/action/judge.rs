@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::pipeline::RunKey;
+use crate::domain::rollout::{LEAST_REPLICAS, UNDER_WAY};
 use crate::domain::{
     Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, SafeText, Service, World,
 };
@@ -26,6 +27,10 @@ pub enum Judgement {
 /// Judges `prepared.promise` of `intent` on looks that began after `sent`.
 #[must_use]
 pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service, world: &World) -> Judgement {
+    // What is known of this service is older than the newest look: it proves nothing new.
+    if let Some(fault) = world.fault(&intent.source, &service.name) {
+        return pending(&format!("{} cannot be seen: {fault}", intent.source));
+    }
     match &prepared.promise {
         Promise::GateDecided { gate, decision, environment, reviews_before } => gate_decided(
             GateCase { gate, decision: *decision, environment, before: *reviews_before },
@@ -34,12 +39,9 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
             world,
         ),
         Promise::Runs { artifact } => {
-            with_rollout(intent, sent, service, world, |r| runs(artifact, prepared.from.as_ref(), r))
+            with_rollout(intent, sent, service, world, |r| runs(artifact, prepared, r))
         }
-        Promise::Paused => with_rollout(intent, sent, service, world, |r| match &r.phase {
-            Phase::Paused(_) => holds("the rollout is paused"),
-            _ => untouched("the rollout is not paused"),
-        }),
+        Promise::Paused => with_rollout(intent, sent, service, world, |r| paused(prepared, r)),
         Promise::Resumed => with_rollout(intent, sent, service, world, |r| match &r.phase {
             Phase::Paused(_) => untouched("the rollout is still paused"),
             _ => holds("the rollout is no longer paused"),
@@ -100,9 +102,39 @@ fn gate_decided(case: GateCase<'_>, sent: Now, service: &Service, world: &World)
     }
 }
 
-fn runs(artifact: &Artifact, from: Option<&Artifact>, rollout: &Rollout) -> Judgement {
+/// A pause that came while something rolled out must have left something to hold, and nothing fewer running.
+fn paused(prepared: &Prepared, rollout: &Rollout) -> Judgement {
+    let Phase::Paused(_) = &rollout.phase else { return untouched("the rollout is not paused") };
+    if let Some(what) = fewer(prepared, rollout) {
+        return broken(&format!("the rollout is paused, and {what}"));
+    }
+    let replicas = &rollout.replicas;
+    let over = replicas.updated >= replicas.desired && replicas.total <= replicas.updated;
+    if basis(prepared, UNDER_WAY) == Some("yes") && over {
+        return broken(&format!(
+            "the rollout went on to its end: all {} replicas are {}, nothing is left to hold",
+            replicas.desired,
+            rollout.target.label()
+        ));
+    }
+    holds("the rollout is paused")
+}
+
+fn basis<'a>(prepared: &'a Prepared, name: &str) -> Option<&'a str> {
+    prepared.basis.iter().find(|b| b.name == name).map(|b| b.value.as_str())
+}
+
+/// Whether fewer replicas are asked for than the plan rests on: that all of one replica run something, or all of
+/// none, is easily true.
+fn fewer(prepared: &Prepared, rollout: &Rollout) -> Option<String> {
+    let least: u32 = basis(prepared, LEAST_REPLICAS)?.parse().ok()?;
+    let desired = rollout.replicas.desired;
+    (desired < least).then(|| format!("only {desired} replicas are asked for, not {least} as before"))
+}
+
+fn runs(artifact: &Artifact, prepared: &Prepared, rollout: &Rollout) -> Judgement {
     if !rollout.target.same_as(artifact) {
-        let as_before = from.is_some_and(|from| from.same_as(&rollout.target));
+        let as_before = prepared.from.as_ref().is_some_and(|from| from.same_as(&rollout.target));
         return match &rollout.phase {
             Phase::RollingBack(why) => broken(&format!("the target rolls back by itself: {why}")),
             Phase::RolledBack => {
@@ -121,7 +153,10 @@ fn runs(artifact: &Artifact, from: Option<&Artifact>, rollout: &Rollout) -> Judg
     match &rollout.phase {
         Phase::Failed(why) => broken(&format!("the rollout failed: {why}")),
         Phase::Paused(why) => broken(&format!("the rollout is paused: {why}")),
-        Phase::Done | Phase::RolledBack => proved_by_replicas(artifact, rollout),
+        Phase::Done | Phase::RolledBack => match fewer(prepared, rollout) {
+            Some(what) => pending(&what),
+            None => proved_by_replicas(artifact, rollout),
+        },
         Phase::ScaledToZero => broken("nothing is asked to run there"),
         Phase::Progressing(what) | Phase::RollingBack(what) => pending(what.as_str()),
     }

@@ -243,8 +243,8 @@ fn roll_back_offers(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     let Some(source) = &environment.deploy else { return Err(Refusal::new("no deployment target")) };
     let default = rollout.previous().map(|r| r.id.clone());
     let mut past: Vec<&Revision> =
-        rollout.revisions.iter().filter(|r| r.standing == Standing::Past).collect();
-    past.sort_by_key(|r| Some(&r.id) != default.as_ref());
+        rollout.revisions.iter().filter(|r| r.standing != Standing::Current).collect();
+    past.sort_by_key(|r| (r.standing == Standing::Left, Some(&r.id) != default.as_ref()));
     let offers: Vec<Offer> = past
         .into_iter()
         .filter(|r| !r.artifact.same_as(&rollout.target))
@@ -270,6 +270,9 @@ fn revision_label(revision: &Revision, now: Now) -> SafeText {
     }
     if let Some(created) = revision.created {
         label.push_str(&format!(" · first seen {} ago", spoken(ago(now.wall, created))));
+    }
+    if revision.standing == Standing::Left {
+        label.push_str(" · left by going back");
     }
     if let Some(note) = &revision.note {
         label.push_str(&format!(" · {note}"));

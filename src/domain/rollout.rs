@@ -152,6 +152,8 @@ pub enum Standing {
     Current,
     /// Was, and can be again.
     Past,
+    /// Newer than what is asked for now: it was left by going back. To choose it is to go forward again.
+    Left,
 }
 
 /// Who else writes this workload and would undo a manual change.
@@ -164,6 +166,13 @@ pub struct Owner {
     /// What it would do to a manual change, and what to do instead.
     pub consequence: SafeText,
 }
+
+/// The name of the [`Basis`](super::intent::Basis) that holds how many replicas must run at least for a promise about
+/// a workload to be believed: those asked for when the plan was made, or the least that an autoscaler keeps.
+pub const LEAST_REPLICAS: &str = "least replicas";
+
+/// The name of the basis that says whether a rollout was under way when the plan was made: `yes` or `no`.
+pub const UNDER_WAY: &str = "under way";
 
 /// One look at a workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,7 +202,8 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// The revision that a roll back goes to unless another is chosen: the newest past one whose artifact differs.
+    /// The revision that a roll back goes to unless another is chosen: the one that ran last among those older than
+    /// the present one, whose artifact differs. Never one that was left by going back.
     #[must_use]
     pub fn previous(&self) -> Option<&Revision> {
         self.revisions.iter().find(|r| r.standing == Standing::Past && !r.artifact.same_as(&self.target))

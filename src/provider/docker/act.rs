@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::differ;
 use super::observe::Update;
 use super::splice::with_image;
-use super::wire::{Mode, Service, Spec, UpdateConfig};
+use super::wire::{Service, Spec, UpdateConfig};
 use crate::domain::intent::Difference;
+use crate::domain::rollout::LEAST_REPLICAS;
 use crate::domain::{
     Artifact, Basis, Cause, Fault, Guard, Hazard, Permission, Prepared, Promise, SafeText, Severity,
     SourceName, Step,
@@ -33,6 +34,8 @@ pub(super) enum Found {
     At(SafeText),
     /// The registry has no such thing.
     Gone(SafeText),
+    /// It wants a login, and none is ever given to it: no evidence either way.
+    Locked(SafeText),
     /// It could not be asked, or did not say; why.
     Untold(SafeText),
 }
@@ -62,8 +65,7 @@ pub(super) fn update(fresh: &Fresh<'_>, to: Artifact, mut hazards: Vec<Hazard>) 
     }
     hazards.extend(in_flight(service, &Change::Image));
     hazards.extend(memory(service));
-    hazards.extend(manner(&service.spec, &from));
-    hazards.extend(host(fresh));
+    hazards.extend(manner(&service.spec));
     let step = step(
         fresh,
         "registryAuthFrom=spec",
@@ -88,6 +90,12 @@ pub(super) fn roll_back(fresh: &Fresh<'_>, previous: &Spec, found: &Found) -> Pr
             to.reference()
         )));
     }
+    if Update::of(service) == Update::Untold {
+        hazards.push(warning(format!(
+            "The engine does not say how the last change went: what it calls previous ({}) may be what was left.",
+            to.label()
+        )));
+    }
     if differences.is_empty() {
         hazards.push(blocking(
             "The previous specification equals the present one: nothing would change.".into(),
@@ -101,8 +109,7 @@ pub(super) fn roll_back(fresh: &Fresh<'_>, previous: &Spec, found: &Found) -> Pr
     hazards.extend(kept(&to, found));
     hazards.extend(settings(&differences));
     hazards.extend(in_flight(service, &Change::Whole));
-    hazards.extend(manner(previous, &from));
-    hazards.extend(host(fresh));
+    hazards.extend(manner(previous));
     let step = step(
         fresh,
         "rollback=previous&registryAuthFrom=previous-spec",
@@ -130,7 +137,7 @@ fn prepared(
     let index = fresh.service.version.index;
     let promise = Promise::Runs { artifact: to.clone() };
     Prepared {
-        basis: basis(fresh.service, &from),
+        basis: basis(fresh.service, &from, goes_by),
         steps: vec![step],
         from: Some(from),
         to: Some(to),
@@ -152,10 +159,11 @@ pub(super) fn identity(host: &SafeText) -> SafeText {
     SafeText::new(&format!("the engine's socket on {host}"))
 }
 
-fn basis(service: &Service, from: &Artifact) -> Vec<Basis> {
+fn basis(service: &Service, from: &Artifact, goes_by: &Spec) -> Vec<Basis> {
     let previous =
         service.previous_spec.as_ref().map_or_else(|| "none".to_owned(), |s| s.image().reference());
-    vec![
+    let replicas = goes_by.replicas().map(|n| Basis::new(LEAST_REPLICAS, n.to_string()));
+    [
         Basis::new("service id", &service.id),
         Basis::new("version index", service.version.index.to_string()),
         Basis::new("image", from.reference()),
@@ -164,6 +172,9 @@ fn basis(service: &Service, from: &Artifact) -> Vec<Basis> {
         // The engine knows no users: when is all that anybody can tell.
         Basis::new("last change", last_change(service)),
     ]
+    .into_iter()
+    .chain(replicas)
+    .collect()
 }
 
 fn last_change(service: &Service) -> String {
@@ -215,9 +226,13 @@ fn in_flight(service: &Service, change: &Change) -> Option<Hazard> {
         (Update::RollbackPaused, _) => {
             warning("A failure paused the last rollback with both versions running.".into())
         }
-        (Update::Unknown(word), _) => {
+        (Update::Unknown(word), Change::Image) => {
             warning(format!("The engine is in an update state unknown to us: '{word}'."))
         }
+        (Update::Unknown(word), Change::Whole) => blocking(format!(
+            "The engine is in an update state unknown to us ('{word}'): what it calls previous may be what was rolled \
+             back from."
+        )),
         _ => return None,
     })
 }
@@ -233,71 +248,35 @@ fn memory(service: &Service) -> Option<Hazard> {
     )))
 }
 
-/// How the change goes about, and what happens when replicas fail.
-fn manner(spec: &Spec, from: &Artifact) -> Vec<Hazard> {
+/// How the change goes about, where its configuration makes it dangerous. What every change does (one batch after the
+/// other, a stop or an automatic rollback when replicas fail) is no hazard of this one.
+fn manner(spec: &Spec) -> Vec<Hazard> {
     let config = spec.update_config();
-    let mut hazards = vec![on_failure(&config, from)];
-    hazards.extend(order(spec, &config));
-    match (spec.mode(), spec.replicas()) {
-        (Mode::Global {}, _) => {
-            hazards.push(note("A global service: one replica on each node changes.".into()))
-        }
-        (_, Some(0)) => {
-            hazards.push(warning("Replicas is 0: nothing would run, so nothing can be proved.".into()))
-        }
-        _ => {}
+    let mut hazards = Vec::new();
+    if config.failure_action() == "continue" {
+        hazards
+            .push(warning("If replicas fail, Swarm goes on all the same (failure action continue).".into()));
+    }
+    hazards.extend(all_at_once(spec, &config));
+    if spec.replicas() == Some(0) {
+        hazards.push(warning("Replicas is 0: nothing would run, so nothing can be proved.".into()));
     }
     hazards
 }
 
-fn on_failure(config: &UpdateConfig, from: &Artifact) -> Hazard {
-    let monitor = config.monitor();
-    match config.failure_action() {
-        "rollback" => note(format!(
-            "If replicas fail within {monitor} s, Swarm goes back to {} by itself and then remembers no previous.",
-            from.label()
-        )),
-        "continue" => {
-            warning("If replicas fail, Swarm goes on all the same (failure action continue).".into())
-        }
-        action => note(format!(
-            "If replicas fail within {monitor} s, Swarm stops there with both versions running and waits for somebody \
-             (failure action {action})."
-        )),
-    }
-}
-
-fn order(spec: &Spec, config: &UpdateConfig) -> Option<Hazard> {
+fn all_at_once(spec: &Spec, config: &UpdateConfig) -> Option<Hazard> {
     let at_once = config.parallelism();
-    if config.order() == "start-first" {
-        return Some(note("start-first: old and new replicas serve side by side for a while.".into()));
-    }
     let replicas = u64::from(spec.replicas()?);
-    (replicas > 0).then(|| {
-        if at_once == 0 || at_once >= replicas {
-            warning("stop-first, all replicas at once: nothing serves until the new ones are up.".into())
-        } else {
-            note(format!("stop-first: {at_once} of {replicas} replicas are down at a time."))
-        }
+    let every = at_once == 0 || at_once >= replicas;
+    (replicas > 0 && every && config.order() != "start-first").then(|| {
+        warning("stop-first, all replicas at once: nothing serves until the new ones are up.".into())
     })
-}
-
-fn host(fresh: &Fresh<'_>) -> Vec<Hazard> {
-    let mut hazards = vec![note(format!("Whoever may open the engine's socket is root on {}.", fresh.host))];
-    let variables = fresh.service.spec.environment();
-    if variables > 0 {
-        hazards.push(note(format!(
-            "Swarm takes the whole specification back: the request holds the values of {variables} environment \
-             variables."
-        )));
-    }
-    hazards
 }
 
 /// Whether the image to go back to can still be had.
 fn kept(to: &Artifact, found: &Found) -> Option<Hazard> {
     match (found, &to.digest) {
-        (Found::At(_), Some(_)) => None,
+        (Found::At(_), Some(_)) | (Found::Locked(_), _) => None,
         (Found::At(digest), None) => Some(warning(format!(
             "{} is not pinned by digest: the tag names {digest} now, which may not be what ran before.",
             to.image
@@ -353,7 +332,7 @@ pub(super) fn resolve(
                     format!("the registry has no {}: {says}", wanted.image),
                 ));
             }
-            Found::Untold(says) => {
+            Found::Locked(says) | Found::Untold(says) => {
                 let detail = format!("{} could not be resolved to a digest: {says}", wanted.image);
                 return Err(
                     Fault::new(Cause::Refused, detail).with_hint("name the digest, or let the engine log in")
@@ -382,7 +361,7 @@ fn tag_hazard(wanted: &Artifact, tag: &Found, digest: &SafeText) -> Option<Hazar
             "The tag moved: {} is {now} now, and {digest} was to be shipped. Find out which one was tested.",
             wanted.image
         ))),
-        Found::At(_) => None,
+        Found::At(_) | Found::Locked(_) => None,
         Found::Gone(_) => Some(note(format!(
             "The registry does not know {} by this name; it is shipped by digest.",
             wanted.image

@@ -16,7 +16,7 @@ mod splice;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -59,7 +59,7 @@ pub const KIND: Kind = Kind {
 fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let engine = Engine::new(&spec)?;
     let bounds = spec.bounds.into_iter().filter(|b| b.role == Role::Deploy).collect();
-    Ok(Arc::new(Docker { name: spec.name, engine, bounds }))
+    Ok(Arc::new(Docker { name: spec.name, engine, bounds, newest: Mutex::default() }))
 }
 
 /// One engine.
@@ -67,6 +67,8 @@ struct Docker {
     name: SourceName,
     engine: Engine,
     bounds: Vec<Bound>,
+    /// The highest version index of each service that any answer had.
+    newest: Mutex<BTreeMap<SafeText, u64>>,
 }
 
 impl Provider for Docker {
@@ -104,7 +106,7 @@ impl Docker {
         let ids: Vec<&str> = found.iter().map(|(_, service)| service.id.as_str()).collect();
         let tasks = self.engine.tasks(&prefix, &ids).await?;
         for (place, service) in found {
-            match standing(&service, &tasks, &info) {
+            match self.not_older(&service).and_then(|()| standing(&service, &tasks, &info)) {
                 Ok(rollout) => drop(seen.rollouts.insert(place, rollout)),
                 Err(fault) => drop(seen.faults.insert(place.service, fault)),
             }
@@ -121,6 +123,7 @@ impl Docker {
         let text = self.engine.service(&prefix, name).await?;
         let service: Service = wire::read(&format!("service {name}"), &text)?;
         observe::rolls_out(&service)?;
+        self.not_older(&service)?;
         let fresh = Fresh {
             source: &self.name,
             prefix: &prefix,
@@ -132,6 +135,27 @@ impl Docker {
             Wanted::Run(artifact) => self.ship(&fresh, artifact, Vec::new()).await,
             Wanted::GoBack { id, artifact } => self.go_back(&fresh, id, artifact).await,
         }
+    }
+
+    /// A manager that lags behind tells of a service as it was. Its version index only ever grows, so an answer with a
+    /// lower one than was seen before is no evidence of anything.
+    fn not_older(&self, service: &Service) -> Result<(), Fault> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (index, known) = (service.version.index, newest.entry(service.id.clone()).or_default());
+        if index < *known {
+            let name = service.spec.name();
+            return Err(Fault::new(
+                Cause::Malformed,
+                format!(
+                    "the engine answers with an old state of {name}: version index {index} after {known}"
+                ),
+            )
+            .with_hint(
+                "ask another manager of the swarm; after a restored backup, start the cockpit again",
+            ));
+        }
+        *known = index;
+        Ok(())
     }
 
     fn bound(&self, intent: &Intent) -> Result<&Bound, Fault> {

@@ -225,6 +225,9 @@ fn waits(service: &Service, tasks: &[Task], count: &Count) -> SafeText {
     for (state, n) in states {
         text.push_str(&format!(", {n} {state}"));
     }
+    for other in running(tasks).iter().filter(|r| !r.artifact.same_as(&service.spec.image())) {
+        text.push_str(&format!(", {} still run {}", other.ready, other.artifact.label()));
+    }
     SafeText::new(&text)
 }
 
@@ -253,8 +256,8 @@ fn revisions(service: &Service, began: Option<Timestamp>) -> Vec<Revision> {
         number: None,
         artifact: spec.image(),
         created: None,
-        note: Update::of(service).went_back().then(|| "this is what was rolled back from".into()),
-        standing: Standing::Past,
+        note: None,
+        standing: if Update::of(service).went_back() { Standing::Left } else { Standing::Past },
     });
     std::iter::once(current).chain(previous).collect()
 }

@@ -178,11 +178,6 @@ impl Spec {
         self.parts.update_config.clone().unwrap_or_default()
     }
 
-    /// How many environment variables the containers get.
-    pub(super) fn environment(&self) -> usize {
-        self.container().get("Env").and_then(Value::as_array).map_or(0, Vec::len)
-    }
-
     /// Asked-for replicas; none for one on each node.
     pub(super) fn replicas(&self) -> Option<u32> {
         match self.mode() {

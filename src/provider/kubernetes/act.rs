@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 
 use super::author;
 use super::hazard;
+use super::rollout::phase;
 use super::template::{differences, template_hash, without_hash};
 use super::wire::{CHANGE_CAUSE, Deployment, ReplicaSet, Watched as _, chosen};
+use crate::domain::rollout::{LEAST_REPLICAS, UNDER_WAY};
 use crate::domain::{
-    Artifact, Basis, Cause, Difference, Fault, Hazard, Intent, Promise, SafeText, Severity, Verb,
+    Artifact, Basis, Cause, Difference, Fault, Hazard, Intent, Phase, Promise, SafeText, Severity, Verb,
 };
 use crate::provider::registry::Manifest;
 
@@ -32,6 +34,8 @@ pub(super) struct Fresh {
     /// Its image, as it is written there.
     pub(super) image: String,
     generation: u64,
+    /// How many replicas must run at least for a change to be believed.
+    pub(super) least_replicas: u32,
 }
 
 impl Fresh {
@@ -52,6 +56,7 @@ impl Fresh {
             container: found.name,
             image: found.image,
             generation,
+            least_replicas: deployment.replicas,
             deployment,
         })
     }
@@ -85,6 +90,7 @@ impl Fresh {
             Basis::new("image", &self.image),
             Basis::new("paused", if self.deployment.paused { "yes" } else { "no" }),
             Basis::new("last change", author::last_change(&self.raw)),
+            Basis::new(LEAST_REPLICAS, self.least_replicas.to_string()),
         ]
     }
 
@@ -246,13 +252,15 @@ pub(super) fn switch(fresh: &Fresh, cluster: &SafeText, verb: Verb) -> Edit {
         hazards.push(Hazard::new(Severity::Blocking, format!("deployment/{name} is {state} paused")));
     }
     hazards.extend(hazard::of_owner(fresh));
-    if pause {
+    let under_way = !matches!(phase(&fresh.deployment), Phase::Done | Phase::ScaledToZero);
+    if pause && !under_way {
         hazards.push(Hazard::new(
-            Severity::Note,
-            "pods of both revisions keep running as they are; while it is paused no deadline is judged and no roll \
-             back is possible",
+            Severity::Warning,
+            "nothing rolls out now: this holds back whatever comes next, a roll back too",
         ));
     }
+    let mut basis = fresh.basis(cluster);
+    basis.push(Basis::new(UNDER_WAY, if under_way { "yes" } else { "no" }));
     let yes_no = |yes: bool| SafeText::new(if yes { "true" } else { "false" });
     Edit {
         operations,
@@ -260,7 +268,7 @@ pub(super) fn switch(fresh: &Fresh, cluster: &SafeText, verb: Verb) -> Edit {
             "{} the rollout of deployment/{name}",
             if pause { "pauses" } else { "resumes" }
         )),
-        basis: fresh.basis(cluster),
+        basis,
         to: fresh.asked(),
         differences: vec![Difference {
             what: SafeText::new("spec.paused"),

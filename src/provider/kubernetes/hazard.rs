@@ -4,7 +4,7 @@ use super::act::Fresh;
 use super::owner;
 use super::rollout::phase;
 use super::wire::{LAST_APPLIED, ReplicaSet};
-use crate::domain::{Artifact, Hazard, Phase, Severity};
+use crate::domain::{Artifact, Cause, Fault, Hazard, Phase, Severity, Verb};
 use crate::provider::registry::Manifest;
 
 /// Hazards of shipping something that the registry was asked about.
@@ -18,10 +18,7 @@ pub(super) fn of_manifest(to: &Artifact, manifest: &Manifest) -> Option<Hazard> 
             Severity::Warning,
             format!("cannot prove the digest of {} ({fault}); the tag is sent as it is", to.image),
         )),
-        Manifest::Untold(fault) => Some(Hazard::new(
-            Severity::Note,
-            format!("the registry did not say whether it still has {} ({fault})", to.label()),
-        )),
+        Manifest::Untold(fault) => unasked(to, fault),
         Manifest::Found(found) => to.digest.as_ref().filter(|d| *d != found).map(|digest| {
             Hazard::new(
                 Severity::Warning,
@@ -29,6 +26,18 @@ pub(super) fn of_manifest(to: &Artifact, manifest: &Manifest) -> Option<Hazard> 
             )
         }),
     }
+}
+
+/// A registry that did not answer. One that wants a login says nothing about this image: no credential is ever sent
+/// there, so that is so on every plan and no hazard of this one.
+fn unasked(to: &Artifact, fault: &Fault) -> Option<Hazard> {
+    let wants_login = matches!(fault.cause, Cause::Unauthorized | Cause::Forbidden);
+    (!wants_login).then(|| {
+        Hazard::new(
+            Severity::Note,
+            format!("the registry did not say whether it still has {} ({fault})", to.label()),
+        )
+    })
 }
 
 /// The owner that would undo it.
@@ -65,11 +74,18 @@ pub(super) fn of_change(fresh: &Fresh) -> Vec<Hazard> {
              bring the present template back; change the manifest too",
         ));
     }
-    hazards.push(Hazard::new(
-        Severity::Note,
-        "whether a HorizontalPodAutoscaler sets the replicas is not looked at",
-    ));
     hazards
+}
+
+/// A target that forgets what it replaces.
+fn of_memory(fresh: &Fresh) -> Option<Hazard> {
+    let limit = fresh.raw.pointer("/spec/revisionHistoryLimit").and_then(serde_json::Value::as_u64);
+    (limit == Some(0)).then(|| {
+        Hazard::new(
+            Severity::Warning,
+            "revisionHistoryLimit is 0: the cluster will not remember the present revision, so it cannot go back to it",
+        )
+    })
 }
 
 /// Hazards of shipping an image.
@@ -91,14 +107,22 @@ pub(super) fn of_promotion(fresh: &Fresh, to: &Artifact) -> Vec<Hazard> {
             ),
         ));
     }
-    let limit = fresh.raw.pointer("/spec/revisionHistoryLimit").and_then(serde_json::Value::as_u64);
-    if limit == Some(0) {
-        hazards.push(Hazard::new(
-            Severity::Warning,
-            "revisionHistoryLimit is 0: the cluster will not remember the present revision, so it cannot go back to it",
-        ));
-    }
+    hazards.extend(of_memory(fresh));
     hazards
+}
+
+/// A promotion of the very digest that runs already: its promise would hold whatever became of the request.
+pub(super) fn of_sameness(fresh: &Fresh, verb: Verb, from: &Artifact, to: &Artifact) -> Option<Hazard> {
+    let same = from.digest.is_some() && from.digest == to.digest;
+    (verb == Verb::Promote && same && fresh.image != to.reference()).then(|| {
+        Hazard::new(
+            Severity::Blocking,
+            format!(
+                "{} runs already, by this very digest: only the way to write it would change",
+                to.label()
+            ),
+        )
+    })
 }
 
 /// Hazards of going back.
@@ -130,15 +154,13 @@ pub(super) fn of_way_back(
                 to.image
             ),
         )),
-        (_, None) => hazards.push(Hazard::new(
-            Severity::Warning,
+        (Manifest::Found(_), None) => hazards.push(Hazard::new(
+            Severity::Note,
             "nobody knows which digest this revision ran: its tag may name something else by now",
         )),
-        _ => {}
+        (Manifest::Untold(fault), _) => hazards.extend(unasked(to, fault)),
+        (Manifest::Found(_), Some(_)) => {}
     }
-    hazards.push(Hazard::new(
-        Severity::Note,
-        "only the pod template goes back: not replicas, ConfigMaps, Secrets, Services, nor any data or schema",
-    ));
+    hazards.extend(of_memory(fresh));
     hazards
 }

@@ -38,6 +38,18 @@ pub(super) fn current<'a>(
         .min_by_key(|set| (set.meta.creation_timestamp, set.meta.name.clone()))
 }
 
+/// Pods that the Deployment's selector selects and that nobody controls any more, nor the ReplicaSet they come from:
+/// no rollout replaces them, and whatever selects by the same labels still sends them traffic.
+pub(super) fn left_behind(
+    deployment: &Deployment,
+    sets: &[Arc<ReplicaSet>],
+    pods: &[Arc<Pod>],
+) -> Vec<Arc<Pod>> {
+    let orphaned = |uid: &str| sets.iter().any(|set| set.meta.uid == uid && set.meta.controller().is_none());
+    let lost = |pod: &Pod| pod.meta.controller().is_none_or(|o| o.kind == "ReplicaSet" && orphaned(&o.uid));
+    pods.iter().filter(|p| deployment.selector.selects(&p.meta.labels) && lost(p)).cloned().collect()
+}
+
 /// Pods by the uid of the ReplicaSet that controls them.
 pub(super) fn pods_of(pods: &[Arc<Pod>]) -> BTreeMap<&str, Vec<Arc<Pod>>> {
     let mut by_set: BTreeMap<&str, Vec<Arc<Pod>>> = BTreeMap::new();
@@ -64,6 +76,27 @@ pub(super) fn number(set: &ReplicaSet) -> Option<u64> {
     set.meta.annotation(REVISION).and_then(|n| n.parse().ok())
 }
 
+/// The number under which a template was first asked for. An undo gives its ReplicaSet a new number and writes the
+/// earlier ones down.
+fn first_number(set: &ReplicaSet) -> Option<u64> {
+    let earlier = set.meta.annotation(REVISION_HISTORY).unwrap_or_default();
+    let earlier = earlier.split(',').filter_map(|n| n.trim().parse().ok());
+    earlier.chain(number(set)).min()
+}
+
+/// How a revision stands to the present one. A template that was first asked for after the present one was left by
+/// going back.
+fn standing(set: &ReplicaSet, current: Option<&ReplicaSet>) -> Standing {
+    let Some(current) = current else { return Standing::Past };
+    if set.meta.uid == current.meta.uid {
+        return Standing::Current;
+    }
+    match (first_number(set), first_number(current)) {
+        (Some(its), Some(present)) if its > present => Standing::Left,
+        _ => Standing::Past,
+    }
+}
+
 /// Whether the ReplicaSet was asked for before and is again: its creation says nothing about this rollout.
 pub(super) fn came_back(set: &ReplicaSet) -> bool {
     set.meta.annotation(REVISION_HISTORY).is_some_and(|h| !h.is_empty())
@@ -76,7 +109,7 @@ pub(super) fn revisions(
     by_set: &BTreeMap<&str, Vec<Arc<Pod>>>,
     container: &str,
 ) -> Vec<Revision> {
-    let now = current(deployment, owned).map(|set| set.meta.uid.as_str());
+    let now = current(deployment, owned);
     let mut sorted: Vec<&Arc<ReplicaSet>> = owned.iter().collect();
     sorted.sort_by_key(|set| Reverse((number(set), set.meta.creation_timestamp, set.meta.name.clone())));
     sorted
@@ -91,7 +124,7 @@ pub(super) fn revisions(
             ),
             created: set.meta.creation_timestamp,
             note: set.meta.annotation(CHANGE_CAUSE).filter(|n| !n.is_empty()).map(SafeText::new),
-            standing: if now == Some(set.meta.uid.as_str()) { Standing::Current } else { Standing::Past },
+            standing: standing(set, now.map(AsRef::as_ref)),
         })
         .collect()
 }
@@ -142,12 +175,41 @@ mod tests {
             seen,
             [
                 ("web-2", Some(4), Standing::Current),
-                ("web-3", Some(3), Standing::Past),
+                ("web-3", Some(3), Standing::Left),
                 ("web-1", Some(1), Standing::Past),
             ]
         );
         assert_eq!(revisions[0].note.as_ref().unwrap().as_str(), "back to v2");
         assert!(came_back(&all[1]) && !came_back(&all[2]));
+    }
+
+    #[test]
+    fn what_was_left_by_going_back_is_told_from_what_ran_before() {
+        use Standing::{Current, Left, Past};
+        // Number, earlier numbers, and how it stands when the first of each row is asked for.
+        for (rows, expected) in [
+            (&[("c", "3", ""), ("b", "2", ""), ("a", "1", "")][..], &[Current, Past, Past][..]),
+            (&[("b", "4", "2"), ("c", "3", ""), ("a", "1", "")], &[Current, Left, Past]),
+            (&[("a", "4", "1"), ("c", "3", ""), ("b", "2", "")], &[Current, Left, Left]),
+            // Back and forth, and then a new one: everything else ran before it.
+            (&[("d", "5", ""), ("a", "4", "1,3"), ("b", "2", "")], &[Current, Past, Past]),
+            (&[("b", "4", "2"), ("a", "3", "1")], &[Current, Past]),
+            (&[("b", "4", "nonsense"), ("a", "3", "")], &[Current, Past]),
+        ] {
+            let image = |name: &str| format!("web:{name}");
+            let deployment = fixture::deployment().image(&image(rows[0].0)).cut();
+            let all = sets(
+                rows.iter()
+                    .map(|(name, number, earlier)| {
+                        fixture::replica_set(&format!("web-{name}"), number, &image(name))
+                            .annotations(&[("deployment.kubernetes.io/revision-history", earlier)])
+                    })
+                    .collect(),
+            );
+            let revisions = revisions(&deployment, &owned(&deployment, &all), &BTreeMap::new(), "web");
+            let seen: Vec<_> = revisions.iter().map(|r| r.standing).collect();
+            assert_eq!(seen, expected, "{rows:?}");
+        }
     }
 
     #[test]

@@ -18,6 +18,10 @@ use super::fault::{self, Sort};
 use super::mask::Secrets;
 use crate::domain::{Cause, Fault, SafeText};
 
+/// What every answer is asked for as.
+const JSON: &str = "application/json";
+/// Asks for an object without what it holds.
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// No answer may be longer than this.
 const LONGEST: usize = 10 << 20;
 /// No line of a watch may be longer than this; the API server refuses larger objects itself.
@@ -79,8 +83,12 @@ pub(super) struct Answer {
 impl Answer {
     /// The body as JSON.
     pub(super) fn json(&self) -> Result<Value, Fault> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Fault::new(Cause::Malformed, format!("not JSON at line {}", error.line())))
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Fault::new(
+                Cause::Malformed,
+                format!("not JSON at line {}, column {}", error.line(), error.column()),
+            )
+        })
     }
 }
 
@@ -113,6 +121,15 @@ impl Link {
         self.exchange(Method::GET, path, None, Sort::Read, self.patience).await
     }
 
+    /// Reads the metadata of the object at `path`, and nothing of what it holds: a server that cannot leave the rest
+    /// out answers 406.
+    pub(super) async fn metadata(&self, path: &str) -> Result<Value, Fault> {
+        let until = Instant::now() + self.patience;
+        self.exchange_as(METADATA, (Method::GET, path), None, Sort::Read, (until, self.patience))
+            .await?
+            .json()
+    }
+
     /// Asks the server a question that is posed as an object; creates nothing.
     pub(super) async fn ask(&self, path: &str, question: &Value) -> Result<Value, Fault> {
         let body = ("application/json", question.to_string());
@@ -139,9 +156,20 @@ impl Link {
         limit: Duration,
     ) -> Result<Answer, Fault> {
         let until = Instant::now() + limit;
+        self.exchange_as(JSON, (method, path), content, sort, (until, limit)).await
+    }
+
+    async fn exchange_as(
+        &self,
+        accept: &str,
+        (method, path): (Method, &str),
+        content: Option<(&str, String)>,
+        sort: Sort,
+        (until, limit): (Instant, Duration),
+    ) -> Result<Answer, Fault> {
         let late = |_| fault::timed_out(self.host.as_str(), limit, sort);
         let (status, headers, mut body) =
-            timeout_at(until, self.send(method, path, content, sort)).await.map_err(late)??;
+            timeout_at(until, self.send(accept, (method, path), content, sort)).await.map_err(late)??;
         let mut bytes = Vec::new();
         while let Some(frame) = timeout_at(until, body.frame()).await.map_err(late)? {
             let frame = frame.map_err(|e| fault::of_transport(&e, self.host.as_str(), sort))?;
@@ -165,12 +193,12 @@ impl Link {
 
     async fn send(
         &self,
-        method: Method,
-        path: &str,
+        accept: &str,
+        (method, path): (Method, &str),
         content: Option<(&str, String)>,
         sort: Sort,
     ) -> Result<(u16, HeaderMap, Body), Fault> {
-        let mut request = Request::builder().method(method).uri(path).header(ACCEPT, "application/json");
+        let mut request = Request::builder().method(method).uri(path).header(ACCEPT, accept);
         if let Some((kind, _)) = &content {
             request = request.header(CONTENT_TYPE, *kind);
         }
@@ -188,7 +216,7 @@ impl Link {
     pub(super) async fn lines(&self, path: &str) -> Result<Lines, Fault> {
         let until = Instant::now() + self.patience;
         let late = |_| fault::timed_out(self.host.as_str(), self.patience, Sort::Read);
-        let opened = self.send(Method::GET, path, None, Sort::Read);
+        let opened = self.send(JSON, (Method::GET, path), None, Sort::Read);
         let (status, headers, mut body) = timeout_at(until, opened).await.map_err(late)??;
         if (200..300).contains(&status) {
             let secrets = Arc::clone(&self.secrets);

@@ -12,6 +12,8 @@
 
 mod act;
 mod author;
+mod autoscaler;
+mod config;
 mod connect;
 mod fault;
 #[cfg(test)]

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::act::{self, Edit, Fresh};
 use super::author;
+use super::autoscaler::Autoscaler;
+use super::config;
+use super::hazard;
 use super::link::Link;
 use super::look;
 use super::{Binding, MANAGER, Open, is_name, local};
@@ -31,9 +34,18 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Fault> {
     let link = &open.link;
     let path = binding.path();
-    let (object, permission) = tokio::join!(link.get(&path), permission(link, binding));
-    let fresh = Fresh::read(object?.json()?, &binding.namespace, binding.container.as_deref())?;
+    let (object, permission, autoscaler) =
+        tokio::join!(link.get(&path), permission(link, binding), Autoscaler::of(link, binding));
+    let mut fresh = Fresh::read(object?.json()?, &binding.namespace, binding.container.as_deref())?;
+    let asked = fresh.deployment.replicas;
+    fresh.least_replicas = autoscaler.as_ref().map_or(asked, |a| a.least(asked));
     let mut edit = edit(open, binding, &fresh, intent).await?;
+    edit.hazards.extend(autoscaler.and_then(|a| a.hazard(asked)));
+    let from = match open.namespaces.get(&binding.namespace) {
+        Some(namespace) => look::asked(namespace, &fresh.deployment, &fresh.container),
+        None => fresh.asked(),
+    };
+    edit.hazards.extend(hazard::of_sameness(&fresh, intent.verb, &from, &edit.to));
     let mut permission = permission;
     if let Some(objection) = link.trust.objection() {
         permission = Permission::Denied(SafeText::new(objection));
@@ -53,10 +65,7 @@ pub(super) async fn prepare(
             body: Some(body),
             effect: edit.effect,
         }],
-        from: Some(match open.namespaces.get(&binding.namespace) {
-            Some(namespace) => look::asked(namespace, &fresh.deployment, &fresh.container),
-            None => fresh.asked(),
-        }),
+        from: Some(from),
         to: Some(edit.to),
         differences: edit.differences,
         hazards: edit.hazards,
@@ -81,8 +90,16 @@ async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) ->
             let set = revision(link, binding, id.as_str()).await?;
             // The tag, not the digest: what matters is what pods would be started from.
             let image = image_of(&set, &fresh.container).unwrap_or_default();
-            let manifest = registry::manifest(&image, &open.env).await;
-            act::roll_back(fresh, &cluster, intent, &set, artifact, &manifest)
+            let template = set.pointer("/spec/template").unwrap_or(&Value::Null);
+            let made = set.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
+            let made = made.and_then(|at| at.parse().ok());
+            let (manifest, config) = tokio::join!(
+                registry::manifest(&image, &open.env),
+                config::hazards(link, &binding.namespace, template, made)
+            );
+            let mut edit = act::roll_back(fresh, &cluster, intent, &set, artifact, &manifest)?;
+            edit.hazards.extend(config);
+            Ok(edit)
         }
         (Verb::Pause | Verb::Resume, _) => Ok(act::switch(fresh, &cluster, intent.verb)),
         (verb, _) => Err(Fault::new(Cause::Refused, format!("a Deployment cannot do this: {}", verb.word()))),
@@ -134,7 +151,9 @@ async fn permission(link: &Link, binding: &Binding) -> Permission {
         return Permission::Untold;
     };
     let Some(allowed) = answer.pointer("/status/allowed").and_then(Value::as_bool) else {
-        return Permission::Untold;
+        return Permission::Denied(SafeText::new(
+            "the cluster's answer to whether you may cannot be read: the field status.allowed is not true or false",
+        ));
     };
     if allowed {
         return Permission::Granted;

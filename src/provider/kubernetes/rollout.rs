@@ -35,7 +35,8 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
     let owned = history::owned(deployment, seen.sets);
     let by_set = history::pods_of(seen.pods);
     let pods_of = |set: &ReplicaSet| by_set.get(set.meta.uid.as_str()).cloned().unwrap_or_default();
-    let all: Vec<Arc<Pod>> = owned.iter().flat_map(|set| pods_of(set)).collect();
+    let mut all: Vec<Arc<Pod>> = owned.iter().flat_map(|set| pods_of(set)).collect();
+    let left = history::left_behind(deployment, seen.sets, seen.pods);
     let current = history::current(deployment, &owned);
     let newest = current.map(|set| pods_of(set)).unwrap_or_default();
     let mut remarks = seen.remarks;
@@ -44,6 +45,14 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
             "pods of the current revision run different digests: the tag was moved while it was rolled out",
         ));
     }
+    if let Some(left) = pods::running(&left, container).iter().find(|r| r.ready > 0) {
+        remarks.push(SafeText::new(&format!(
+            "{} pods of {} have its labels and belong to nobody: no rollout replaces them",
+            left.ready,
+            left.artifact.label()
+        )));
+    }
+    all.extend(left);
     let mut signs = pods::signs(&newest);
     if let Some(set) = current {
         signs.extend(refused_replicas(set));
@@ -276,6 +285,38 @@ mod tests {
         assert_eq!(rollout.signs, [SafeText::new("CrashLoopBackOff on 1 pod")]);
         assert_eq!(rollout.replicas.restarts, 4);
         assert_eq!(rollout.began, sets[1].meta.creation_timestamp);
+    }
+
+    #[test]
+    fn pods_that_were_left_behind_still_run() {
+        let deployment = fixture::deployment().image("r.test/web:v1").set("/spec/replicas", 1.into()).cut();
+        let orphan =
+            fixture::replica_set("web-2", "2", "r.test/web:v2").remove("/metadata/ownerReferences").cut_set();
+        let sets =
+            [Arc::new(fixture::replica_set("web-1", "1", "r.test/web:v1").cut_set()), Arc::new(orphan)];
+        let pod =
+            |name: &str, set: &str, tag: &str| fixture::pod(name, set, &format!("r.test/web:{tag}")).ready();
+        let pods = [
+            Arc::new(pod("a", "web-1", "v1").cut_pod()),
+            Arc::new(pod("b", "web-2", "v2").cut_pod()),
+            Arc::new(pod("c", "x", "v3").remove("/metadata/ownerReferences").cut_pod()),
+            Arc::new(pod("d", "x", "v4").cut_pod()),
+            Arc::new(pod("e", "web-2", "v5").set("/metadata/labels", json!({"app": "quarantine"})).cut_pod()),
+        ];
+        let seen = Seen {
+            namespace: "shop",
+            host: SafeText::new("prod"),
+            deployment: &deployment,
+            sets: &sets,
+            pods: &pods,
+            container: None,
+            remarks: Vec::new(),
+        };
+        let rollout = rollout(seen).unwrap();
+        let mut running: Vec<_> = rollout.running.iter().map(|r| r.artifact.label()).collect();
+        running.sort_unstable();
+        assert_eq!(running, ["v1", "v2", "v3"], "another's pods and quarantined ones are not ours");
+        assert!(rollout.remarks[0].as_str().contains("belong to nobody"), "{:?}", rollout.remarks);
     }
 
     #[test]
