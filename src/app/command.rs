@@ -167,7 +167,8 @@ pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
 pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
     if let Some(fault) = &model.journal_fault {
         return Err(Refusal::new(format!("the journal cannot be written: {fault}"))
-            .next("actions are off until it can"));
+            .evidence("tried for the last action")
+            .next("actions are off until it can: mend it, then look now (u)"));
     }
     let gate = model.gate_at_hand();
     // In the inbox the selected gate says where, not the board.

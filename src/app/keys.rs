@@ -60,7 +60,8 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Quit => return quit(model),
         Command::Refresh => {
-            return model.setup.sources.iter().cloned().map(Effect::Look).collect();
+            let journal = model.journal_fault.as_ref().map(|_| Effect::TryJournal);
+            return model.setup.sources.iter().cloned().map(Effect::Look).chain(journal).collect();
         }
         Command::Copy => return copy(model),
         Command::Changes => show(model, Overlay::Changes),

@@ -48,6 +48,8 @@ pub enum Effect {
         /// What came of it.
         outcome: Outcome,
     },
+    /// Find out whether the journal can be written again.
+    TryJournal,
     /// What the next looks should answer.
     Ask(Ask),
     /// Look at this source now, and often until told otherwise by a quieter world.

@@ -431,6 +431,8 @@ pub enum Progress {
     NoAnswer(ActionId, Fault),
     /// The journal cannot be written: actions are off until it can.
     JournalFailed(SafeText),
+    /// The journal can be written again: actions are on.
+    JournalWorks,
 }
 
 #[cfg(test)]

@@ -101,6 +101,10 @@ impl Engine {
                 let executor = self.executor.clone();
                 self.tasks.spawn(async move { executor.conclude(id, outcome).await });
             }
+            Effect::TryJournal => {
+                let executor = self.executor.clone();
+                self.tasks.spawn(async move { executor.try_journal().await });
+            }
             Effect::Ask(ask) => self.ask(ask),
             Effect::Look(source) => {
                 if let Some(lane) = self.lanes.get(&source) {

@@ -72,6 +72,15 @@ impl Executor {
         }
     }
 
+    /// Finds out whether the journal can be written again, and says so.
+    pub async fn try_journal(&self) {
+        let progress = match self.recorder.recover(self.clock).await {
+            Ok(()) => Progress::JournalWorks,
+            Err(why) => Progress::JournalFailed(why),
+        };
+        self.tell(progress).await;
+    }
+
     /// Writes the outcome of an action.
     pub async fn conclude(&self, id: ActionId, outcome: Outcome) {
         failpoint::hit("before-outcome");

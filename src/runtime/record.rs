@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, JournalError};
 use crate::domain::SafeText;
 
 /// Where actions are recorded.
@@ -32,13 +32,28 @@ impl Recorder {
     /// # Errors
     /// Why it is not: then nothing that rests on it may happen.
     pub async fn record(&self, clock: Clock, entry: Entry) -> Result<Durable, SafeText> {
+        self.with_journal(move |journal| journal.append(clock.now().wall, &entry)).await.map(|()| Durable(()))
+    }
+
+    /// Makes sure that a record could be written now; after a failure, by beginning a new segment.
+    ///
+    /// # Errors
+    /// Why none could.
+    pub async fn recover(&self, clock: Clock) -> Result<(), SafeText> {
+        self.with_journal(move |journal| journal.recover(clock.now().wall)).await
+    }
+
+    /// Does something with the journal where waiting for a disk holds nobody up.
+    async fn with_journal(
+        &self,
+        work: impl FnOnce(&Journal) -> Result<(), JournalError> + Send + 'static,
+    ) -> Result<(), SafeText> {
         let Self::Journal(journal) = self else {
             return Err("this program was started without a journal".into());
         };
-        let (journal, now) = (Arc::clone(journal), clock.now());
-        match tokio::task::spawn_blocking(move || journal.append(now.wall, &entry)).await {
-            Ok(Ok(_)) => Ok(Durable(())),
-            Ok(Err(error)) => Err(SafeText::new(&error.to_string())),
+        let journal = Arc::clone(journal);
+        match tokio::task::spawn_blocking(move || work(&journal)).await {
+            Ok(written) => written.map_err(|error| SafeText::new(&error.to_string())),
             Err(_) => Err("the journal's writer crashed".into()),
         }
     }

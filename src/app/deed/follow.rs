@@ -61,6 +61,13 @@ pub fn progress(model: &mut Model, progress: Progress) -> Vec<Effect> {
                 &format!("no answer ({fault}): finding out by looking, never by sending again"),
             )
         }
+        Progress::JournalWorks => {
+            if model.journal_fault.take().is_some() {
+                let text = SafeText::new("the journal can be written again: actions are on");
+                model.toast = Some(Toast { text, tone: Tone::Info, since: model.now });
+            }
+            Vec::new()
+        }
         Progress::JournalFailed(why) => {
             model.journal_fault = Some(why.clone());
             refuse(model, &format!("the journal cannot be written: {why}; actions are off"));

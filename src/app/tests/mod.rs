@@ -669,3 +669,15 @@ fn only_services_that_a_look_says_something_new_about_are_judged_anew() {
         cockpit.model.assessments.iter().map(|a| a.waits_on.as_ref() == Some(&marker)).collect();
     assert_eq!(kept, [false, true]);
 }
+
+#[test]
+fn a_journal_that_can_be_written_again_turns_actions_on() {
+    let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
+    cockpit.send(Msg::Progress(Progress::JournalFailed("disk full".into())));
+    cockpit.press(&[Key::Char('u')]);
+    assert!(cockpit.effects.contains(&Effect::TryJournal));
+    cockpit.send(Msg::Progress(Progress::JournalWorks));
+    assert!(cockpit.model.journal_fault.is_none());
+    cockpit.press(&[Key::Char('a')]);
+    assert!(cockpit.asked().is_some());
+}
