@@ -36,6 +36,9 @@ const SCENES: &[Scene] = &[
     ("approve", model::approving),
     ("asking", || after(model::release_day(), &[Key::Char('a')])),
     ("rollback", model::rolling_back),
+    ("barred", model::barred),
+    ("glass", model::breaking),
+    ("resumed", model::resumed),
     ("follow", model::proving),
     ("doubt", || {
         ended(model::proving(), Outcome::InDoubt("no answer in 30 s; the target still runs v4.2.0".into()))
@@ -122,6 +125,9 @@ portraits! {
     approving "approve"
     looking_before_the_plan "asking"
     rolling_back_with_hazards "rollback"
+    rules_in_the_way "barred"
+    breaking_the_glass "glass"
+    what_an_earlier_session_left "resumed"
     following_an_action "follow"
     an_action_in_doubt "doubt"
     an_action_that_is_proved "proved"

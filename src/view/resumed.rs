@@ -3,7 +3,7 @@
 use ratatui::text::Line;
 
 use super::decision::{outcome_sign, stage_text};
-use super::overlay::{self, heading, labelled};
+use super::overlay::{self, labelled};
 use super::scene::Scene;
 use super::sheet::{Sheet, write_lines};
 use super::text;
@@ -46,7 +46,7 @@ fn body(scene: Scene<'_>, room: usize) -> Vec<Line<'static>> {
 }
 
 fn one(scene: Scene<'_>, action: &Action, who: &str, room: usize, lines: &mut Vec<Line<'static>>) {
-    lines.push(heading(scene, &text::cut(action.plan.title.as_str(), room)));
+    lines.push(scene.words().say(Role::Strong, action.plan.title.as_str()).within(room));
     lines.extend(labelled(scene, "confirmed by", Role::Base, who, room));
     if let Some(reason) = &action.plan.intent.reason {
         lines.extend(labelled(scene, "reason", Role::Base, reason.as_str(), room));

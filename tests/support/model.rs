@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gonogo::app::deed::resume::{Reached, Unfinished};
 use gonogo::app::dialog::{Dialog, Field};
 use gonogo::app::key::{Key, Pace, Stroke};
 use gonogo::app::model::{Model, Overlay, Setup};
@@ -729,6 +730,60 @@ pub(crate) fn rolling_back() -> Model {
     model.selected = Some(ServiceName::new("search"));
     let effects = press(&mut model, &[Key::Char('r')]);
     answer(&mut model, &effects, way_back());
+    model
+}
+
+/// A roll back that two rules forbid: the dialog says which, and offers to break the glass.
+pub(crate) fn barred() -> Model {
+    let mut model = release_day();
+    model.selected = Some(ServiceName::new("search"));
+    for service in &mut model.setup.services {
+        for environment in &mut service.environments {
+            environment.policy.access = Access::ReadOnly;
+        }
+    }
+    let later = model.now.plus(Duration::from_secs(300));
+    update(&mut model, Msg::Tick(later));
+    press(&mut model, &[Key::Char('r')]);
+    model
+}
+
+/// The same with the glass broken, justified, confirmed once.
+pub(crate) fn breaking() -> Model {
+    let mut model = barred();
+    let effects = press(&mut model, &[Key::Right, Key::Enter]);
+    answer(&mut model, &effects, way_back());
+    press(&mut model, &[Key::Tab]);
+    if dialog(&model).field == Field::Choice {
+        press(&mut model, &[Key::Tab]);
+    }
+    type_text(&mut model, "checkout is down, INC-4711");
+    let effects = press(&mut model, &[Key::Tab]);
+    answer(&mut model, &effects, way_back());
+    type_text(&mut model, "search");
+    press(&mut model, &[Key::Enter]);
+    let later = model.now.plus(Duration::from_secs(2));
+    update(&mut model, Msg::Tick(later));
+    press(&mut model, &[Key::Enter]);
+    model
+}
+
+/// The first second of a session that finds two actions of an earlier one without an outcome.
+pub(crate) fn resumed() -> Model {
+    let earlier = proving();
+    let action = earlier.actions.last().unwrap();
+    let mut model = release_day();
+    let left = |reached, accepted, number: &str| Unfinished {
+        id: ActionId(number.into()),
+        plan: action.plan.clone(),
+        reached,
+        accepted,
+        by: "ann@ops-3".into(),
+        at: before(190),
+    };
+    model.left = vec![left(Reached::Accepted, 1, "s-1"), left(Reached::Recorded, 0, "s-2")];
+    let later = model.now.plus(Duration::from_secs(1));
+    update(&mut model, Msg::Tick(later));
     model
 }
 
