@@ -13,6 +13,8 @@
 mod cockpit;
 #[path = "promises/deeds.rs"]
 mod deeds;
+#[path = "promises/dice.rs"]
+mod dice;
 #[path = "promises/guards.rs"]
 mod guards;
 #[path = "promises/identity.rs"]
@@ -22,6 +24,8 @@ mod identity;
 mod looks;
 #[path = "promises/once.rs"]
 mod once;
+#[path = "promises/race.rs"]
+mod race;
 #[path = "promises/scene.rs"]
 mod scene;
 #[path = "promises/selection.rs"]

@@ -73,7 +73,7 @@ impl Executor {
             Ok(fresh) => {
                 let mut differences = compare(&plan.prepared, &fresh);
                 if !differences.is_empty() {
-                    differences.extend(self.rival(&id, &plan).await);
+                    differences.splice(0..0, self.rival(&id, &plan).await);
                     let entry = Entry::moved(&id, &differences);
                     self.record_or_tell(entry).await;
                     return self.tell(Progress::Moved(id, differences)).await;
@@ -136,7 +136,7 @@ impl Executor {
             Ok(fresh) => (fault.detail.to_string(), compare(&plan.prepared, &fresh)),
             Err(why) => (format!("{}; {why}", fault.detail), Vec::new()),
         };
-        differences.extend(self.rival(id, plan).await);
+        differences.splice(0..0, self.rival(id, plan).await);
         Fault { detail: said(says, &differences), ..fault }
     }
 
