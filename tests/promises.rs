@@ -24,6 +24,10 @@ mod identity;
 mod looks;
 #[path = "promises/once.rs"]
 mod once;
+#[path = "promises/processes.rs"]
+mod processes;
+#[path = "support/pty.rs"]
+mod pty;
 #[path = "promises/race.rs"]
 mod race;
 #[path = "promises/scene.rs"]
