@@ -9,8 +9,12 @@
     reason = "a test that cannot go on fails; what was measured is printed"
 )]
 
+#[path = "promises/clocks.rs"]
+mod clocks;
 #[path = "support/cockpit.rs"]
 mod cockpit;
+#[path = "promises/contexts.rs"]
+mod contexts;
 #[path = "promises/deeds.rs"]
 mod deeds;
 #[path = "promises/dice.rs"]
@@ -24,6 +28,8 @@ mod identity;
 mod looks;
 #[path = "promises/once.rs"]
 mod once;
+#[path = "promises/preview.rs"]
+mod preview;
 #[path = "promises/processes.rs"]
 mod processes;
 #[path = "support/pty.rs"]
