@@ -9,10 +9,16 @@
     reason = "a test that cannot go on fails; what was measured is printed"
 )]
 
+#[path = "promises/clocks.rs"]
+mod clocks;
 #[path = "support/cockpit.rs"]
 mod cockpit;
+#[path = "promises/contexts.rs"]
+mod contexts;
 #[path = "promises/deeds.rs"]
 mod deeds;
+#[path = "promises/dice.rs"]
+mod dice;
 #[path = "promises/guards.rs"]
 mod guards;
 #[path = "promises/identity.rs"]
@@ -22,6 +28,14 @@ mod identity;
 mod looks;
 #[path = "promises/once.rs"]
 mod once;
+#[path = "promises/preview.rs"]
+mod preview;
+#[path = "promises/processes.rs"]
+mod processes;
+#[path = "support/pty.rs"]
+mod pty;
+#[path = "promises/race.rs"]
+mod race;
 #[path = "promises/scene.rs"]
 mod scene;
 #[path = "promises/selection.rs"]

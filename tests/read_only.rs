@@ -113,7 +113,7 @@ async fn two_thousand_keys_of_a_read_only_cockpit_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_believes_it_may_write_still_gets_nothing_past_the_transport() {
+async fn k9s_3822_a_model_that_believes_it_may_write_still_gets_nothing_past_the_transport() {
     let cockpit = play(Access::ReadWrite, "confirm = \"press\"\nmax_age = \"5m\"", 11).await;
     assert!(!cockpit.model.actions.is_empty(), "some plans were confirmed\n{}", cockpit.told());
     println!("{} plans were confirmed and stopped", cockpit.model.actions.len());

@@ -1,6 +1,19 @@
 //! No evidence is not green: whatever is not one finite, fresh number is unknown, and alerts that are silenced
 //! still count.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails; what was measured is printed"
+)]
+
+#[path = "signals/gates.rs"]
+mod gates;
+#[path = "support/model.rs"]
+#[expect(dead_code, reason = "the frames' tests use the rest")]
+mod looks;
 
 use std::collections::BTreeMap;
 use std::future::IntoFuture as _;

@@ -116,7 +116,7 @@ impl Executor {
         };
         let mut differences = compare(&plan.prepared, &fresh);
         if !differences.is_empty() {
-            differences.extend(self.rival(id, plan).await);
+            differences.splice(0..0, self.rival(id, plan).await);
             self.record_or_tell(Entry::moved(id, &differences)).await;
             self.tell(Progress::Moved(id.clone(), differences)).await;
             return false;
@@ -178,7 +178,7 @@ impl Executor {
             Ok(fresh) => (fault.detail.to_string(), compare(&plan.prepared, &fresh)),
             Err(why) => (format!("{}; {why}", fault.detail), Vec::new()),
         };
-        differences.extend(self.rival(id, plan).await);
+        differences.splice(0..0, self.rival(id, plan).await);
         Fault { detail: said(says, &differences), ..fault }
     }
 

@@ -18,7 +18,7 @@ pub(super) const TAIL: u64 = 1 << 20;
 
 /// How long another action that is under way may take to be answered before it is told of as it is, and how often it is
 /// asked about.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) const GLANCE: Duration = Duration::from_millis(40);
 
 /// Another action on the same thing.
@@ -33,8 +33,10 @@ pub(super) struct Rival {
 /// How far it has come. The later ones tell more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
-    /// It was sent, or is about to be; nothing is known yet.
+    /// It was sent, or is about to be; the answer is still to come.
     UnderWay,
+    /// It was sent, and there was no answer.
+    Unanswered,
     /// The source accepted it.
     Accepted,
 }
@@ -42,7 +44,7 @@ enum Standing {
 impl Rival {
     /// Whether nothing more will be learnt by waiting.
     pub(super) fn settled(&self) -> bool {
-        self.standing == Standing::Accepted
+        self.standing != Standing::UnderWay
     }
 
     /// In the form of everything else that is different now.
@@ -50,6 +52,7 @@ impl Rival {
         let at = self.at.strftime("%H:%M:%S UTC");
         let state = match self.standing {
             Standing::UnderWay => "under way since",
+            Standing::Unanswered => "sent and not answered at",
             Standing::Accepted => "accepted at",
         };
         Difference {
@@ -92,7 +95,8 @@ fn standing(lines: &[Line], intent: &Line) -> Option<Rival> {
     let last = lines.iter().rfind(|line| line.action == intent.action && line.kind != "outcome")?;
     let standing = match last.kind.as_str() {
         "receipt" => Standing::Accepted,
-        "intent" | "sending" | "no-answer" => Standing::UnderWay,
+        "intent" | "sending" => Standing::UnderWay,
+        "no-answer" => Standing::Unanswered,
         _ => return None,
     };
     let title = intent.body.get("title").and_then(Value::as_str).unwrap_or("an action");

@@ -9,19 +9,9 @@ use gonogo::domain::{Cause, SourceName};
 use gonogo::sandbox::{Effect, Scenario, Server};
 
 use super::cockpit::{Cockpit, Manner};
+use super::dice::Dice;
 
 const SERVICES: [&str; 3] = ["checkout", "ledger", "search"];
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-}
 
 /// Keys that move, filter, refresh and ask; never one that confirms.
 fn wander(cockpit: &mut Cockpit, dice: &mut Dice) {
@@ -65,7 +55,7 @@ async fn an_action_never_hits_another_service_than_the_one_in_the_title_of_its_d
     let manner = Manner { policy, ..Manner::default() };
     let mut cockpit = Cockpit::open(Scenario::named("release-day").unwrap(), manner).await;
     cockpit.ready().await;
-    let mut dice = Dice(42);
+    let mut dice = Dice::new(42);
     let (mut confirmed, mut asked) = (Vec::new(), 0);
     for _ in 0..400 {
         wander(&mut cockpit, &mut dice);

@@ -13,6 +13,8 @@ use gonogo::domain::{
     Basis, Cause, Fault, Gate, Intent, Now, Observation, Prepared, Progress, Report, SourceName, Target,
 };
 
+use jiff::SignedDuration;
+
 use super::looks;
 
 /// How many services the board has.
@@ -94,6 +96,13 @@ impl Scene {
     pub(crate) fn wait(&mut self, by: Duration) {
         let later = self.model.now.plus(by);
         self.send(Msg::Tick(later));
+    }
+
+    /// The clock on the wall jumps; no time passes.
+    pub(crate) fn jump(&mut self, by: SignedDuration) {
+        let now = self.model.now;
+        let wall = now.wall.checked_add(by).unwrap_or(now.wall);
+        self.send(Msg::Tick(Now { wall, ..now }));
     }
 
     /// Presses a key as a person does.

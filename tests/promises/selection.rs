@@ -73,7 +73,7 @@ impl Highlight {
 }
 
 /// Something happens in the world; the next look shows it.
-fn happen(scene: &mut Scene, dice: u8) {
+pub(crate) fn happen(scene: &mut Scene, dice: u8) {
     let pick = usize::from(dice / 8);
     match dice % 8 {
         0 | 1 => drop(scene.gate(pick % SERVICES, i64::from(dice) * 7 % 900)),

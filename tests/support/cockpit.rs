@@ -131,7 +131,7 @@ impl Default for Manner {
 
 /// The cockpit under test.
 pub(crate) struct Cockpit {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) model: Model,
     pub(crate) engine: Engine,
     pub(crate) instants: Arc<Instants>,
@@ -140,8 +140,9 @@ pub(crate) struct Cockpit {
     pub(crate) flow: Flow,
     /// Leaps of the model's clock: when (engine time), how far.
     leaps: Vec<(Duration, Duration)>,
-    _state: tempfile::TempDir,
-    _room: SemaphorePermit<'static>,
+    /// The folder of the journal, and the room: shared by all who sit at the same world.
+    state: Arc<tempfile::TempDir>,
+    room: Arc<SemaphorePermit<'static>>,
 }
 
 /// The release day with one service, told to be in a state that the test needs.
@@ -184,15 +185,31 @@ const REST: Duration = Duration::from_secs(4);
 impl Cockpit {
     /// Opens a cockpit on a scenario whose clock stands still, when there is room for it.
     pub(crate) async fn open(scenario: Scenario, manner: Manner) -> Self {
-        let room = ROOM.acquire().await.unwrap();
+        let room = Arc::new(ROOM.acquire().await.unwrap());
         let options = Options { clock: sandbox::Clock::Manual, ..Options::default() };
-        let sandbox = Sandbox::start(scenario, options).unwrap();
+        let sandbox = Arc::new(Sandbox::start(scenario, options).unwrap());
+        Self::seated(sandbox, Arc::new(tempfile::tempdir().unwrap()), room, "ann@test", manner)
+    }
+
+    /// Another cockpit at the same world, with the same journal; somebody else sits at it.
+    pub(crate) fn beside(&self, actor: &str, manner: Manner) -> Self {
+        let (sandbox, state, room) =
+            (Arc::clone(&self.sandbox), Arc::clone(&self.state), Arc::clone(&self.room));
+        Self::seated(sandbox, state, room, actor, manner)
+    }
+
+    fn seated(
+        sandbox: Arc<Sandbox>,
+        state: Arc<tempfile::TempDir>,
+        room: Arc<SemaphorePermit<'static>>,
+        actor: &str,
+        manner: Manner,
+    ) -> Self {
         let text = config_text(&sandbox, manner);
         let around = config::Surroundings { home: None, env: Arc::default() };
         let config = config::load(&text, "config.toml", &around, KINDS).unwrap_or_else(|e| panic!("{e}"));
-        let state = tempfile::tempdir().unwrap();
         let journal = state.path().join("state/journal.jsonl");
-        let recorder = Recorder::Journal(Arc::new(Journal::open(&journal, "ann@test").unwrap()));
+        let recorder = Recorder::Journal(Arc::new(Journal::open(&journal, actor).unwrap()));
         let setup = Setup {
             sources: config.sources.iter().map(|s| s.spec.name.clone()).collect(),
             services: config.services,
@@ -211,10 +228,20 @@ impl Cockpit {
             sources.push(Source { name, provider, cadence: Cadence { active: every, idle: every } });
         }
         let clock = Clock::start();
-        let model = Model::new(setup, "test".into(), clock.now(), (160, 50));
+        let model = Model::new(setup, actor.into(), clock.now(), (160, 50));
         let engine = Engine::start(sources, recorder, manner.process, clock);
         let (flow, leaps) = (Flow::Still, Vec::new());
-        Self { sandbox, model, engine, instants, providers, journal, flow, leaps, _state: state, _room: room }
+        Self { sandbox, model, engine, instants, providers, journal, flow, leaps, state, room }
+    }
+
+    /// Providers of another cockpit at the same world: connections and memories of their own, and nobody who polls.
+    pub(crate) fn fresh_providers(&self) -> BTreeMap<SourceName, Arc<dyn Provider>> {
+        let text = config_text(&self.sandbox, Manner::default());
+        let around = config::Surroundings { home: None, env: Arc::default() };
+        let config = config::load(&text, "config.toml", &around, KINDS).unwrap_or_else(|e| panic!("{e}"));
+        let built =
+            |source: config::Source| (source.spec.name.clone(), (source.kind.build)(source.spec).unwrap());
+        config.sources.into_iter().map(built).collect()
     }
 
     /// A moment of the engine on the model's clock.
