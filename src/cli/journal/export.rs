@@ -16,8 +16,9 @@ use crate::runtime::journal::Line;
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// How it is written
-    #[arg(long, value_enum)]
-    format: Format,
+    // `--format` is how a frame is printed, for every command.
+    #[arg(long = "as", value_enum, value_name = "FORMAT")]
+    form: Format,
     /// Only lines since then: a moment, a day, or how long ago (36h)
     #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<Timestamp>,
@@ -38,7 +39,7 @@ enum Format {
 pub(super) fn run(args: &Args, located: &Located) -> Done {
     let (mut lines, report) = every_line(&located.path)?;
     lines.retain(|(_, line)| args.since.is_none_or(|since| line.time >= since));
-    let text = match args.format {
+    let text = match args.form {
         Format::Json => as_json(&lines),
         Format::Csv => as_csv(&lines),
     };

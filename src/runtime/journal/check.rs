@@ -179,7 +179,10 @@ impl Check<'_> {
             let what = match lines.next().map_err(failed)? {
                 None => break,
                 Some(Piece::Line(raw)) => match self.follow(number, at, raw) {
-                    Ok(()) => continue,
+                    Ok(()) => {
+                        self.ends_as_the_head_says(number, lines.at());
+                        continue;
+                    }
                     Err(error) => error,
                 },
                 Some(Piece::Rest) => self.broken("torn: no end of line"),
@@ -237,6 +240,15 @@ impl Check<'_> {
                 self.report.contradictions.push(what);
             }
             self.report.compared.push((anchor, fits));
+        }
+    }
+
+    /// The head names the place of its line too.
+    fn ends_as_the_head_says(&mut self, number: u32, end: u64) {
+        let Some(head) = &self.report.head else { return };
+        if head.count == self.report.chain.count && (head.segment, head.length) != (number, end) {
+            let what = format!("line {} does not end where the head file says", head.count);
+            self.report.contradictions.push(what);
         }
     }
 

@@ -130,7 +130,7 @@ impl<'a> Git<'a> {
             ("GIT_COMMITTER_EMAIL", "gonogo@localhost"),
         ]);
         if let Some(time) = time {
-            let date = format!("{} +0000", time.as_second());
+            let date = format!("@{} +0000", time.as_second());
             command.env("GIT_AUTHOR_DATE", &date).env("GIT_COMMITTER_DATE", &date);
         }
         // This folder and no other: without a ceiling git would take a repository around it.
