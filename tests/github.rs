@@ -5,8 +5,6 @@
 
 #[path = "github/acts.rs"]
 mod acts;
-#[path = "github/drift.rs"]
-mod drift;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
 mod faults;

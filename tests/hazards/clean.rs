@@ -138,9 +138,6 @@ async fn no_clean_history_of_docker_has_a_hazard_line() {
             e.service["PreviousSpec"]["UpdateConfig"]["Order"] = json!("start-first");
             e.service["Spec"]["UpdateConfig"]["Order"] = json!("start-first");
         }),
-        ("never updated by word", |e| {
-            e.service.as_object_mut().unwrap().remove("UpdateStatus");
-        }),
     ];
     let signals = healthy();
     for (name, make) in histories {

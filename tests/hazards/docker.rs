@@ -41,6 +41,14 @@ fn the_last_change_was_a_roll_back(engine: &mut Engine) {
     engine.say("rollback_completed");
 }
 
+fn the_engine_does_not_say_how_the_last_change_went(engine: &mut Engine) {
+    engine.service.as_object_mut().unwrap().remove("UpdateStatus");
+}
+
+fn the_state_of_the_last_change_is_unknown_to_us(engine: &mut Engine) {
+    engine.say("undone");
+}
+
 fn the_previous_equals_the_present(engine: &mut Engine) {
     engine.service["PreviousSpec"] = engine.service["Spec"].clone();
 }
@@ -65,6 +73,18 @@ async fn every_situation_is_told_before_a_roll_back_and_nothing_else_is() {
         ("settings_go_back_too", settings_go_back_too, Warning, "More than the image goes back"),
         ("an_update_is_in_flight", an_update_is_in_flight, Note, "going back stops it where it stands"),
         ("the_last_change_was_a_roll_back", the_last_change_was_a_roll_back, Blocking, "would bring it back"),
+        (
+            "the_engine_does_not_say_how_the_last_change_went",
+            the_engine_does_not_say_how_the_last_change_went,
+            Warning,
+            "may be what was left",
+        ),
+        (
+            "the_state_of_the_last_change_is_unknown_to_us",
+            the_state_of_the_last_change_is_unknown_to_us,
+            Blocking,
+            "unknown to us ('undone')",
+        ),
         ("failures_are_ignored", failures_are_ignored, Warning, "failure action continue"),
         ("all_replicas_stop_at_once", all_replicas_stop_at_once, Warning, "nothing serves until"),
     ];

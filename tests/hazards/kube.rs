@@ -317,16 +317,18 @@ impl Cluster {
             let (status, answer) = self.patch(body);
             return (status, answer.to_string());
         }
+        let watches = query.contains("watch=1");
+        let forged = self.forged.iter().find(|(part, _)| bare.ends_with(part.as_str()));
+        if let Some((_, text)) = forged.filter(|_| !watches) {
+            return (if method == Method::POST { 201 } else { 200 }, text.clone());
+        }
         if bare.contains("selfsubject") {
             return (200, json!({"status": {"allowed": true, "userInfo": {"username": "ann"}}}).to_string());
         }
-        if query.contains("watch=1") {
+        if watches {
             let status =
                 json!({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "ann may not watch"});
             return (403, status.to_string());
-        }
-        if let Some((_, text)) = self.forged.iter().find(|(part, _)| bare.ends_with(part.as_str())) {
-            return (200, text.clone());
         }
         let list =
             |items: &[Value]| json!({"metadata": {"resourceVersion": "2000"}, "items": items}).to_string();
@@ -369,13 +371,33 @@ pub(crate) struct Kube {
     pub(crate) cluster: Arc<Mutex<Cluster>>,
     pub(crate) provider: Arc<dyn Provider>,
     task: tokio::task::JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Kube {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn built(folder: &std::path::Path) -> Arc<dyn Provider> {
+    let spec = SourceSpec {
+        name: SourceName::new("prod"),
+        settings: Settings::default()
+            .with_text("kubeconfig", folder.join("config").to_str().unwrap())
+            .with("timeout", Setting::Integer(5)),
+        secrets: BTreeMap::new(),
+        bounds: vec![Bound {
+            role: Role::Deploy,
+            service: ServiceName::new("web"),
+            environment: Some(EnvironmentName::new("production")),
+            settings: Settings::default()
+                .with_text("namespace", "shop")
+                .with_text("workload", "deployment/web"),
+        }],
+        env: Arc::default(),
+    };
+    (kind("kubernetes").unwrap().build)(spec).unwrap()
 }
 
 impl Kube {
@@ -386,31 +408,19 @@ impl Kube {
         let router = Router::new().fallback(serve).with_state(Arc::clone(&cluster));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config");
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: prod\nclusters:\n- name: c\n  cluster:\n    server: \
              http://{host}\nusers:\n- name: u\n  user:\n    token: t\ncontexts:\n- name: prod\n  context:\n    \
              cluster: c\n    user: u\n"
         );
-        std::fs::write(&path, text).unwrap();
-        let spec = SourceSpec {
-            name: SourceName::new("prod"),
-            settings: Settings::default()
-                .with_text("kubeconfig", path.to_str().unwrap())
-                .with("timeout", Setting::Integer(5)),
-            secrets: BTreeMap::new(),
-            bounds: vec![Bound {
-                role: Role::Deploy,
-                service: ServiceName::new("web"),
-                environment: Some(EnvironmentName::new("production")),
-                settings: Settings::default()
-                    .with_text("namespace", "shop")
-                    .with_text("workload", "deployment/web"),
-            }],
-            env: Arc::default(),
-        };
-        let provider = (kind("kubernetes").unwrap().build)(spec).unwrap();
-        Self { cluster, provider, task, _folder: folder }
+        std::fs::write(folder.path().join("config"), text).unwrap();
+        let provider = built(folder.path());
+        Self { cluster, provider, task, folder }
+    }
+
+    /// A provider that has not looked yet, of the same cluster.
+    pub(crate) fn again(&self) -> Arc<dyn Provider> {
+        built(self.folder.path())
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Cluster> {

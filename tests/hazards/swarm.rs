@@ -181,7 +181,7 @@ impl Engine {
         if method == Method::POST {
             return self.update(query, body);
         }
-        if let Some((_, text)) = self.forged.iter().find(|(part, _)| rest.starts_with(part.as_str())) {
+        if let Some((_, text)) = self.forged.iter().rev().find(|(part, _)| rest.starts_with(part.as_str())) {
             return (200, text.clone());
         }
         let told = match rest.split_once('/') {
@@ -210,6 +210,7 @@ impl Engine {
 pub(crate) struct Swarm {
     pub(crate) engine: Arc<Mutex<Engine>>,
     pub(crate) provider: Arc<dyn Provider>,
+    host: String,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -219,6 +220,22 @@ impl Drop for Swarm {
     }
 }
 
+fn built(host: &str) -> Arc<dyn Provider> {
+    let spec = SourceSpec {
+        name: SourceName::new("prod"),
+        settings: Settings::default().with_text("host", host),
+        secrets: BTreeMap::new(),
+        bounds: vec![Bound {
+            role: Role::Deploy,
+            service: ServiceName::new("web"),
+            environment: Some(EnvironmentName::new("production")),
+            settings: Settings::default().with_text("service", "web"),
+        }],
+        env: Arc::default(),
+    };
+    (kind("docker").unwrap().build)(spec).unwrap()
+}
+
 impl Swarm {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -226,20 +243,13 @@ impl Swarm {
         let engine = Arc::new(Mutex::new(Engine::at_rest()));
         let router = Router::new().fallback(serve).with_state(Arc::clone(&engine));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let spec = SourceSpec {
-            name: SourceName::new("prod"),
-            settings: Settings::default().with_text("host", &host),
-            secrets: BTreeMap::new(),
-            bounds: vec![Bound {
-                role: Role::Deploy,
-                service: ServiceName::new("web"),
-                environment: Some(EnvironmentName::new("production")),
-                settings: Settings::default().with_text("service", "web"),
-            }],
-            env: Arc::default(),
-        };
-        let provider = (kind("docker").unwrap().build)(spec).unwrap();
-        Self { engine, provider, task }
+        let provider = built(&host);
+        Self { engine, provider, host, task }
+    }
+
+    /// A provider that has not looked yet, of the same engine.
+    pub(crate) fn again(&self) -> Arc<dyn Provider> {
+        built(&self.host)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Engine> {

@@ -90,6 +90,12 @@ pub(super) fn roll_back(fresh: &Fresh<'_>, previous: &Spec, found: &Found) -> Pr
             to.reference()
         )));
     }
+    if Update::of(service) == Update::Untold {
+        hazards.push(warning(format!(
+            "The engine does not say how the last change went: what it calls previous ({}) may be what was left.",
+            to.label()
+        )));
+    }
     if differences.is_empty() {
         hazards.push(blocking(
             "The previous specification equals the present one: nothing would change.".into(),
@@ -213,9 +219,13 @@ fn in_flight(service: &Service, change: &Change) -> Option<Hazard> {
         (Update::RollbackPaused, _) => {
             warning("A failure paused the last rollback with both versions running.".into())
         }
-        (Update::Unknown(word), _) => {
+        (Update::Unknown(word), Change::Image) => {
             warning(format!("The engine is in an update state unknown to us: '{word}'."))
         }
+        (Update::Unknown(word), Change::Whole) => blocking(format!(
+            "The engine is in an update state unknown to us ('{word}'): what it calls previous may be what was rolled \
+             back from."
+        )),
         _ => return None,
     })
 }

@@ -216,7 +216,10 @@ impl Engine {
             200 => {
                 let told: Distribution = wire::read("distribution", &text_of(&answer)?)?;
                 if !told.descriptor.digest.as_str().starts_with("sha256:") {
-                    return Err(Fault::new(Cause::Malformed, "distribution: the digest is not a sha256"));
+                    return Err(Fault::new(
+                        Cause::Malformed,
+                        "distribution: the field Descriptor.digest is not a sha256",
+                    ));
                 }
                 Found::At(told.descriptor.digest)
             }
@@ -267,11 +270,12 @@ impl Engine {
 impl Tasks {
     /// Takes a list in. A task that cannot be read makes its service's tasks unknown, and no other's.
     fn take(&mut self, text: &str) -> Result<(), Fault> {
-        for item in wire::items("tasks", text)? {
-            match wire::read::<Task>("tasks", item.get()) {
+        for (index, item) in wire::items("tasks", text)?.into_iter().enumerate() {
+            let what = format!("tasks[{index}]");
+            match wire::read::<Task>(&what, item.get()) {
                 Ok(task) => self.all.push(task),
                 Err(fault) => {
-                    let owner: TaskOwner = wire::read("tasks", item.get())?;
+                    let owner: TaskOwner = wire::read(&what, item.get())?;
                     self.faults.insert(owner.service, fault);
                 }
             }

@@ -148,7 +148,9 @@ async fn permission(link: &Link, binding: &Binding) -> Permission {
         return Permission::Untold;
     };
     let Some(allowed) = answer.pointer("/status/allowed").and_then(Value::as_bool) else {
-        return Permission::Untold;
+        return Permission::Denied(SafeText::new(
+            "the cluster's answer to whether you may cannot be read: the field status.allowed is not true or false",
+        ));
     };
     if allowed {
         return Permission::Granted;

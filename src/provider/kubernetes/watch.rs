@@ -238,6 +238,19 @@ pub(super) fn path_of<T: Watched>(namespace: &str) -> String {
     format!("{}/namespaces/{namespace}/{}", T::API, T::PLURAL)
 }
 
+/// What is wrong with an answer that should be a list.
+fn no_list(plural: &str, body: &[u8]) -> Fault {
+    let text = match serde_json::from_slice::<Value>(body) {
+        Err(_) => format!("the list of {plural} is not JSON"),
+        Ok(list) => {
+            let listed = list.get("items").is_none_or(|items| items.is_array() || items.is_null());
+            let field = if listed { "metadata" } else { "items" };
+            format!("the list of {plural}: the field {field} is not as documented")
+        }
+    };
+    Fault::new(Cause::Malformed, text)
+}
+
 /// Lists all objects of a kind, page by page; `selector` is already encoded.
 pub(super) async fn list<T: Watched>(
     link: &Link,
@@ -249,8 +262,8 @@ pub(super) async fn list<T: Watched>(
     let mut next = String::new();
     for _ in 0..PAGES {
         let page = link.get(&format!("{path}?limit={PAGE}{selector}{next}")).await?;
-        let list: List<'_> = serde_json::from_slice(&page.body)
-            .map_err(|_| Fault::new(Cause::Malformed, format!("the list of {} is not one", T::PLURAL)))?;
+        let list: List<'_> =
+            serde_json::from_slice(&page.body).map_err(|_| no_list(T::PLURAL, &page.body))?;
         for item in list.items.unwrap_or_default() {
             objects.push(cut(item));
         }

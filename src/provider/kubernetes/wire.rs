@@ -448,7 +448,10 @@ pub(super) fn chosen(containers: &[Container], wanted: Option<&str>, workload: &
             )
         }),
         (None, [_]) => Ok(0),
-        (None, []) => Err(Fault::new(Cause::Malformed, format!("deployment {workload} has no container"))),
+        (None, []) => Err(Fault::new(
+            Cause::Malformed,
+            format!("deployment {workload}: the field spec.template.spec.containers names no container"),
+        )),
         (None, _) => position(workload).ok_or_else(|| {
             Fault::new(
                 Cause::Local,
