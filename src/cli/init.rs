@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::{Common, Done, Failure, Surroundings, code, say};
+use crate::runtime::hardening;
 
 /// The reference config, as shipped.
 pub(super) const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -14,7 +15,7 @@ pub(super) fn run(common: &Common, surroundings: &Surroundings) -> Done {
     })?;
     let at = |error: std::io::Error| Failure::new(code::FAILED, format!("{}: {error}", path.display()));
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(at)?;
+        hardening::private_folder(folder).map_err(at)?;
     }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 
 use crate::domain::Verdict;
+use crate::runtime::hardening;
 
 /// Exit codes. Documented in the README, stable.
 mod code {
@@ -239,7 +240,7 @@ fn start_log(surroundings: &Surroundings) {
         return;
     };
     let Some(path) = surroundings.journal().map(|j| j.with_file_name("gonogo.log")) else { return };
-    let folder_made = path.parent().is_some_and(|f| std::fs::create_dir_all(f).is_ok());
+    let folder_made = path.parent().is_some_and(|f| hardening::private_folder(f).is_ok());
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]

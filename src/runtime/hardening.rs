@@ -1,7 +1,8 @@
-//! What keeps the memory of this process from others: it is never written to a core file, and no process of the same
-//! user may read it. Knows nothing of what is in it.
+//! What keeps this process and its files from others: its memory is never written to a core file, no process of the same
+//! user may read it, and a folder that it makes is its user's only. Knows nothing of what is in them.
 
 use std::io;
+use std::path::Path;
 
 /// Forbids core files and, on Linux, being traced or read through `/proc` by any process but root's.
 ///
@@ -35,4 +36,17 @@ fn not_readable() -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn not_readable() -> io::Result<()> {
     Ok(())
+}
+
+/// Makes a folder, and those above it that are missing, for this user only: from the first moment, whatever the umask.
+/// One that is there already is left as it is.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }

@@ -153,8 +153,7 @@ impl Sandbox {
             None => scenario,
         };
         let start = options.start.unwrap_or_else(Timestamp::now);
-        let folder = tempfile::Builder::new().prefix("gonogo-").tempdir();
-        let folder = folder
+        let folder = private_folder()
             .map_err(|source| SandboxError::Io { what: "no temporary folder could be made", source })?;
         let path = folder.path().to_path_buf();
         let listeners = Server::ALL.iter().map(|server| listen(*server)).collect::<Result<Vec<_>, _>>()?;
@@ -266,6 +265,15 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Docker => world.engine().router(),
         Server::Registry => registry::router(world.clone()),
     }
+}
+
+/// A temporary folder for this user only, whatever the umask: there are tokens in it.
+fn private_folder() -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("gonogo-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 /// The repositories of every service. Services with the same script share theirs: a thousand clones help nobody.
