@@ -5,6 +5,7 @@ use crate::domain::assess::{coming_from, newer};
 use crate::domain::health::{BadWhen, Reading, Signal};
 use crate::domain::rollout::Standing;
 use crate::domain::service::HealthRule;
+use crate::domain::time::{SKEWED, spoken};
 use crate::domain::{ChangeSet, Hazard, Intent, Policy, Prepared, Severity, Target, Verb, Verdict};
 
 use super::plan::Surroundings;
@@ -19,11 +20,23 @@ pub fn hazards(
 ) -> Vec<Hazard> {
     let mut hazards = own_hazards(intent, policy, around);
     hazards.extend(course_hazards(intent, prepared, around));
+    hazards.extend(skewed(intent, around));
     if intent.verb == Verb::RollBack {
         hazards.extend(left_behind(intent, around).or_else(|| forward(prepared)));
         hazards.extend(blind(intent, around));
     }
     hazards
+}
+
+/// Two clocks that differ: ages hold (they are measured here), times that the source tells do not.
+fn skewed(intent: &Intent, around: Surroundings<'_>) -> Option<Hazard> {
+    let skew = around.world.skew(&intent.source).filter(|skew| *skew > SKEWED)?;
+    let text = format!(
+        "the clock of {} is {} away from this machine's: one of them is wrong, and times are not to be compared",
+        intent.source,
+        spoken(skew)
+    );
+    Some(Hazard::new(Severity::Warning, text))
 }
 
 /// Going "back" to what was left by going back brings it back.

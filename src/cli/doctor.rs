@@ -1,7 +1,5 @@
 //! `gonogo doctor`: what works and what does not, each problem with what mends it.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::journal::anchor_place;
@@ -10,11 +8,8 @@ use super::{Common, Done, Failure, Surroundings, code, say};
 use crate::app::Model;
 use crate::config::Config;
 use crate::domain::SourceState;
-use crate::domain::time::ago;
+use crate::domain::time::{SKEWED, spoken};
 use crate::runtime::{headless, journal};
-
-/// A server's clock this far from ours is worth a warning.
-const SKEW: Duration = Duration::from_secs(30);
 
 /// Options of `gonogo doctor`.
 #[derive(Clone, Debug, clap::Args)]
@@ -70,7 +65,7 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
     headless::look(&mut model, &mut engine, headless::ANSWER).await;
     for (name, state) in model.world.sources() {
         let kind = config.source(name).map_or("", |s| s.kind.name);
-        checks.extend(source(&format!("{name} ({kind})"), state, &model));
+        checks.extend(source(&format!("{name} ({kind})"), state));
     }
     let ill = checks.iter().any(|c| c.health == Health::Ill);
     say(&if args.json { as_json(&checks)? } else { as_text(&checks) })?;
@@ -142,7 +137,7 @@ fn terminal(surroundings: &Surroundings) -> Check {
     Check::well("terminal", format!("TERM={term} COLORTERM={colours}; {screen}{mono}"))
 }
 
-fn source(what: &str, state: &SourceState, model: &Model) -> Vec<Check> {
+fn source(what: &str, state: &SourceState) -> Vec<Check> {
     let mut checks = Vec::new();
     match (&state.fault, &state.last) {
         (Some(fault), _) => {
@@ -157,16 +152,13 @@ fn source(what: &str, state: &SourceState, model: &Model) -> Vec<Check> {
             says.extend(seen.budget.map(|b| format!("{} of {} requests left", b.remaining, b.limit)));
             says.extend(seen.remarks.iter().map(ToString::to_string));
             checks.push(Check::well(what, says.join("; ")));
-            if let Some(server) = seen.server_time {
-                let skew = ago(model.now.wall, server).max(ago(server, model.now.wall));
-                if skew > SKEW {
-                    checks.push(Check {
-                        what: format!("{what} clock"),
-                        health: Health::Worth,
-                        says: format!("{} s away from this machine's", skew.as_secs()),
-                        mend: Some("synchronise the clocks".into()),
-                    });
-                }
+            if let Some(skew) = state.skew.filter(|skew| *skew > SKEWED) {
+                checks.push(Check {
+                    what: format!("{what} clock"),
+                    health: Health::Worth,
+                    says: format!("{} away from this machine's", spoken(skew)),
+                    mend: Some("synchronise the clocks".into()),
+                });
             }
         }
     }

@@ -38,6 +38,12 @@ impl Now {
     }
 }
 
+/// Clocks that differ by more than this are worth a warning.
+pub const SKEWED: Duration = Duration::from_secs(30);
+
+/// Clocks that differ by more than this cannot decide anything by the time of day.
+pub const CLOCKLESS: Duration = Duration::from_secs(5 * 60);
+
 /// How long ago `then` was on the wall clock, never negative.
 #[must_use]
 pub fn ago(now: Timestamp, then: Timestamp) -> Duration {

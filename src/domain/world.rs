@@ -15,7 +15,7 @@ use super::pipeline::{Gate, Pipeline};
 use super::rollout::{Live, Rollout};
 use super::service::{Environment, Service};
 use super::text::SafeText;
-use super::time::Now;
+use super::time::{Now, ago};
 
 /// What is known of one source.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +36,8 @@ pub struct SourceState {
     pub failures: u32,
     /// Services that the last look could not see: since when their data is held, and why.
     pub held: BTreeMap<ServiceName, Held>,
+    /// How far the source's clock was from ours at the last look that told, if any did.
+    pub skew: Option<Duration>,
     /// Whether the source pushes changes (a watch) rather than being asked.
     pub live: Liveness,
 }
@@ -95,6 +97,7 @@ impl World {
                 if state.seen.is_some_and(|seen| seen.mono > report.began.mono) {
                     return Absorbed::Dropped;
                 }
+                state.skew = state.skew_told(observation, report).or(state.skew);
                 let same = state.fault.is_none() && state.last.as_ref() == Some(observation);
                 let merged = state.merge(observation, report.began);
                 state.last = Some(merged);
@@ -204,6 +207,12 @@ impl World {
         Some(now.since(seen))
     }
 
+    /// How far the clock of a source is from this machine's, as far as the source tells.
+    #[must_use]
+    pub fn skew(&self, source: &SourceName) -> Option<Duration> {
+        self.sources.get(source)?.skew
+    }
+
     fn look<'a, T: ?Sized>(
         &'a self,
         source: &SourceName,
@@ -232,6 +241,16 @@ pub enum Absorbed {
 }
 
 impl SourceState {
+    /// How far the server's clock lies outside the time that the look took by ours. A time that was told before says
+    /// nothing: a watch may rest for long.
+    fn skew_told(&self, observation: &Observation, report: &Report) -> Option<Duration> {
+        let server = observation.server_time?;
+        if self.last.as_ref().is_some_and(|last| last.server_time == Some(server)) {
+            return None;
+        }
+        Some(ago(report.began.wall, server).max(ago(server, report.at.wall)))
+    }
+
     /// The new look, completed by what was last seen of the services that it could not see.
     fn merge(&mut self, new: &Arc<Observation>, began: Now) -> Arc<Observation> {
         let before = self.seen;

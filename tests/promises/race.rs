@@ -91,6 +91,7 @@ async fn round(bone: Bone, count: usize, dice: &mut Dice) -> Result<(), String> 
             recorder: Recorder::Journal(Arc::new(journal)),
             out,
             clock: Clock::start(),
+            sessions: Arc::default(),
         };
         let plan = plans[dice.below(plans.len())].clone();
         let pause = Duration::from_micros(dice.below(6_000) as u64);
