@@ -7,6 +7,7 @@
 //! `config.example.toml` is the reference of every key.
 
 mod check;
+mod policies;
 mod read;
 mod report;
 mod secret;
