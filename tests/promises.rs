@@ -19,6 +19,8 @@ mod contexts;
 mod deeds;
 #[path = "promises/dice.rs"]
 mod dice;
+#[path = "promises/frozen.rs"]
+mod frozen;
 #[path = "promises/guards.rs"]
 mod guards;
 #[path = "promises/identity.rs"]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::hazard;
-use super::policy::{Breach, Glass, Refused, allowed, policy_of};
+use super::policy::{Breach, Glass, Refused, Rule, allowed, policy_of, ships};
+use crate::domain::freeze::Freeze;
 use crate::domain::service::{Access, Confirm, ReasonRule};
 use crate::domain::{
     ActionId, ChangeSet, Hazard, Intent, Now, Permission, Prepared, Refusal, SafeText, Service, Severity,
@@ -48,6 +49,8 @@ pub struct Plan {
     pub reason: ReasonRule,
     /// The rules that this plan overrides: the glass is broken when there is any.
     pub overrides: Vec<Breach>,
+    /// The freeze windows that bind it: judged once more right before it is sent.
+    pub freeze: Vec<Freeze>,
     /// The earlier action on the same thing that did not end as verified, if this is a second try.
     pub after: Option<ActionId>,
     /// When the preparation's look began.
@@ -126,6 +129,7 @@ pub fn plan(
         return Err(Refusal::new("there is nothing to send").evidence(format!("{}", intent.source)).into());
     }
     let fingerprint = fingerprint(intent, &prepared, &overrides);
+    let overridden = |rule| overrides.iter().any(|breach: &Breach| breach.rule == rule);
     let confirm = if overrides.is_empty() { policy.confirm } else { Confirm::TypeName };
     Ok(Plan {
         title: title(intent, &prepared),
@@ -134,6 +138,7 @@ pub fn plan(
         confirm,
         phrase: (confirm == Confirm::TypeName).then(|| intent.service.0.clone()),
         reason: if overrides.is_empty() { policy.reason } else { ReasonRule::Required },
+        freeze: if ships(intent.verb) && !overridden(Rule::Freeze) { policy.freeze } else { Vec::new() },
         overrides,
         after: None,
         looked,

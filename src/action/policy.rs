@@ -10,8 +10,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::plan::Surroundings;
+use crate::domain::freeze::frozen;
 use crate::domain::service::{Access, HealthRule};
-use crate::domain::time::spoken;
+use crate::domain::time::{CLOCKLESS, spoken};
 use crate::domain::{Intent, Policy, Refusal, Service, Verb, Verdict};
 
 /// A justification for breaking the glass has at least this many characters.
@@ -23,6 +24,8 @@ pub const JUSTIFICATION: usize = 10;
 pub enum Rule {
     /// The environment may not be written to.
     ReadOnly,
+    /// Nothing ships while a freeze window holds.
+    Freeze,
     /// A promotion needs health GO.
     Health,
     /// Nothing is planned on old evidence.
@@ -31,13 +34,14 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 3] = [Self::ReadOnly, Self::Health, Self::MaxAge];
+    pub const ALL: [Self; 4] = [Self::ReadOnly, Self::Freeze, Self::Health, Self::MaxAge];
 
     /// As it is called in the config and in the journal.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::ReadOnly => "read-only",
+            Self::Freeze => "freeze",
             Self::Health => "healthy",
             Self::MaxAge => "max-age",
         }
@@ -127,6 +131,7 @@ pub fn breaches(intent: &Intent, around: Surroundings<'_>) -> Vec<Breach> {
     let policy = policy_of(intent, around.service);
     let found = [
         (Rule::ReadOnly, read_only(&policy)),
+        (Rule::Freeze, freeze(intent, &policy, around)),
         (Rule::Health, health(intent, &policy, around)),
         (Rule::MaxAge, max_age(intent, &policy, around)),
     ];
@@ -139,6 +144,41 @@ fn read_only(policy: &Policy) -> Option<Refusal> {
             .evidence("the config")
             .next("change it in the config")
     })
+}
+
+/// Whether a verb ships something: these are what a freeze forbids. Going back, rejecting, pausing and stopping are
+/// what one does to be safe, and are never frozen.
+#[must_use]
+pub const fn ships(verb: Verb) -> bool {
+    match verb {
+        Verb::Approve | Verb::Promote | Verb::Resume => true,
+        Verb::Reject | Verb::RollBack | Verb::Pause | Verb::Rerun | Verb::Cancel => false,
+    }
+}
+
+fn freeze(intent: &Intent, policy: &Policy, around: Surroundings<'_>) -> Option<Refusal> {
+    if !ships(intent.verb) || policy.freeze.is_empty() {
+        return None;
+    }
+    let place = intent.place.as_ref().map(ToString::to_string).unwrap_or_default();
+    if let Some(frozen) = frozen(&policy.freeze, around.now.wall) {
+        return Some(
+            Refusal::new(format!("{place} is {frozen}"))
+                .evidence(format!("{}, by this machine's clock just now", frozen.spelled))
+                .next("wait until it ends, or roll back and reject, which are never frozen"),
+        );
+    }
+    // A clock that nobody else agrees with cannot tell whether a window holds.
+    let skew = around.world.skew(&intent.source).filter(|skew| *skew > CLOCKLESS)?;
+    Some(
+        Refusal::new(format!(
+            "whether {place} is frozen cannot be told: the clocks of this machine and of {} differ by {}",
+            intent.source,
+            spoken(skew)
+        ))
+        .evidence(said(intent, around))
+        .next("set this machine's clock"),
+    )
 }
 
 fn health(intent: &Intent, policy: &Policy, around: Surroundings<'_>) -> Option<Refusal> {

@@ -56,7 +56,7 @@ pub fn assess_all(model: &mut Model) {
     filter(model);
 }
 
-/// Time passed: what was fresh at `before` may be stale now.
+/// Time passed: what was fresh at `before` may be stale now, and a freeze may have begun or ended.
 pub fn grow_older(model: &mut Model, before: Now) {
     let stale = |model: &Model, service: &Service| {
         sources_of(service).any(|(source, limit)| {
@@ -68,6 +68,10 @@ pub fn grow_older(model: &mut Model, before: Now) {
         let services: BTreeSet<ServiceName> =
             model.setup.services.iter().filter(|s| stale(model, s)).map(|s| s.name.clone()).collect();
         reassess(model, |service, _| services.contains(&service.name), Notice::Yes);
+    }
+    let turned = model.index.turned(before.wall, model.now.wall);
+    if !turned.is_empty() {
+        reassess(model, |service, _| turned.contains(&service.name), Notice::Yes);
     }
     if before.wall.as_second() / 60 != model.now.wall.as_second() / 60 {
         let waiting: BTreeSet<ServiceName> =
@@ -165,7 +169,8 @@ fn note_change(service: &Service, old: &Assessment, new: &Assessment, now: Now, 
             Verdict::NoGo => EventKind::Bad,
             Verdict::Hold | Verdict::Unknown => EventKind::Plain,
         };
-        let why = new.reasons.first().map(|r| format!(": {}", r.text)).unwrap_or_default();
+        let against = new.reasons.first().filter(|r| r.verdict != Verdict::Go);
+        let why = against.map(|r| format!(": {}", r.text)).unwrap_or_default();
         say(kind, format!("{} → {}{why}", old.verdict.word(), new.verdict.word()));
     }
 }

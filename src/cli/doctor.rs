@@ -5,7 +5,6 @@ use serde_json::json;
 use super::journal::anchor_place;
 use super::start::{Purpose, Started, journal_path, read, start};
 use super::{Common, Done, Failure, Surroundings, code, say};
-use crate::app::Model;
 use crate::config::Config;
 use crate::domain::SourceState;
 use crate::domain::time::{SKEWED, spoken};

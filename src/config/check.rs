@@ -1,29 +1,21 @@
-//! The whole file: syntax, the top-level tables, policies, and what holds between the parts.
+//! The whole file: syntax, the top-level tables, and what holds between the parts.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::read::{Item, Section, check_name};
+use super::read::{Item, Section};
 use super::report::{Lines, Mistakes, Spot, suggest};
 use super::secret;
 use super::signals::SignalDraft;
 use super::sources::Draft;
 use super::{Clock, Config, Glyphs, Source, Surroundings, Theme, Ui};
-use crate::domain::service::{Access, Confirm, HealthRule, ReasonRule};
-use crate::domain::{Policy, PolicyName, Role, SourceName};
+use crate::domain::service::Access;
+use crate::domain::{Policy, Role, SourceName};
 use crate::provider::{Kind, SourceSpec};
-
-/// What DESIGN promises for later. Accepting it silently would be a promise of safety not kept.
-const NOT_YET: &str =
-    "not enforced by this version; remove it, or the cockpit would promise what it does not do";
-
-/// How old evidence may be before nothing is planned on it.
-const MAX_AGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
 
 /// What is known while a file is being checked.
 pub(super) struct Check<'t> {
@@ -127,43 +119,6 @@ impl<'t> Check<'t> {
                 None
             }
         }
-    }
-
-    fn read_policies(&mut self, item: Option<Item<'_>>) {
-        let section =
-            item.and_then(|item| item.section(&mut self.mistakes, "[policy]", "[policy.production]"));
-        let Some(section) = section else { return };
-        for item in section.items() {
-            let name = item.key();
-            check_name(name, &item.key_at(), &mut self.mistakes);
-            let title = format!("[policy.{name}]");
-            let policy = item.section(&mut self.mistakes, &title, &title).map(|s| self.read_policy(name, s));
-            self.policies.insert(name.to_owned(), policy.unwrap_or_default());
-        }
-    }
-
-    fn read_policy(&mut self, name: &str, mut section: Section<'_>) -> Policy {
-        let mut policy = Policy { name: Some(PolicyName::new(name)), ..Policy::default() };
-        let mistakes = &mut self.mistakes;
-        let confirm = [("type-name", Confirm::TypeName), ("press", Confirm::Press)];
-        if let Some(confirm) = section.get("confirm").and_then(|item| item.choice(mistakes, &confirm)) {
-            policy.confirm = confirm;
-        }
-        if section.get("require_reason").and_then(|item| item.switch(mistakes)) == Some(true) {
-            policy.reason = ReasonRule::Required;
-        }
-        if section.get("read_only").and_then(|item| item.switch(mistakes)) == Some(true) {
-            policy.access = Access::ReadOnly;
-        }
-        if section.get("healthy").and_then(|item| item.switch(mistakes)) == Some(true) {
-            policy.health = HealthRule::MustBeGo;
-        }
-        let max_age = section.get("max_age").and_then(|item| item.duration(mistakes, MAX_AGE.0, MAX_AGE.1));
-        policy.max_age = max_age.unwrap_or(policy.max_age);
-        section.refuse(mistakes, "two_person", NOT_YET);
-        section.refuse(mistakes, "freeze", NOT_YET);
-        section.finish(mistakes, &["two_person", "freeze"]);
-        policy
     }
 
     /// Says that a name is taken, with both places.

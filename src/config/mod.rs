@@ -8,6 +8,7 @@
 
 mod check;
 mod journal;
+mod policies;
 mod read;
 mod report;
 mod secret;

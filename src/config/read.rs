@@ -123,6 +123,29 @@ impl<'a> Item<'a> {
         tables
     }
 
+    /// The tables of `key = [{ .. }, { .. }]`, each as a section.
+    pub(super) fn inline_tables(&self, mistakes: &mut Mistakes, example: &str) -> Option<Vec<Section<'a>>> {
+        let DeValue::Array(items) = self.value() else {
+            let cause = format!("`{}` must be a list of tables, not {}", self.key(), word(self.value()));
+            mistakes.hinted(&self.at(), cause, format!("for example {example}"));
+            return None;
+        };
+        let mut sections = Vec::new();
+        for item in items.iter() {
+            match item.get_ref() {
+                DeValue::Table(table) => {
+                    sections.push(Section::new(&format!("`{}`", self.key()), table, item.span()));
+                }
+                other => mistakes.hinted(
+                    &item.span(),
+                    format!("`{}` must hold tables only, not {}", self.key(), word(other)),
+                    format!("for example {example}"),
+                ),
+            }
+        }
+        Some(sections)
+    }
+
     /// The value as a section of its own.
     pub(super) fn section(&self, mistakes: &mut Mistakes, title: &str, example: &str) -> Option<Section<'a>> {
         let DeValue::Table(table) = self.value() else {

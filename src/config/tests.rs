@@ -337,17 +337,88 @@ environment = [{{ name = 'p', health = {{ signals = ['a', 'a', 'c'] }} }}, {{ na
 #[test]
 fn a_policy_never_promises_what_is_not_enforced() {
     tells(
-        "[policy.p]\ntwo_person = true\nfreeze = [{ from = 'Fri 16:00' }]\nconfirm = 'type'\nrequire_reason = 1\nmax_age = 15\nhealthy = 'no'\nread_only = []\nread_onyl = true\n[policy.'']\n",
+        "[policy.p]\ntwo_person = true\nconfirm = 'type'\nrequire_reason = 1\nmax_age = 15\nhealthy = 'no'\nread_only = []\nread_onyl = true\n[policy.'']\n",
         &[
             "2:1 `two_person` is not enforced by this version; remove it, or the cockpit would promise what it does not do",
-            "3:1 `freeze` is not enforced by this version; remove it, or the cockpit would promise what it does not do",
-            "4:11 `confirm` cannot be \"type\" = there is \"type-name\", \"press\"",
-            "5:18 `require_reason` must be true or false, not a number",
-            "6:11 `max_age` must be a duration in quotes, not a number = for example \"15s\" or \"2m 30s\"",
-            "7:11 `healthy` must be true or false, not a text",
-            "8:13 `read_only` must be true or false, not a list",
-            "9:1 unknown key `read_onyl` in [policy.p] = did you mean `read_only`?",
-            "10:9 a name must not be empty",
+            "3:11 `confirm` cannot be \"type\" = there is \"type-name\", \"press\"",
+            "4:18 `require_reason` must be true or false, not a number",
+            "5:11 `max_age` must be a duration in quotes, not a number = for example \"15s\" or \"2m 30s\"",
+            "6:11 `healthy` must be true or false, not a text",
+            "7:13 `read_only` must be true or false, not a list",
+            "8:1 unknown key `read_onyl` in [policy.p] = did you mean `read_only`?",
+            "9:9 a name must not be empty",
+        ],
+    );
+}
+
+#[test]
+fn a_freeze_means_what_it_says() {
+    let text = "[policy.p]
+freeze = [
+  { from = 'Fri 16:00', to = 'Mon 08:00', zone = 'europe/berlin', reason = 'weekend' },
+  { from = '2026-12-20', to = '2027-01-03 08:00', zone = 'Asia/Kathmandu' },
+  { from = '22:00', to = '6:00', zone = 'UTC' },
+  { from = 'saturday', to = 'Sun', zone = 'America/New_York' },
+]
+[[service]]
+name = 'x'
+environment = [{ name = 'q', policy = 'p' }]
+";
+    let config = read(text).unwrap();
+    let freeze = &config.services[0].environments[0].policy.freeze;
+    let spelled: Vec<String> = freeze.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        spelled,
+        [
+            "Fri 16:00 to Mon 08:00 Europe/Berlin",
+            "2026-12-20 00:00 to 2027-01-03 08:00 Asia/Kathmandu",
+            "22:00 to 06:00 UTC",
+            "Sat 00:00 to Mon 00:00 America/New_York",
+        ]
+    );
+    assert_eq!(freeze[0].reason, Some("weekend".into()));
+}
+
+#[test]
+fn every_mistake_in_a_freeze_is_told_in_place() {
+    tells(
+        "[policy.p]
+freeze = [
+  { from = 'Fri 16:00', to = 'Mon 08:00', zone = 'Europe/Brelin' },
+  { from = 'Fri 16:00', to = 'Mon 08:00', zone = 'berlin' },
+  { from = 'Fri 16:00', to = 'Mon 08:00', zone = 'PST', reson = 'x' },
+  { from = 'Fri 16:00', to = 'Fri 16:00', zone = 'UTC', reason = ' ' },
+  { from = '2027-01-03 08:00', to = '2026-12-20 00:00', zone = 'UTC' },
+  { from = '2027-02-30', to = '2027-03-01', zone = 'UTC' },
+  { from = 'Fryday 16:00', to = 'Mon 24:00', zone = 'UTC' },
+  { from = 'Fri 16:00', to = 'Mon 24:00', zone = 'UTC' },
+  { from = 'Fri 16:00', to = '08:00', zone = 'UTC' },
+  { from = 2026-12-20, to = 3, zone = true },
+  { to = 'Mon 08:00' },
+  'Fri 16:00 to Mon 08:00',
+]
+[policy.q]
+freeze = { from = 'Fri 16:00', to = 'Mon 08:00', zone = 'UTC' }
+",
+        &[
+            "3:50 there is no time zone \"Europe/Brelin\" = did you mean \"Europe/Berlin\"?",
+            "4:50 there is no time zone \"berlin\" = did you mean \"Europe/Berlin\"?",
+            "5:50 there is no time zone \"PST\" = give the IANA name of a place, for example \"Europe/Berlin\", or \"UTC\"",
+            "5:57 unknown key `reson` in `freeze` = did you mean `reason`?",
+            "6:30 a freeze must not end when it begins = for an environment that is always frozen, write read_only = true in its policy",
+            "6:66 `reason` must not be empty",
+            "7:37 this freeze ends before it begins: 2026-12-20 00:00 is earlier than 2027-01-03 08:00 = swap `from` and `to`, or mend the year",
+            "8:12 there is no date \"2027-02-30\" = a date is year-month-day: \"2026-12-20\"",
+            "9:12 \"Fryday 16:00\" is no moment that a freeze could begin or end at = for example \"Fri 16:00\", \"22:00\" or \"2026-12-20 16:00\"",
+            "10:30 there is no time of day \"24:00\" = the end of a day is \"00:00\" of the next day",
+            "11:30 `from` is a day of the week, but `to` is a time of day = write both the same way",
+            "12:12 `from` must be a text in quotes, not a date",
+            "12:29 `to` must be a text in quotes, not a number",
+            "12:39 `zone` must be a text in quotes, not a boolean",
+            "13:3 `freeze` needs `from`",
+            "13:3 `freeze` needs `zone`",
+            "14:3 `freeze` must hold tables only, not a text = for example freeze = [{ from = \"Fri 16:00\", to = \"Mon 08:00\", zone = \"Europe/Berlin\" }]",
+            "17:10 `freeze` must be a list of tables, not a table = for example freeze = [{ from = \"Fri 16:00\", to = \"Mon 08:00\", zone = \"Europe/Berlin\" }]",
         ],
     );
 }

@@ -6,6 +6,7 @@
 pub mod assess;
 pub mod code;
 pub mod fault;
+pub mod freeze;
 pub mod health;
 pub mod intent;
 pub mod name;
@@ -20,6 +21,7 @@ pub mod world;
 
 pub use code::{ChangeSet, Repository, Sha, Span, SpanAsk};
 pub use fault::{Cause, Fault, Reached, Retry};
+pub use freeze::{Freeze, Frozen};
 pub use health::{Alert, AlertState, Reading, Series, Signal, Thresholds};
 pub use intent::{
     ActionId, Basis, Difference, Guard, Hazard, Intent, Outcome, Permission, Prepared, Progress, Promise,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::freeze::Freeze;
 use super::name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
 use super::text::SafeText;
 use super::verdict::Stage;
@@ -229,6 +230,8 @@ pub struct Policy {
     pub access: Access,
     /// Health before a promotion.
     pub health: HealthRule,
+    /// When nothing is promoted or approved. One window that holds is enough.
+    pub freeze: Vec<Freeze>,
     /// Evidence older than this is stale: nothing is planned on it.
     pub max_age: Duration,
 }
@@ -241,6 +244,7 @@ impl Default for Policy {
             reason: ReasonRule::default(),
             access: Access::default(),
             health: HealthRule::default(),
+            freeze: Vec::new(),
             max_age: Duration::from_secs(60),
         }
     }

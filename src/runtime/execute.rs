@@ -21,6 +21,7 @@ use super::send::perform;
 use super::session::{Sessions, session_of};
 use crate::action::Plan;
 use crate::app::Msg;
+use crate::domain::freeze::frozen;
 use crate::domain::{
     ActionId, Basis, Cause, Difference, Fault, Intent, Outcome, Permission, Prepared, Progress, Reached,
     SafeText, SourceName, Step,
@@ -123,6 +124,10 @@ impl Executor {
         }
         if let Permission::Denied(why) = fresh.permission {
             self.not_sent(id.clone(), why).await;
+            return false;
+        }
+        if let Some(frozen) = frozen(&plan.freeze, self.clock.now().wall) {
+            self.not_sent(id.clone(), SafeText::new(&frozen.to_string())).await;
             return false;
         }
         true

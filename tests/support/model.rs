@@ -59,6 +59,7 @@ fn policy(name: &str) -> Policy {
         reason: ReasonRule::Required,
         access: Access::ReadWrite,
         health: HealthRule::Shown,
+        freeze: Vec::new(),
         max_age: Duration::from_secs(30),
     }
 }

@@ -1,5 +1,6 @@
 //! The program as a function, spoken to in keys and reports.
 
+mod freeze;
 mod glass;
 mod resume;
 mod steps;

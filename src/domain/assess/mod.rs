@@ -4,6 +4,7 @@
 //! blocks nor counts.
 
 mod place;
+mod planned;
 mod runs;
 mod version;
 
@@ -30,6 +31,7 @@ pub const STALE: Duration = Duration::from_secs(90);
 pub fn assess(service: &Service, gates: &[&Seen<Gate>], world: &World, now: Now) -> Assessment {
     let mut case = Case { service, world, now, marks: [Mark::NotWatched; 8], reasons: Vec::new() };
     let standings = place::judge(&mut case, gates);
+    planned::judge(&mut case);
     runs::judge(&mut case, &standings);
     code(&mut case, &standings);
     gates_mark(&mut case, gates);
@@ -41,10 +43,12 @@ pub fn assess(service: &Service, gates: &[&Seen<Gate>], world: &World, now: Now)
     Assessment { verdict, marks, reasons, standings, waits_on }
 }
 
-/// What a stage contributes to the service's verdict. A build or test that is under way does not hold what runs.
+/// What a stage contributes to the service's verdict. A build or test that is under way does not hold what runs; that
+/// nothing is frozen is no evidence that anything is well.
 fn counts((mark, stage): (Mark, Stage)) -> Option<Verdict> {
     match (mark, stage) {
         (Mark::Running(_), Stage::Build | Stage::Test | Stage::Release) => None,
+        (Mark::Judged(Verdict::Go), Stage::Plan) => None,
         (mark, _) => mark.verdict(),
     }
 }
@@ -66,6 +70,17 @@ impl Case<'_> {
             let text = SafeText::new(text);
             self.reasons.push(Reason { stage, environment: environment.cloned(), verdict, text });
         }
+    }
+
+    /// Says what speaks neither for nor against it, but should be known.
+    fn note(&mut self, stage: Stage, environment: &EnvironmentName, text: &str) {
+        let text = SafeText::new(text);
+        self.reasons.push(Reason {
+            stage,
+            environment: Some(environment.clone()),
+            verdict: Verdict::Go,
+            text,
+        });
     }
 
     /// Worsens a stage's mark: a worse verdict wins, any judgement wins over none.
@@ -162,7 +177,8 @@ fn waits_on(marks: &[Mark; 8], reasons: &[Reason], gates: &[&Seen<Gate>], now: N
         Mark::Running(None) => Some(stage.word().to_ascii_lowercase()),
         _ => None,
     });
-    running.map(|r| SafeText::new(&r)).or_else(|| reasons.first().map(|r| r.text.clone()))
+    let holds = || reasons.first().filter(|r| r.verdict != Verdict::Go).map(|r| r.text.clone());
+    running.map(|r| SafeText::new(&r)).or_else(holds)
 }
 
 /// `approval, you · 4 min`.

@@ -173,3 +173,56 @@ fn numbers_show_the_digits_that_help() {
         assert_eq!(place::number(value, unit), text);
     }
 }
+
+#[test]
+fn a_freeze_holds_the_service_and_not_the_health_of_its_environment() {
+    use super::super::freeze::{Window, Zone};
+    let window = Window::read("Fri 16:00", "Mon 08:00").unwrap();
+    let weekend =
+        Freeze { window, zone: Zone::named("Europe/Berlin").unwrap(), reason: Some("weekend".into()) };
+    let mut service = service();
+    service.environments[0].policy.freeze = vec![weekend];
+    let mut world = world(None, None);
+    for (wall, verdict, mark, reason) in [
+        ("2026-11-19T14:59:00Z", Verdict::Go, Mark::Judged(Verdict::Go), None),
+        (
+            "2026-11-20T14:59:59Z",
+            Verdict::Go,
+            Mark::Judged(Verdict::Go),
+            Some("production: freeze begins Fri 20 Nov 16:00 Europe/Berlin: weekend"),
+        ),
+        (
+            "2026-11-20T15:00:00Z",
+            Verdict::Hold,
+            Mark::Judged(Verdict::Hold),
+            Some("production: frozen until Mon 23 Nov 08:00 Europe/Berlin: weekend"),
+        ),
+    ] {
+        let now = Now { wall: wall.parse().unwrap(), mono: Duration::from_secs(5) };
+        let place = Place::new("web", "production");
+        let rollouts = BTreeMap::from([(place.clone(), rollout(Phase::Done, 4))]);
+        world.absorb(&report("prod", now, Observation { rollouts, ..Observation::default() }));
+        let signals = BTreeMap::from([(place, vec![signal(Reading::Value(0.1))])]);
+        world.absorb(&report("prometheus", now, Observation { signals, ..Observation::default() }));
+        let assessment = assess(&service, &[], &world, now);
+        assert_eq!((assessment.verdict, assessment.mark(Stage::Plan)), (verdict, mark), "{wall}");
+        assert_eq!(assessment.standings[0].verdict, Verdict::Go, "{wall}");
+        let said: Vec<&str> = assessment.reasons.iter().map(|r| r.text.as_str()).collect();
+        assert_eq!(said, Vec::from_iter(reason), "{wall}");
+        let waits = (verdict == Verdict::Hold).then(|| SafeText::new(reason.unwrap()));
+        assert_eq!(assessment.waits_on, waits, "{wall}");
+    }
+}
+
+#[test]
+fn that_nothing_is_frozen_is_no_evidence_that_anything_is_well() {
+    use super::super::freeze::{Window, Zone};
+    let mut service = service();
+    let environment = &mut service.environments[0];
+    (environment.deploy, environment.signals) = (None, Vec::new());
+    let window = Window::read("22:00", "23:00").unwrap();
+    environment.policy.freeze = vec![Freeze { window, zone: Zone::named("UTC").unwrap(), reason: None }];
+    let assessment = assess(&service, &[], &World::default(), Now::START);
+    assert_eq!(assessment.mark(Stage::Plan), Mark::Judged(Verdict::Go));
+    assert_eq!(assessment.verdict, Verdict::Unknown);
+}

@@ -60,6 +60,7 @@ impl Entry {
                 "plan": plan.fingerprint,
                 "as": plan.prepared.identity,
                 "after": plan.after,
+                "tzdb": (!plan.freeze.is_empty()).then(crate::domain::freeze::tzdb),
                 "steps": plan.prepared.steps.iter().map(step_record).collect::<Vec<_>>(),
                 "ships": plan.changes.as_ref().map(|changes| json!({
                     "commits": changes.total, "lost": changes.lost, "tickets": changes.tickets,
