@@ -14,6 +14,7 @@ mod act;
 mod autoscaler;
 mod config;
 mod connect;
+mod enforcement;
 mod fault;
 #[cfg(test)]
 mod fixture;
@@ -95,6 +96,7 @@ pub const KIND: Kind = Kind {
         ],
     )],
     cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(10) },
+    enforcement: enforcement::FACTS,
     build,
 };
 
