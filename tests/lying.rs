@@ -11,10 +11,12 @@
 #[expect(dead_code, reason = "the tests of hazards look at offers as well")]
 mod desk;
 #[path = "hazards/kube.rs"]
+#[expect(dead_code, reason = "shared with the tests of hazards and drift")]
 mod kube;
 #[path = "hazards/lie.rs"]
 mod lie;
 #[path = "hazards/swarm.rs"]
+#[expect(dead_code, reason = "shared with the tests of hazards and drift")]
 mod swarm;
 
 use gonogo::domain::{Artifact, Intent, Outcome, Place, ServiceName, SourceName, Target, Verb};

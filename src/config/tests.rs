@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::service::{Confirm, HealthRule, ReasonRule, Value};
 use crate::domain::{Cause, EnvironmentName, Fault, Role, Stage};
+use crate::provider::enforcement::Enforcement;
 use crate::provider::{Cadence, KINDS, Key, KeyType, Provider, SecretPlace};
 
 fn build(_: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
@@ -21,7 +22,15 @@ macro_rules! keys {
 
 macro_rules! kind {
     ($id:ident $name:literal $keys:expr, $roles:expr) => {
-        static $id: Kind = Kind { name: $name, doc: "", keys: $keys, roles: $roles, cadence: CADENCE, build };
+        static $id: Kind = Kind {
+            name: $name,
+            doc: "",
+            keys: $keys,
+            roles: $roles,
+            cadence: CADENCE,
+            enforcement: Enforcement::tells_only("nothing"),
+            build,
+        };
     };
 }
 

@@ -14,6 +14,7 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::enforcement::Enforcement;
 use super::http::{Auth, Endpoint, EndpointSpec, Limits, Read, query};
 use super::promql::substitute;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
@@ -43,6 +44,7 @@ pub const KIND: Kind = Kind {
         )],
     )],
     cadence: Cadence { active: Duration::from_secs(10), idle: Duration::from_secs(30) },
+    enforcement: Enforcement::tells_only("its alerts API; a tenant or bearer token where it wants one."),
     build,
 };
 

@@ -8,6 +8,7 @@ pub mod access;
 pub mod alertmanager;
 pub mod child;
 pub mod docker;
+pub mod enforcement;
 pub mod git;
 pub mod github;
 pub mod http;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
+use self::enforcement::Enforcement;
 use crate::domain::{
     Ask, Bound, Fault, Intent, Observation, Prepared, Receipt, Role, Settings, SourceName, Step,
 };
@@ -177,6 +179,8 @@ pub struct Kind {
     pub roles: &'static [(Role, &'static [Key])],
     /// How often to look.
     pub cadence: Cadence,
+    /// Its verbs, and who enforces what.
+    pub enforcement: Enforcement,
     /// Makes the provider. Does no IO.
     pub build: fn(SourceSpec) -> Result<Arc<dyn Provider>, Fault>,
 }

@@ -12,6 +12,11 @@ use super::kube::{Cluster, Kube, recorded};
 use super::place::signal;
 use super::swarm::{Engine, Swarm};
 
+/// Makes a history of a Deployment.
+type OfCluster = fn(&mut Cluster);
+/// Makes a history of a service.
+type OfEngine = fn(&mut Engine);
+
 pub(crate) fn changes(files: &[(&str, FileKind)]) -> ChangeSet {
     let files: Vec<_> = files
         .iter()
@@ -86,7 +91,7 @@ fn marks_that_were_copied(cluster: &mut Cluster) {
 
 #[tokio::test]
 async fn no_clean_history_of_kubernetes_has_a_hazard_line() {
-    let histories: &[(&str, &[&str], fn(&mut Cluster))] = &[
+    let histories: &[(&str, &[&str], OfCluster)] = &[
         ("two releases", &["v1", "v2"], |_| {}),
         ("six releases", &["v1", "v2", "v3", "v4", "v5", "v6"], |_| {}),
         ("back once", &["v1", "v2", "v3"], |c| c.roll_out("v2")),
@@ -122,7 +127,7 @@ fn healthy() -> Vec<Signal> {
 
 #[tokio::test]
 async fn no_clean_history_of_docker_has_a_hazard_line() {
-    let histories: &[(&str, fn(&mut Engine))] = &[
+    let histories: &[(&str, OfEngine)] = &[
         ("two releases", |_| {}),
         ("a bad release that stopped", |e| e.say("paused")),
         ("a private registry", |e| {

@@ -10,6 +10,7 @@
 mod act;
 mod address;
 mod differ;
+mod enforcement;
 mod engine;
 mod observe;
 mod splice;
@@ -53,6 +54,7 @@ pub const KIND: Kind = Kind {
         &[Key::required("service", KeyType::Text, "Whole name or id of the Swarm service.")],
     )],
     cadence: Cadence { active: Duration::from_secs(2), idle: Duration::from_secs(10) },
+    enforcement: enforcement::FACTS,
     build,
 };
 

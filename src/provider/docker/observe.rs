@@ -34,7 +34,7 @@ pub(super) fn rollout(service: &Service, tasks: &[Task], host: &SafeText) -> Res
         running: running(tasks),
         revisions: revisions(service, began),
         began,
-        signs: signs(tasks, began),
+        signs: signs(tasks, signs_since(service)),
         owner: None,
         remarks: remarks(service, tasks),
     })
@@ -127,6 +127,14 @@ pub(super) fn began(service: &Service) -> Option<Timestamp> {
         .or(service.updated_at)
         .or(service.created_at)
         .filter(|at| at.as_second() > 0)
+}
+
+/// Since when failures count: since the update began. If the engine does not say when that was, all of them do.
+fn signs_since(service: &Service) -> Option<Timestamp> {
+    match &service.update_status {
+        Some(status) => status.started_at.filter(|at| at.as_second() > 0),
+        None => began(service),
+    }
 }
 
 /// How an update stands, in the engine's own word.

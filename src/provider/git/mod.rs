@@ -24,6 +24,7 @@ use crate::domain::code::Reader;
 use crate::domain::{
     Ask, Cause, Fault, Intent, Observation, Prepared, Receipt, Repository, Role, ServiceName, Span, Step,
 };
+use crate::provider::enforcement::Enforcement;
 use crate::provider::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 
 use change::Meaning;
@@ -67,6 +68,9 @@ pub const KIND: Kind = Kind {
         ],
     )],
     cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(15) },
+    enforcement: Enforcement::tells_only(
+        "the repositories on this machine, by their files; no hook, filter or helper of theirs is run.",
+    ),
     build,
 };
 

@@ -27,6 +27,7 @@ mod bindings;
 mod budget;
 mod decide;
 mod dispatch;
+mod enforcement;
 mod gates;
 mod live;
 mod look;
@@ -105,6 +106,7 @@ pub const KIND: Kind = Kind {
         ),
     ],
     cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(15) },
+    enforcement: enforcement::FACTS,
     build,
 };
 

@@ -15,6 +15,7 @@ mod author;
 mod autoscaler;
 mod config;
 mod connect;
+mod enforcement;
 mod fault;
 #[cfg(test)]
 mod fixture;
@@ -98,6 +99,7 @@ pub const KIND: Kind = Kind {
         ],
     )],
     cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(10) },
+    enforcement: enforcement::FACTS,
     build,
 };
 

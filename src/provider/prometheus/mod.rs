@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
+use super::enforcement::Enforcement;
 use super::http::{Answer, Auth, Endpoint, EndpointSpec, Limits, Read};
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec, promql};
 use crate::domain::health::BadWhen;
@@ -64,6 +65,7 @@ pub const KIND: Kind = Kind {
         ],
     )],
     cadence: Cadence { active: Duration::from_secs(10), idle: Duration::from_secs(30) },
+    enforcement: Enforcement::tells_only("its query API; a tenant or bearer token where it wants one."),
     build,
 };
 

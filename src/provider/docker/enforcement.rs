@@ -1,0 +1,67 @@
+//! Who enforces what at a Docker Engine; for the page of all sources.
+
+use crate::domain::Verb;
+use crate::provider::enforcement::{By, Enforced, Enforcement, GuardFact, VerbFacts};
+
+const REQUEST: &str = "POST /{version}/services/{id}/update";
+const GUARD: GuardFact = GuardFact::InRequest("the service's `version` index");
+const NEEDS: &str = "the engine's socket, or TCP; it knows no users";
+
+/// The tables.
+pub(super) const FACTS: Enforcement = Enforcement {
+    verbs: &[
+        VerbFacts {
+            verb: Verb::Promote,
+            request: REQUEST,
+            guard: GUARD,
+            remains: "nothing: a moved service answers \"update out of sequence\"",
+            needs: NEEDS,
+            proof: "the update is over, every task that runs or should run is of the present specification and the very \
+                    digest, and not fewer replicas are asked for than before",
+        },
+        VerbFacts {
+            verb: Verb::RollBack,
+            request: REQUEST,
+            guard: GUARD,
+            remains: "nothing: a moved service answers \"update out of sequence\"; the engine's own rolling update moves \
+                      it too",
+            needs: NEEDS,
+            proof: "as for promote",
+        },
+    ],
+    enforced: &[
+        Enforced { what: "permission", by: By::Nobody, how: "the engine tells only when it is tried" },
+        Enforced {
+            what: "not going back twice",
+            by: By::Cockpit,
+            how: "after a rollback what Swarm calls previous is the one that was left: refused, as it is when the engine's \
+                  word for the last change is unknown",
+        },
+        Enforced {
+            what: "the digest that was shown is what starts",
+            by: By::Cockpit,
+            how: "a promotion pins the digest that the registry names",
+        },
+        Enforced {
+            what: "answers of a manager that lags behind",
+            by: By::Cockpit,
+            how: "a lower version index than was seen before is no evidence",
+        },
+        Enforced {
+            what: "nothing fails for good",
+            by: By::Provider,
+            how: "the service's own failure action: Swarm stops there, goes back by itself, or (told as a warning) goes on",
+        },
+    ],
+    always: &[
+        "Whoever may open the engine's socket is root on its host.",
+        "Swarm takes the whole specification back: the request holds the values of the service's environment variables. \
+         They are masked wherever the request is shown or recorded.",
+        "Swarm remembers one step. With failure action `pause` it stops with both versions running and waits for somebody; \
+         with `rollback` it goes back by itself and then remembers no previous.",
+        "With order stop-first some replicas are down while each batch changes; with start-first old and new serve side \
+         by side.",
+        "A registry that wants a login says nothing about an image: no credential is ever sent there.",
+    ],
+    reads: "the engine's socket (`GET /info`, `/services`, `/tasks`, `/distribution`), of a manager of the swarm.",
+};

@@ -1,0 +1,89 @@
+//! Who enforces what at a Kubernetes API server; for the page of all sources.
+
+use crate::domain::Verb;
+use crate::provider::enforcement::{By, Enforced, Enforcement, GuardFact, VerbFacts};
+
+const REQUEST: &str = "PATCH /apis/apps/v1/namespaces/{namespace}/deployments/{name}";
+const GUARD: GuardFact =
+    GuardFact::InRequest("JSON-Patch `test` of uid, generation, and the container's name and image");
+const NEEDS: &str = "`patch` on `deployments` (asked beforehand by a SelfSubjectAccessReview)";
+
+const fn verb(verb: Verb, remains: &'static str, proof: &'static str) -> VerbFacts {
+    VerbFacts { verb, request: REQUEST, guard: GUARD, remains, needs: NEEDS, proof }
+}
+
+/// The tables.
+pub(super) const FACTS: Enforcement = Enforcement {
+    verbs: &[
+        verb(
+            Verb::Promote,
+            "nothing of the Deployment: a moved one answers 422",
+            "the rollout is done by `kubectl rollout status`'s own order, every ready pod with its labels runs the very \
+             digest, and not fewer replicas are asked for than before",
+        ),
+        verb(
+            Verb::RollBack,
+            "nothing of the Deployment: a moved one answers 422. The template is sent whole as it was shown; a \
+             ReplicaSet that is pruned meanwhile changes nothing about it",
+            "as for promote",
+        ),
+        verb(
+            Verb::Pause,
+            "nothing of the Deployment: a moved one answers 422",
+            "`spec.paused` is observed, as many replicas are asked for as before, and what rolled out has not reached its \
+             end",
+        ),
+        verb(Verb::Resume, "nothing of the Deployment: a moved one answers 422", "it is no longer paused"),
+    ],
+    enforced: &[
+        Enforced {
+            what: "permission",
+            by: By::Provider,
+            how: "RBAC and admission; an answer about permission that cannot be read counts as no",
+        },
+        Enforced {
+            what: "no change of a paused Deployment",
+            by: By::Cockpit,
+            how: "refused as kubectl does; the server would accept it",
+        },
+        Enforced {
+            what: "the digest that was shown is what starts",
+            by: By::Cockpit,
+            how: "a promotion pins the digest that the registry names; a roll back sends the old template, and a tag in it \
+                  that moved is a warning",
+        },
+        Enforced {
+            what: "writes only to a proved server",
+            by: By::Cockpit,
+            how: "nothing is written over plain HTTP to another machine or with `insecure-skip-tls-verify`",
+        },
+        Enforced {
+            what: "Argo CD, Flux or Helm do not undo it",
+            by: By::Nobody,
+            how: "the owner is read from its marks and named with what to do instead",
+        },
+        Enforced {
+            what: "ConfigMaps and Secrets fit to the revision",
+            by: By::Nobody,
+            how: "those that changed since the revision was made are named, by their metadata alone",
+        },
+        Enforced {
+            what: "a pause is obeyed by the controller",
+            by: By::Nobody,
+            how: "a rollout that goes on to its end all the same is told as failed; one that goes on slowly may not be \
+                  noticed within the settle time",
+        },
+    ],
+    always: &[
+        "A roll back brings the pod template back and nothing else: not replicas, ConfigMaps, Secrets, Services, nor any \
+         data or schema.",
+        "While a rollout is paused, pods of both revisions run on, no deadline is judged, and no roll back is possible.",
+        "A registry that wants a login says nothing about an image: no credential is ever sent there.",
+        "An autoscaler sets the replicas between its bounds; only a number outside them is told.",
+    ],
+    reads: "`get`, `list`, `watch` on `deployments`, `replicasets` and `pods` of the namespace (without `watch` each look \
+            asks, without `list` only the Deployment is seen). For warnings before a roll back also `get` on \
+            `configmaps` and `secrets` (their metadata; the values are never asked for) and `list` on \
+            `horizontalpodautoscalers`: without the former a note says what could not be seen, without the latter the \
+            number of replicas asked for counts.",
+};
