@@ -157,7 +157,11 @@ impl Executor {
             return Err("this program was started without a journal".into());
         };
         let (journal, now) = (Arc::clone(journal), self.clock.now());
-        let written = tokio::task::spawn_blocking(move || journal.append(now.wall, &entry)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            super::mishap::crash("journal");
+            journal.append(now.wall, &entry)
+        })
+        .await;
         match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(SafeText::new(&error.to_string())),

@@ -4,11 +4,13 @@
 //! messages in and effects out.
 
 pub mod clock;
+pub mod decoder;
 pub mod engine;
 pub mod execute;
 pub mod headless;
 pub mod input;
 pub mod journal;
+pub mod mishap;
 pub mod poll;
 pub mod screen;
 pub mod terminal;

@@ -357,3 +357,5 @@ impl Provider for Kubernetes {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watch_tests;
