@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
         .collect();
+    gonogo::runtime::mishap::arm(env.get("GONOGO_MISHAP"));
     ExitCode::from(gonogo::cli::run(std::env::args_os(), Arc::new(env)))
 }
 

@@ -123,7 +123,7 @@ fn told(home: &Path) -> BTreeMap<String, Told> {
 impl Case {
     fn cockpit(&self, env: &[(&str, &str)]) -> Terminal {
         let config = self.world.config_path().display().to_string();
-        Terminal::start_with(&["--config", &config], self.home.path(), (140, 46), env)
+        Terminal::run(pty::PROGRAM, &["--config", &config], env, self.home.path(), (140, 46))
     }
 
     fn writes(&self) -> Vec<Entry> {

@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "this test builds its own images")]
 mod engine;
 #[path = "support/pty.rs"]
+#[expect(dead_code, reason = "the terminal's own life is tested elsewhere")]
 mod pty;
 
 use std::fs;

@@ -253,9 +253,14 @@ fn toggles(command: Command, overlay: Option<&Overlay>) -> bool {
 }
 
 fn dialog(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
+    let now = model.now;
     let Some(dialog) = deed::dialog_mut(model) else { return Vec::new() };
     dialog.notice = None;
-    if (stroke.key, dialog.field) != (Key::Enter, Field::Confirm) {
+    if stroke.pace == Pace::Burst {
+        // What is pasted without brackets looks like this, and its enter may come late: the deaf time begins anew.
+        dialog.opened = now;
+    }
+    if (stroke.key, dialog.field) != (Key::Enter, Field::Confirm) || stroke.pace == Pace::Burst {
         dialog.armed = None;
     }
     match (stroke.key, dialog.field) {

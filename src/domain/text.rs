@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_width::UnicodeWidthChar;
 
-/// The longest text that is kept, in characters; what is longer ends in `…(+N)`.
+/// The longest text that is kept, in characters; what is longer ends in `…(+N, hash)`.
 pub const LONGEST: usize = 4096;
 
 /// How many combining marks may follow one base character before they are shown as escapes.
@@ -50,42 +50,91 @@ impl SafeText {
 }
 
 fn clean(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut marks = 0;
-    let total = raw.chars().count();
+    let mut out = Output::default();
+    let mut marks = MARKS;
     for (index, c) in raw.chars().enumerate() {
-        if index == LONGEST {
-            out.push_str(&format!("…(+{})", total - LONGEST));
-            break;
-        }
+        out.before(index);
         match c {
             '\n' => out.push('⏎'),
             '\t' => out.push(' '),
-            c if steers(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c if steers(c) => out.number(c),
+            // A mark without a base would change what stands before this text.
+            c if c.width() == Some(0) && marks == MARKS => {
+                out.number(c);
+                continue;
+            }
             c if c.width() == Some(0) => {
+                out.push(c);
                 marks += 1;
-                if marks > MARKS {
-                    out.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
-                } else {
-                    out.push(c);
-                }
                 continue;
             }
             c => out.push(c),
         }
-        marks = 0;
+        marks = if c == ' ' || c == '\t' { MARKS } else { 0 };
+        if out.full() {
+            return out.cut(raw);
+        }
     }
-    out
+    out.text
 }
 
-/// Whether a character can steer the terminal, reorder text, or hide in it.
+/// What a cleaned text becomes, and where it is cut if it becomes too long: what was cleaned once stays as it is.
+#[derive(Default)]
+struct Output {
+    text: String,
+    chars: usize,
+    /// Where the text would be cut: bytes of it, and how many characters of the raw text those show.
+    edge: (usize, usize),
+}
+
+impl Output {
+    /// Room for what says that something is missing.
+    const SAYS: usize = 48;
+
+    /// The next character is the one with this number.
+    fn before(&mut self, index: usize) {
+        if self.chars <= LONGEST - Self::SAYS {
+            self.edge = (self.text.len(), index);
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        self.text.push(c);
+        self.chars += 1;
+    }
+
+    fn number(&mut self, c: char) {
+        let number = format!("\\u{{{:x}}}", u32::from(c));
+        self.chars += number.len();
+        self.text.push_str(&number);
+    }
+
+    const fn full(&self) -> bool {
+        self.chars > LONGEST
+    }
+
+    /// Two texts that differ only where they are cut off stay different: the hash tells.
+    fn cut(mut self, raw: &str) -> String {
+        let (bytes, shown) = self.edge;
+        self.text.truncate(bytes);
+        let hash = raw
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        self.text.push_str(&format!("…(+{}, {hash:016x})", raw.chars().count() - shown));
+        self.text
+    }
+}
+
+/// Whether a character can steer the terminal, reorder text, or hide in it; or joins with its neighbours into a shape
+/// whose width terminals do not agree about (conjoining Hangul, flags, the colours of hands).
 fn steers(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
-            0x00ad | 0x034f | 0x061c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f
-            | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164
-            | 0xe000..=0xf8ff | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffb
-            | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff | 0xf0000..=0x10ffff)
+            0x00ad | 0x034f | 0x061c | 0x1100..=0x11ff | 0x17b4 | 0x17b5 | 0x180b..=0x180f
+            | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xa960..=0xa97f | 0xd7b0..=0xd7ff
+            | 0xe000..=0xf8ff | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffb | 0x13430..=0x1343f
+            | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0x1f1e6..=0x1f1ff | 0x1f3fb..=0x1f3ff
+            | 0xe0000..=0xe0fff | 0xf0000..=0x10_ffff)
 }
 
 impl fmt::Display for SafeText {
@@ -151,6 +200,7 @@ impl<'de> Deserialize<'de> for SafeText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn what_steers_a_terminal_becomes_visible() {
@@ -177,8 +227,30 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_without_a_base_is_shown_as_its_number() {
+        assert_eq!(SafeText::new("\u{301}x").as_str(), "\\u{301}x");
+        assert_eq!(SafeText::new("a \u{338}").as_str(), "a \\u{338}");
+        assert_eq!(SafeText::new("e\u{301}").as_str(), "e\u{301}");
+    }
+
+    #[test]
     fn an_endless_text_is_cut_and_says_so() {
         let safe = SafeText::new(&"ä".repeat(LONGEST + 7));
-        assert!(safe.as_str().ends_with("…(+7)"), "{safe}");
+        assert!(
+            safe.as_str().contains(&format!("…(+{}, ", Output::SAYS + 7)) && safe.as_str().ends_with(')'),
+            "{safe}"
+        );
+        let one = SafeText::new(&("ä".repeat(LONGEST) + "one"));
+        assert_ne!(one, SafeText::new(&("ä".repeat(LONGEST) + "two")), "both are cut at the same place");
+        assert_eq!(SafeText::new(&"ä".repeat(LONGEST)).as_str().chars().count(), LONGEST);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_cleaned_once_stays_as_it_is(raw in any::<String>(), times in 1usize..200) {
+            let once = SafeText::new(&raw.repeat(times));
+            prop_assert!(once.as_str().chars().count() <= LONGEST);
+            prop_assert_eq!(SafeText::new(once.as_str()), once);
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Everything outside, started from a configuration: one polling lane per source, one executor, one mailbox.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::clock::Clock;
 use super::execute::Executor;
+use super::mishap;
 use super::poll::{Lane, Poll};
 use super::record::Recorder;
 use super::session::Sessions;
@@ -42,6 +44,17 @@ pub struct Engine {
     looking: JoinSet<()>,
     /// What is being sent or recorded.
     tasks: JoinSet<()>,
+    /// What a task of ours died of, until somebody is told.
+    crash: Option<Box<dyn Any + Send>>,
+}
+
+/// What comes from outside.
+#[derive(Debug)]
+pub enum Heard {
+    /// A message for the model.
+    Msg(Msg),
+    /// A crash of our own code in a task: which one. It is a crash of the program, not a silence.
+    Crash(&'static str),
 }
 
 /// What became of an effect that the engine does not carry out itself.
@@ -83,7 +96,8 @@ impl Engine {
             lanes.insert(name, poll.start());
         }
         let executor = Executor { providers: Arc::new(providers), recorder, out, clock, sessions };
-        Self { clock, inbox, lanes, ask, executor, looking: JoinSet::new(), tasks: JoinSet::new() }
+        let (looking, tasks) = (JoinSet::new(), JoinSet::new());
+        Self { clock, inbox, lanes, ask, executor, looking, tasks, crash: None }
     }
 
     /// Carries out one effect.
@@ -91,15 +105,24 @@ impl Engine {
         match effect {
             Effect::Prepare { ticket, intent } => {
                 let executor = self.executor.clone();
-                self.looking.spawn(async move { executor.prepare(ticket, *intent).await });
+                self.looking.spawn(async move {
+                    mishap::crash("prepare");
+                    executor.prepare(ticket, *intent).await;
+                });
             }
             Effect::Execute { id, plan } => {
                 let executor = self.executor.clone();
-                self.tasks.spawn(async move { executor.execute(id, *plan).await });
+                self.tasks.spawn(async move {
+                    mishap::crash("execute");
+                    executor.execute(id, *plan).await;
+                });
             }
             Effect::Conclude { id, outcome } => {
                 let executor = self.executor.clone();
-                self.tasks.spawn(async move { executor.conclude(id, outcome).await });
+                self.tasks.spawn(async move {
+                    mishap::crash("conclude");
+                    executor.conclude(id, outcome).await;
+                });
             }
             Effect::TryJournal => {
                 let executor = self.executor.clone();
@@ -118,30 +141,59 @@ impl Engine {
         Beyond::Done
     }
 
-    /// Whether anything is being prepared, sent or recorded.
-    #[must_use]
-    pub fn busy(&mut self) -> bool {
-        self.reap();
-        !self.looking.is_empty() || !self.tasks.is_empty()
-    }
-
-    /// Forgets what has ended. A crash of our own code in a task is a crash of the program, not a silence.
-    fn reap(&mut self) {
-        while let Some(ended) = self.looking.try_join_next().or_else(|| self.tasks.try_join_next()) {
-            if let Err(error) = ended
-                && let Ok(panic) = error.try_into_panic()
-            {
-                std::panic::resume_unwind(panic);
+    /// What comes next from outside. Nothing is lost when the answer is not waited for.
+    pub async fn next(&mut self) -> Heard {
+        loop {
+            if self.crash.take().is_some() {
+                return Heard::Crash("a task");
             }
+            let ended = tokio::select! {
+                biased;
+                Some(ended) = self.tasks.join_next() => ended,
+                Some(ended) = self.looking.join_next() => ended,
+                Some(msg) = self.inbox.recv() => return Heard::Msg(msg),
+                else => return std::future::pending().await,
+            };
+            self.note(ended);
         }
     }
 
-    /// Waits for what is being sent or recorded, at most `patience`. Looks have nothing to lose and are dropped.
+    /// Whether anything is being prepared, sent or recorded.
+    ///
+    /// # Panics
+    /// When a task of ours has crashed.
+    #[must_use]
+    pub fn busy(&mut self) -> bool {
+        self.reap();
+        if let Some(crash) = self.crash.take() {
+            std::panic::resume_unwind(crash);
+        }
+        !self.looking.is_empty() || !self.tasks.is_empty()
+    }
+
+    /// Forgets what has ended well.
+    fn reap(&mut self) {
+        while let Some(ended) = self.looking.try_join_next().or_else(|| self.tasks.try_join_next()) {
+            self.note(ended);
+        }
+    }
+
+    fn note(&mut self, ended: Result<(), JoinError>) {
+        if let Err(error) = ended
+            && let Ok(crash) = error.try_into_panic()
+        {
+            self.crash = Some(crash);
+        }
+    }
+
+    /// Waits for what is being sent or recorded, at most `patience`; what has not ended by then is given up, and its
+    /// request is in doubt. Looks have nothing to lose and are dropped.
     pub async fn settle(&mut self, patience: std::time::Duration) {
         self.looking.abort_all();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(patience, all).await.is_err() {
             tracing::warn!("left while a request was still under way");
+            self.tasks.abort_all();
         }
     }
 

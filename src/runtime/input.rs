@@ -1,20 +1,41 @@
 //! Keys from the terminal, on a thread of their own; and the terminal's end.
 //!
-//! The library that parses keys spins when the terminal vanishes, so it is asked only when the kernel says that
-//! there is something to read, and never again after a hang-up.
+//! The thread reads the terminal itself. The library that draws could read it, too, but it spins when the terminal
+//! vanishes (crossterm#793), it waits for the end of a paste for ever, and it loses the key that comes with a change
+//! of the size: it asks the kernel for edges, and drops the one of the keyboard when it has seen the one of the size.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
+use super::decoder::{Decoder, Event, Open};
+use super::mishap;
 use crate::app::key::{Key, Pace, Stroke};
 use crate::domain::SafeText;
 
 /// Keys closer together than this were not pressed one by one by a person who reads.
 const BURST: Duration = Duration::from_millis(45);
+
+/// One enter after the other, closer together than this, is a held key: keyboards repeat every 30 to 120 ms.
+const HELD: Duration = Duration::from_millis(150);
+
+/// A held key begins to repeat after 200 ms to a second: an enter this soon after another may be the first repeat,
+/// and only what follows, or does not follow, within [`HELD`] tells.
+const HOLD: Duration = Duration::from_millis(1_200);
+
+/// An enter is looked at this long later again: a flood comes in pieces.
+const ALONE: Duration = Duration::from_millis(12);
+
+/// After this much silence an escape is the key, and not the beginning of a sequence.
+const ESCAPE: Duration = Duration::from_millis(40);
+
+/// After this much silence a paste is over, also without its end.
+const PASTE: Duration = Duration::from_millis(1_000);
+
+/// And after this much time in any case: a person who types into it sees that it ends.
+const LONGEST_PASTE: Duration = Duration::from_secs(5);
 
 /// What the terminal sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +48,13 @@ pub enum Input {
     Gone,
 }
 
-/// Starts the reading thread. It ends with the terminal, with the receiver, or with the program.
+/// Starts the reading thread. It ends with the terminal, with the receiver, or with the program. When it crashes, the
+/// receiver hears the end of the channel without [`Input::Gone`].
 ///
 /// # Errors
 /// When the thread cannot be started.
 pub fn start() -> io::Result<mpsc::Receiver<Input>> {
+    mishap::fail("input")?;
     let (out, inbox) = mpsc::channel(1_024);
     std::thread::Builder::new().name("keys".into()).spawn(move || {
         if let Err(error) = read(&out) {
@@ -43,46 +66,122 @@ pub fn start() -> io::Result<mpsc::Receiver<Input>> {
 }
 
 fn read(out: &mpsc::Sender<Input>) -> io::Result<()> {
-    let mut last: Option<Instant> = None;
+    let mut decoder = Decoder::default();
+    let mut pacer = Pacer::default();
+    let mut pasting: Option<Instant> = None;
     loop {
-        if wait()? == Readiness::Gone || out.is_closed() {
-            return Ok(());
-        }
-        let mut events = Vec::new();
-        while crossterm::event::poll(Duration::ZERO)? {
-            events.push(crossterm::event::read()?);
-            if events.len() >= 512 {
-                break;
+        let patience = match decoder.open() {
+            Open::Nothing => None,
+            Open::Sequence => Some(ESCAPE),
+            Open::Paste => {
+                let since = *pasting.get_or_insert_with(Instant::now);
+                Some(PASTE.min(LONGEST_PASTE.saturating_sub(since.elapsed())))
             }
+        };
+        let mut events = match wait(patience)? {
+            Readiness::Gone => return Ok(()),
+            Readiness::Quiet => decoder.quiet().into_iter().collect(),
+            Readiness::Readable => match read_some(&mut decoder)? {
+                Some(events) => events,
+                None => return Ok(()),
+            },
+        };
+        if decoder.open() != Open::Paste {
+            pasting = None;
         }
-        let now = Instant::now();
-        let together = events.iter().filter(|e| matches!(e, Event::Key(_))).count() > 1;
-        for event in events {
-            let close = last.is_some_and(|last| now.duration_since(last) < BURST);
-            let pace = if together || close { Pace::Burst } else { Pace::Single };
-            let Some(input) = translate(event, pace) else { continue };
-            if matches!(input, Input::Key(_)) {
-                last = Some(now);
-            }
+        let last_words = pacer.follow_up(&mut events, &mut decoder)?;
+        mishap::crash_if("keys", !events.is_empty());
+        for input in pacer.paced(events, Instant::now()) {
             if out.blocking_send(input).is_err() {
                 return Ok(());
             }
         }
+        if last_words == Readiness::Gone || out.is_closed() {
+            return Ok(());
+        }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Reads what is there; `None` when the terminal has ended.
+fn read_some(decoder: &mut Decoder) -> io::Result<Option<Vec<Event>>> {
+    let mut bytes = [0; 4_096];
+    let count = match rustix::io::read(io::stdin(), &mut bytes) {
+        Ok(0) => return Ok(None),
+        Ok(count) => count,
+        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(decoder.feed(bytes.get(..count).unwrap_or_default())))
+}
+
+/// Tells keys that a person pressed one by one from those of a flood or a held key.
+#[derive(Debug, Default)]
+struct Pacer {
+    /// When the last key came.
+    last: Option<Instant>,
+    /// When the last enter came, if the last key was one.
+    enter: Option<Instant>,
+}
+
+impl Pacer {
+    /// An enter that stands alone may be the first piece of a flood or of a held key: what follows at once is taken
+    /// together with it.
+    fn follow_up(&self, events: &mut Vec<Event>, decoder: &mut Decoder) -> io::Result<Readiness> {
+        if *events != [Event::Key(Key::Enter)] {
+            return Ok(Readiness::Quiet);
+        }
+        let held = self.enter.is_some_and(|enter| enter.elapsed() < HOLD);
+        let readiness = wait(Some(if held { HELD } else { ALONE }))?;
+        if readiness == Readiness::Readable {
+            match read_some(decoder)? {
+                Some(more) => events.extend(more),
+                None => return Ok(Readiness::Gone),
+            }
+        }
+        Ok(readiness)
+    }
+
+    /// The events of one moment with their pace.
+    fn paced(&mut self, events: Vec<Event>, now: Instant) -> Vec<Input> {
+        let together = events.iter().filter(|e| matches!(e, Event::Key(_))).count() > 1;
+        let within = |then: Option<Instant>, time| then.is_some_and(|then| now.duration_since(then) < time);
+        let mut inputs = Vec::new();
+        for event in events {
+            let key = match event {
+                Event::Key(key) => key,
+                Event::Paste(text) => {
+                    self.last = Some(now);
+                    inputs.push(Input::Paste(text));
+                    continue;
+                }
+            };
+            let held = key == Key::Enter && within(self.enter, HELD);
+            let pace = if together || held || within(self.last, BURST) { Pace::Burst } else { Pace::Single };
+            self.last = Some(now);
+            self.enter = (key == Key::Enter).then_some(now);
+            inputs.push(Input::Key(Stroke { key, pace }));
+        }
+        inputs
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Readiness {
     Readable,
+    Quiet,
     Gone,
 }
 
-/// Sleeps until there is something to read or the terminal is gone.
-fn wait() -> io::Result<Readiness> {
+/// Sleeps until there is something to read, the terminal is gone, or it has been quiet for `patience`.
+fn wait(patience: Option<Duration>) -> io::Result<Readiness> {
     let stdin = io::stdin();
+    let end = patience.map(|patience| Instant::now() + patience);
     loop {
+        let left = end.map(|end| Timespec::try_from(end.saturating_duration_since(Instant::now())));
+        let left = left.transpose().map_err(io::Error::other)?;
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut fds, None) {
+        match poll(&mut fds, left.as_ref()) {
+            Ok(0) => return Ok(Readiness::Quiet),
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
@@ -97,38 +196,38 @@ fn wait() -> io::Result<Readiness> {
     }
 }
 
-fn translate(event: Event, pace: Pace) -> Option<Input> {
-    match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => {
-            let pace = if key.kind == KeyEventKind::Repeat { Pace::Burst } else { pace };
-            key_of(key).map(|key| Input::Key(Stroke { key, pace }))
-        }
-        Event::Paste(text) => Some(Input::Paste(SafeText::new(&text))),
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn key_of(event: KeyEvent) -> Option<Key> {
-    Some(match event.code {
-        KeyCode::Char(c) if event.modifiers.contains(KeyModifiers::CONTROL) => {
-            Key::Ctrl(c.to_ascii_lowercase())
-        }
-        KeyCode::Char(_) if event.modifiers.contains(KeyModifiers::ALT) => return None,
-        KeyCode::Char(c) => Key::Char(c),
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Esc,
-        KeyCode::Tab => Key::Tab,
-        KeyCode::BackTab => Key::BackTab,
-        KeyCode::Backspace => Key::Backspace,
-        KeyCode::Delete => Key::Delete,
-        KeyCode::Up => Key::Up,
-        KeyCode::Down => Key::Down,
-        KeyCode::Left => Key::Left,
-        KeyCode::Right => Key::Right,
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        KeyCode::Home => Key::Home,
-        KeyCode::End => Key::End,
-        _ => return None,
-    })
+    /// The paces of enters that come at these moments, in milliseconds, each alone.
+    fn paces(moments: &[u64]) -> Vec<Pace> {
+        let start = Instant::now();
+        let mut pacer = Pacer::default();
+        let pace = |at: &u64| {
+            let events = vec![Event::Key(Key::Enter)];
+            match pacer.paced(events, start + Duration::from_millis(*at)).pop() {
+                Some(Input::Key(stroke)) => stroke.pace,
+                other => panic!("{other:?}"),
+            }
+        };
+        moments.iter().map(pace).collect()
+    }
+
+    #[test]
+    fn a_held_key_is_no_person_who_presses() {
+        use Pace::{Burst, Single};
+        assert_eq!(paces(&[0, 90, 180, 270]), [Single, Burst, Burst, Burst], "repeated every 90 ms");
+        assert_eq!(paces(&[0, 400, 800]), [Single; 3], "pressed one by one");
+    }
+
+    #[test]
+    fn keys_of_one_moment_are_a_burst() {
+        let keys = [Key::Char('a'), Key::Enter].map(Event::Key).to_vec();
+        let inputs = Pacer::default().paced(keys, Instant::now());
+        assert!(
+            inputs.iter().all(|i| matches!(i, Input::Key(Stroke { pace: Pace::Burst, .. }))),
+            "{inputs:?}"
+        );
+    }
 }

@@ -4,6 +4,7 @@
 //! messages in and effects out.
 
 pub mod clock;
+pub mod decoder;
 pub mod engine;
 pub mod execute;
 pub mod failpoint;
@@ -11,6 +12,7 @@ pub mod hardening;
 pub mod headless;
 pub mod input;
 pub mod journal;
+pub mod mishap;
 pub mod poll;
 pub mod record;
 pub mod recover;

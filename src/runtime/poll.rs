@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::clock::Clock;
 use crate::app::Msg;
-use crate::domain::{Ask, Cause, Fault, Observation, Report, Retry, SourceName};
+use crate::domain::{Ask, Cause, Fault, Now, Observation, Report, Retry, SourceName};
 use crate::provider::{Cadence, Provider};
 
 /// No look takes longer than this; a provider's own deadlines are shorter.
@@ -29,6 +29,9 @@ const GAP: Duration = Duration::from_millis(150);
 
 /// A watch's rings are answered after this long, so that a storm of them makes one look.
 const CALM: Duration = Duration::from_millis(15);
+
+/// How often in a row a source is tried again after a crash.
+pub const RESTARTS: u32 = 3;
 
 /// The handle of a polling task.
 #[derive(Clone, Debug)]
@@ -81,7 +84,29 @@ impl Poll {
         lane
     }
 
+    /// Looks until nobody takes the reports any more. A crash, of the provider or of this code, is a fault like others;
+    /// after [`RESTARTS`] more in a row the source stays off, which is the last that is said of it.
     async fn run(self, lane: Lane) {
+        let mut crashes = 0;
+        while AssertUnwindSafe(self.turns(&lane, &mut crashes)).catch_unwind().await.is_err() {
+            crashes += 1;
+            let began = self.clock.now();
+            let fault = Fault::new(Cause::Crashed, crash(crashes));
+            let jitter = jitter(&self.source, began.mono);
+            let result = Err(fault);
+            let next = wait_for(&result, self.cadence, crashes, false, jitter);
+            if !self.tell(began, next, result).await || crashes > RESTARTS {
+                return;
+            }
+            tokio::select! {
+                () = sleep_until(Instant::now() + next) => {}
+                () = lane.nudge.notified() => {}
+                () = self.out.closed() => return,
+            }
+        }
+    }
+
+    async fn turns(&self, lane: &Lane, crashes: &mut u32) {
         let wake = self.provider.wake().unwrap_or_default();
         let mut failures = 0_u32;
         let mut ask = self.ask.clone();
@@ -91,18 +116,11 @@ impl Poll {
             let started = Instant::now();
             let result = look(self.provider.as_ref(), &asked).await;
             failures = if result.is_ok() { 0 } else { failures.saturating_add(1) };
+            *crashes = 0;
             let hot = u128::from(lane.hot_until.load(Ordering::Relaxed)) > self.clock.now().mono.as_millis();
             let next = wait_for(&result, self.cadence, failures, hot, jitter(&self.source, began.mono));
             let patient = matches!(&result, Err(Fault { retry: Retry::After(_), .. }));
-            let report = Report {
-                source: self.source.clone(),
-                epoch: 1,
-                began,
-                at: self.clock.now(),
-                next,
-                result: result.map(Arc::new),
-            };
-            if self.out.send(Msg::Report(report)).await.is_err() {
+            if !self.tell(began, next, result).await {
                 return;
             }
             let due = sleep_until(Instant::now() + next);
@@ -118,15 +136,35 @@ impl Poll {
             }
         }
     }
+
+    /// Reports one look; returns whether somebody takes it.
+    async fn tell(&self, began: Now, next: Duration, result: Result<Observation, Fault>) -> bool {
+        let report = Report {
+            source: self.source.clone(),
+            epoch: 1,
+            began,
+            at: self.clock.now(),
+            next,
+            result: result.map(Arc::new),
+        };
+        self.out.send(Msg::Report(report)).await.is_ok()
+    }
 }
 
-/// One look, within its deadline; a crash of the provider is a fault, not the end.
+/// One look, within its deadline.
 async fn look(provider: &dyn Provider, ask: &Ask) -> Result<Observation, Fault> {
-    let look = AssertUnwindSafe(provider.observe(ask)).catch_unwind();
-    match timeout(LOOK, look).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(Fault::new(Cause::Crashed, "the provider crashed during this look")),
+    match timeout(LOOK, provider.observe(ask)).await {
+        Ok(result) => result,
         Err(_) => Err(Fault::new(Cause::TimedOut, format!("no complete look within {} s", LOOK.as_secs()))),
+    }
+}
+
+/// What is said of the crash with this number in a row.
+fn crash(number: u32) -> String {
+    if number > RESTARTS {
+        format!("{number} times in a row during a look: it stays off until gonogo is started anew")
+    } else {
+        format!("during a look: it is tried again ({number} of {RESTARTS})")
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::journal::{Entry, Journal, JournalError};
+use super::mishap;
 use crate::domain::SafeText;
 
 /// Where actions are recorded.
@@ -52,7 +53,11 @@ impl Recorder {
             return Err("this program was started without a journal".into());
         };
         let journal = Arc::clone(journal);
-        match tokio::task::spawn_blocking(move || work(&journal)).await {
+        let written = tokio::task::spawn_blocking(move || {
+            mishap::crash("journal");
+            work(&journal)
+        });
+        match written.await {
             Ok(written) => written.map_err(|error| SafeText::new(&error.to_string())),
             Err(_) => Err("the journal's writer crashed".into()),
         }

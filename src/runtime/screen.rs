@@ -1,21 +1,23 @@
 //! The loop: receive one, drain the rest, update for each, draw once, write only what changed.
 
-use std::cell::RefCell;
+mod canvas;
+mod signals;
+
 use std::io::{self, Write};
-use std::rc::Rc;
 use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
-use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Rect;
-use ratatui::{Frame, Terminal};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use ratatui::Frame;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::engine::{Beyond, Engine};
+use super::engine::{Beyond, Engine, Heard};
 use super::input::{self, Input};
-use super::terminal::Guard;
+use super::mishap;
+use super::terminal::{Guard, last_words};
+use canvas::Canvas;
+use signals::{Asked, Signals};
+
 use crate::app::key::Key;
 use crate::app::{Effect, Model, Msg, REST, update};
 use crate::domain::{Outcome, SafeText};
@@ -24,7 +26,7 @@ use crate::domain::{Outcome, SafeText};
 const FRAME: Duration = Duration::from_millis(16);
 
 /// How long leaving may wait for what is being sent.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const PATIENCE: Duration = Duration::from_millis(1_000);
 
 /// Why the screen ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,103 +39,13 @@ pub enum Exit {
     Gone,
 }
 
-/// Where frames are composed before they are written in one piece.
-#[derive(Clone, Default)]
-struct Paper(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Paper {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The terminal as a canvas.
-struct Canvas {
-    terminal: Terminal<CrosstermBackend<Paper>>,
-    paper: Paper,
-    /// What an empty difference writes: nothing worth sending.
-    nothing: Vec<u8>,
-}
-
-impl Canvas {
-    fn new() -> io::Result<Self> {
-        let paper = Paper::default();
-        let mut terminal = Terminal::new(CrosstermBackend::new(paper.clone()))?;
-        paper.0.borrow_mut().clear();
-        terminal.flush()?;
-        let nothing = paper.0.take();
-        Ok(Self { terminal, paper, nothing })
-    }
-
-    fn size(&self) -> io::Result<(u16, u16)> {
-        let size = self.terminal.size()?;
-        Ok((size.width, size.height))
-    }
-
-    fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
-        self.terminal.resize(Rect::new(0, 0, columns, rows))
-    }
-
-    /// Draws one frame and writes the difference, framed as one synchronised update.
-    fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        render(&mut self.terminal.get_frame());
-        self.terminal.flush()?;
-        self.terminal.swap_buffers();
-        let difference = self.paper.0.take();
-        if difference.is_empty() || difference == self.nothing {
-            return Ok(());
-        }
-        let mut out = io::stdout().lock();
-        out.write_all(b"\x1b[?2026h")?;
-        out.write_all(&difference)?;
-        out.write_all(b"\x1b[?2026l")?;
-        out.flush()
-    }
-}
-
 /// Everything that can happen next.
 enum Next {
-    Outside(Msg),
-    Terminal(Input),
-    Resized,
-    Signal(i32),
+    Outside(Heard),
+    Terminal(Option<Input>),
+    Asked(Asked),
     Time,
     Draw,
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    quit: Signal,
-    resized: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-            quit: signal(SignalKind::quit())?,
-            resized: signal(SignalKind::window_change())?,
-        })
-    }
-
-    async fn next(&mut self) -> Next {
-        tokio::select! {
-            _ = self.terminate.recv() => Next::Signal(15),
-            _ = self.interrupt.recv() => Next::Signal(2),
-            _ = self.hangup.recv() => Next::Signal(1),
-            _ = self.quit.recv() => Next::Signal(3),
-            _ = self.resized.recv() => Next::Resized,
-        }
-    }
 }
 
 /// Runs the cockpit until the operator leaves, a signal comes, or the terminal vanishes. The first frame is on the
@@ -149,9 +61,10 @@ pub async fn run<E: From<io::Error>>(
     let mut signals = Signals::new()?;
     let guard = Guard::take()?;
     let mut canvas = Canvas::new()?;
-    model.size = canvas.size()?;
+    model.size = canvas.fit()?;
     canvas.draw(|frame| draw(model, frame))?;
     let mut keys = input::start()?;
+    mishap::fail("engine")?;
     let engine = &mut engine()?;
     let exit = loop_until_exit(model, engine, &draw, &guard, &mut canvas, &mut keys, &mut signals).await;
     drop(guard);
@@ -175,10 +88,10 @@ async fn loop_until_exit(
     loop {
         let next = tokio::select! {
             biased;
-            Some(input) = keys.recv() => Next::Terminal(input),
-            next = signals.next() => next,
+            input = keys.recv() => Next::Terminal(input),
+            asked = signals.next() => Next::Asked(asked),
             () = sleep_until(drawn + FRAME), if dirty => Next::Draw,
-            Some(msg) = engine.inbox.recv() => Next::Outside(msg),
+            heard = engine.next() => Next::Outside(heard),
             () = sleep_until(drawn + REST), if model.unasked() => Next::Time,
             _ = ticks.tick() => Next::Time,
         };
@@ -187,11 +100,18 @@ async fn loop_until_exit(
             (drawn, dirty) = (Instant::now(), false);
             continue;
         }
+        mishap::crash("update");
         let mut effects = update(model, Msg::Tick(engine.clock.now()));
         match next {
-            Next::Signal(number) => return Ok(Exit::Signal(number)),
-            Next::Terminal(Input::Gone) => return Ok(Exit::Gone),
-            Next::Terminal(input) => {
+            Next::Asked(Asked::End(number)) => return Ok(Exit::Signal(number)),
+            Next::Asked(Asked::Stop) => stop(model, guard, canvas, &mut effects)?,
+            Next::Asked(Asked::GoOn) => {
+                guard.lend();
+                take_again(model, guard, canvas, &mut effects)?;
+            }
+            Next::Asked(Asked::Resized) => fit(model, canvas, &mut effects)?,
+            Next::Terminal(None) => return Err(crashed("the reader of the keyboard")),
+            Next::Terminal(Some(input)) => {
                 if let Some(exit) = take_input(model, guard, canvas, input, &mut effects)? {
                     return Ok(exit);
                 }
@@ -201,12 +121,8 @@ async fn loop_until_exit(
                     }
                 }
             }
-            Next::Resized => {
-                let (columns, rows) = crossterm::terminal::size()?;
-                canvas.resize(columns, rows)?;
-                effects.extend(update(model, Msg::Resize(columns, rows)));
-            }
-            Next::Outside(msg) => {
+            Next::Outside(Heard::Crash(what)) => return Err(crashed(what)),
+            Next::Outside(Heard::Msg(msg)) => {
                 effects.extend(update(model, msg));
                 while let Ok(msg) = engine.inbox.try_recv() {
                     effects.extend(update(model, msg));
@@ -238,21 +154,42 @@ fn take_input(
 ) -> io::Result<Option<Exit>> {
     match input {
         Input::Gone => return Ok(Some(Exit::Gone)),
-        Input::Key(stroke) if stroke.key == Key::Ctrl('z') => suspend(guard, canvas)?,
+        Input::Key(stroke) if stroke.key == Key::Ctrl('z') => stop(model, guard, canvas, effects)?,
         Input::Key(stroke) => effects.extend(update(model, Msg::Key(stroke))),
         Input::Paste(text) => effects.extend(update(model, Msg::Paste(text))),
     }
     Ok(None)
 }
 
-/// Gives the terminal back, stops like any other job, and takes it again when continued.
-fn suspend(guard: &Guard, canvas: &mut Canvas) -> io::Result<()> {
+/// Gives the terminal back, stops with the whole job, and takes it again when continued. The signal is one that we do
+/// not listen to, and like every stop of job control it is nothing where no shell could continue us.
+fn stop(model: &mut Model, guard: &Guard, canvas: &mut Canvas, effects: &mut Vec<Effect>) -> io::Result<()> {
     guard.lend();
-    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?;
+    rustix::process::kill_current_process_group(rustix::process::Signal::TTOU)?;
+    take_again(model, guard, canvas, effects)
+}
+
+/// Takes the terminal after somebody else has had it: its modes, its size and what is on it are unknown.
+fn take_again(
+    model: &mut Model,
+    guard: &Guard,
+    canvas: &mut Canvas,
+    effects: &mut Vec<Effect>,
+) -> io::Result<()> {
     guard.resume()?;
-    let (columns, rows) = crossterm::terminal::size()?;
-    canvas.resize(columns, rows)?;
-    canvas.terminal.clear()
+    fit(model, canvas, effects)
+}
+
+fn fit(model: &mut Model, canvas: &mut Canvas, effects: &mut Vec<Effect>) -> io::Result<()> {
+    let (columns, rows) = canvas.fit()?;
+    effects.extend(update(model, Msg::Resize(columns, rows)));
+    Ok(())
+}
+
+/// A crash of our own code outside the screen's thread: the end, in good order, and said.
+fn crashed(what: &str) -> io::Error {
+    let says = last_words().unwrap_or_else(|| "without a word".to_owned());
+    io::Error::other(format!("{what} crashed: {says}\nwhat was under way is in the journal as in doubt"))
 }
 
 fn copy(text: &str) -> io::Result<()> {

@@ -1,7 +1,10 @@
 //! The terminal's state: taken once, given back once, whatever ends the program.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
+use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
@@ -12,8 +15,14 @@ use crossterm::terminal::{
     enable_raw_mode,
 };
 
+use super::mishap;
+use crate::domain::SafeText;
+
 /// Whether the terminal is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Columns and rows that are drawn at most: a terminal may claim any size, and a frame costs memory.
+const LARGEST: (u16, u16) = (1_000, 400);
 
 /// Holds the terminal; gives it back when dropped.
 #[derive(Debug)]
@@ -27,6 +36,7 @@ impl Guard {
     pub fn take() -> io::Result<Self> {
         // The theme decides about colour, NO_COLOR included; the library must not strip attributes behind it.
         force_color_output(true);
+        mishap::fail("terminal")?;
         enter()?;
         Ok(Self(()))
     }
@@ -45,6 +55,18 @@ impl Guard {
     }
 }
 
+/// How many columns and rows the terminal has: what it says, within reason. A terminal that says nothing has 80x24.
+///
+/// # Errors
+/// When there is no terminal.
+pub(super) fn size() -> io::Result<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout())?;
+    if size.ws_col == 0 || size.ws_row == 0 {
+        return Ok((80, 24));
+    }
+    Ok((size.ws_col.min(LARGEST.0), size.ws_row.min(LARGEST.1)))
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         restore();
@@ -56,6 +78,7 @@ fn enter() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let entered = enable_raw_mode().and_then(|()| {
         queue!(out, EnterAlternateScreen, EnableBracketedPaste, Hide, DisableLineWrap)?;
+        mishap::fail("entering")?;
         out.flush()
     });
     drop(out);
@@ -82,22 +105,50 @@ pub fn restore() {
     )
     .and_then(|()| out.flush());
     drop(out);
-    if let Err(error) = gone.and(disable_raw_mode()) {
+    // What was typed or pasted for the cockpit and not read yet must not be run by the shell.
+    let unread = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+    if let Err(error) = gone.and(disable_raw_mode()).and(unread.map_err(io::Error::from)) {
         tracing::debug!(%error, "the terminal could not be restored");
     }
 }
 
+/// What a panic said while the terminal was ours and another thread than the screen's crashed.
+static LAST_WORDS: Mutex<Option<String>> = Mutex::new(None);
+
+/// What the last crash outside the screen's thread said, if there was one.
+pub(super) fn last_words() -> Option<String> {
+    LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 /// Makes a panic of the screen's thread restore the terminal before its message is printed; a panic of another
-/// thread is caught where it happens, shown as a fault, and must not write over the screen.
+/// thread is caught where it happens, shown as a fault, and must not write over the screen. What is printed may
+/// quote a text from outside, so it is made safe.
 pub fn install_panic_hook() {
-    let default = std::panic::take_hook();
     let main = std::thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
+        let says = said(info);
         if std::thread::current().id() == main || !TAKEN.load(Ordering::SeqCst) {
             restore();
-            default(info);
-        } else {
-            tracing::error!(%info, "a task crashed");
+            let trace = Backtrace::capture();
+            let mut err = io::stderr().lock();
+            let mut written = writeln!(err, "gonogo crashed: {says}");
+            if trace.status() == BacktraceStatus::Captured {
+                written = written.and_then(|()| writeln!(err, "{trace}"));
+            }
+            if let Err(error) = written {
+                tracing::debug!(%error, "nobody could be told of the crash");
+            }
         }
+        tracing::error!(%says, "a part of the program crashed");
+        *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(says);
     }));
+}
+
+/// What a panic says and where, in one safe line.
+fn said(info: &PanicHookInfo<'_>) -> String {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let place = info.location().map(|l| format!(" ({}:{})", l.file(), l.line())).unwrap_or_default();
+    format!("{}{place}", SafeText::new(text.unwrap_or("without a word")))
 }

@@ -41,6 +41,6 @@ fn row<'a>(scene: Scene<'a>, event: &Event) -> Words<'a> {
     let words = scene.words().gap(1).say(Role::Muted, event.at.wall.strftime("%H:%M:%S").to_string());
     let words = words.gap(2).sign(sign).gap(1);
     let about = event.service.as_ref().map(|s| s.as_str()).or(event.source.as_ref().map(|s| s.as_str()));
-    let words = words.say(Role::Strong, text::fit(&text::cut_middle(about.unwrap_or(""), 14), 14)).gap(1);
+    let words = words.say(Role::Strong, text::fit(&text::name(about.unwrap_or(""), 14), 14)).gap(1);
     words.say(role, event.text.as_str())
 }

@@ -162,7 +162,7 @@ fn row<'a>(
     service: &Service,
     assessment: Option<&Assessment>,
 ) -> Words<'a> {
-    let name = text::cut_middle(service.name.as_str(), columns.service.saturating_sub(1));
+    let name = scene.service_name(&service.name, columns.service.saturating_sub(1));
     let mut words = scene.words().gap(2).say(Role::Strong, text::fit(&name, columns.service));
     let Some(assessment) = assessment else {
         return words.sign(Sign::Asking).say(Role::Muted, " asking…");
@@ -200,15 +200,18 @@ pub(super) fn versions<'a>(
 ) -> Words<'a> {
     match (live, coming) {
         (Some(live), Some(coming)) => {
-            let half = room.saturating_sub(3) / 2;
-            let coming_room = room.saturating_sub(3 + text::width(live).min(half));
-            let coming = text::cut_middle(coming, coming_room);
-            let live = text::cut_middle(live, room.saturating_sub(3 + text::width(&coming)));
-            words.say(Role::Base, live).say(Role::Muted, " → ").say(Role::Accent, coming)
+            // What is coming is what is decided about: it is shown as long as anything is.
+            let coming = text::name(coming, room.saturating_sub(2));
+            let live = text::name(live, room.saturating_sub(3 + text::width(&coming)));
+            let (words, arrow) = match live.as_str() {
+                "" | "…" => (words, "→ "),
+                live => (words.say(Role::Base, live), " → "),
+            };
+            words.say(Role::Muted, arrow).say(Role::Accent, coming)
         }
-        (Some(live), None) => words.say(Role::Base, text::cut_middle(live, room)),
+        (Some(live), None) => words.say(Role::Base, text::name(live, room)),
         (None, Some(coming)) => {
-            words.say(Role::Muted, "– → ").say(Role::Accent, text::cut_middle(coming, room.saturating_sub(4)))
+            words.say(Role::Muted, "– → ").say(Role::Accent, text::name(coming, room.saturating_sub(4)))
         }
         (None, None) => words.say(Role::Muted, "not known"),
     }

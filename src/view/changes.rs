@@ -89,7 +89,7 @@ fn files(
             FileDelta::Renamed => ("→", Role::Base),
         };
         let ink = if kind == FileKind::Migration { Role::Hold } else { Role::Base };
-        let path = text::cut_middle(file.path.as_str(), room.saturating_sub(2));
+        let path = text::name(file.path.as_str(), room.saturating_sub(2));
         lines.push(scene.words().say(role, mark).gap(1).say(ink, path).line());
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let where_to = gate.environment.as_ref().map_or(gate.title.as_str(), |e| e.as_str());
     let room = usize::from(sheet.width()).saturating_sub(4);
     let right = waiting_count(scene);
-    let title = scene.words().say(Role::Waiting, format!(" ◆ {} waits for you ", text::cut(where_to, 24)));
+    let title = scene.words().say(Role::Waiting, format!(" ◆ {} waits for you ", text::name(where_to, 24)));
     sheet.line_at(2, 0, &title.within(room));
     if let Some(right) = right {
         let line = scene.words().say(Role::Waiting, format!(" {right} ")).line();
@@ -63,7 +63,7 @@ fn places<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     let mut words = scene.words();
     for standing in assessment(scene, gate).iter().flat_map(|a| &a.standings) {
         let sign = verdict_sign(standing.verdict);
-        let name = text::cut_middle(standing.environment.as_str(), 14);
+        let name = scene.environment_name(&standing.environment, 14);
         words = words.gap(3).say(Role::Muted, name).gap(1).sign(sign).gap(1);
         words = words.say(sign.role(), standing.verdict.word());
     }
@@ -119,7 +119,7 @@ fn headline<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
         None => words.say(Role::Accent, gate.revision.short()),
     };
     let to = gate.environment.as_ref().map_or(gate.title.as_str(), |e| e.as_str());
-    let words = words.say(Role::Base, "  to ").say(Role::Strong, text::cut(to, 24));
+    let words = words.say(Role::Base, "  to ").say(Role::Strong, text::name(to, 24));
     let since = gate.since.map(|since| ago(scene.model.now.wall, since));
     let words = match &gate.asked_by {
         Some(who) => words.dot().say(Role::Base, "asked by ").say(Role::Strong, text::cut(who.as_str(), 24)),
@@ -226,7 +226,7 @@ fn quiet_words(scene: Scene<'_>) -> Words<'_> {
     };
     match (scene.service, scene.assessment) {
         (Some(service), Some(assessment)) if assessment.verdict != Verdict::Go => {
-            let words = words.gap(2).say(Role::Strong, text::cut_middle(service.name.as_str(), 24));
+            let words = words.gap(2).say(Role::Strong, text::name(service.name.as_str(), 24));
             let words = words.say(Role::Base, format!(" is {}", assessment.verdict.word()));
             match assessment.reasons.first() {
                 Some(reason) => words.say(Role::Base, format!(": {}", reason.text)),

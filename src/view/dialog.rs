@@ -55,7 +55,7 @@ fn title<'a>(scene: Scene<'a>, dialog: &Dialog) -> Words<'a> {
     let environment = intent.as_ref().and_then(|i| i.place.as_ref()).map(|p| p.environment.as_str());
     let words = scene.words();
     let words = match environment {
-        Some(name) => words.say(Role::Badge, format!(" {} ", text::cut(name, 20).to_uppercase())).gap(1),
+        Some(name) => words.say(Role::Badge, badge(name)).gap(1),
         None => words,
     };
     let words = match dialog.plan() {
@@ -63,9 +63,19 @@ fn title<'a>(scene: Scene<'a>, dialog: &Dialog) -> Words<'a> {
         _ => words,
     };
     match dialog.plan() {
-        Some(plan) => words.say(Role::Strong, plan.title.as_str()),
-        None => words.maybe(Role::Strong, intent.as_ref().map(wish)),
+        Some(plan) => words.say(Role::Strong, text::spelled_sentence(plan.title.as_str())),
+        None => words.maybe(Role::Strong, intent.as_ref().map(|i| text::spelled_sentence(&wish(i)))),
     }
+}
+
+/// The environment's name, loud. A name that is not all lower case is left as it is written, in quotes: loud, it would
+/// look like another.
+pub(super) fn badge(environment: &str) -> String {
+    let shown = text::name(environment, 20);
+    if shown.chars().any(|c| c.is_uppercase() || c == '"' || c == 'ß') || shown.contains('…') {
+        return format!(" \"{shown}\" ");
+    }
+    format!(" {} ", shown.to_uppercase())
 }
 
 fn wish(intent: &Intent) -> String {
@@ -176,7 +186,7 @@ fn lay_out(
             }
             Field::Name => {
                 let phrase = dialog.plan().and_then(|p| p.phrase.as_ref()).map_or("", |p| p.as_str());
-                let label = format!("type {}", text::cut_middle(phrase, 24));
+                let label = format!("type {}", text::name(phrase, 24));
                 input(scene, &mut inside.part(0, y, width, 1), &label, &dialog.name, dialog.field == field)
             }
             Field::Cancel | Field::Confirm | Field::Glass => continue,

@@ -112,7 +112,7 @@ fn headline<'a>(
     room: usize,
 ) -> Words<'a> {
     let standing = scene.assessment.and_then(|a| a.standing(&environment.name));
-    let name = text::fit(&text::cut_middle(environment.name.as_str(), 13), 14);
+    let name = text::fit(&scene.environment_name(&environment.name, 13), 14);
     let words = scene.words().gap(2).say(Role::Strong, name);
     let words = match standing {
         Some(standing) => {

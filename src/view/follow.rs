@@ -27,8 +27,11 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>, id: &ActionId) {
     let title = match scene.model.action(id) {
         Some(action) => {
             let environment = action.plan.intent.place.as_ref().map(|p| p.environment.as_str());
-            let badge = environment.map(|name| format!(" {} ", text::cut(name, 20).to_uppercase()));
-            title.maybe(Role::Badge, badge).gap(1).say(Role::Strong, action.plan.title.as_str())
+            let badge = environment.map(super::dialog::badge);
+            title
+                .maybe(Role::Badge, badge)
+                .gap(1)
+                .say(Role::Strong, text::spelled_sentence(action.plan.title.as_str()))
         }
         None => title.say(Role::Strong, "action"),
     };

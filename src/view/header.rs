@@ -62,7 +62,7 @@ fn rights(scene: Scene<'_>, width: usize) -> Words<'_> {
     if width >= 90
         && let Some(who) = identity(scene)
     {
-        words = words.say(Role::Muted, "you ").say(Role::Strong, text::cut_middle(who, 24)).gap(2);
+        words = words.say(Role::Muted, "you ").say(Role::Strong, text::name(who, 24)).gap(2);
     }
     match scene.model.setup.access {
         Access::ReadWrite => words.say(Role::Muted, "read-write"),
@@ -136,7 +136,7 @@ fn late(state: &SourceState, now: Now) -> Option<Duration> {
 fn source<'a>(scene: Scene<'a>, name: &SourceName, state: &SourceState) -> Words<'a> {
     let now = scene.model.now;
     let age = state.seen.map(|seen| now.since(seen));
-    let name = text::cut_middle(name.as_str(), 16);
+    let name = text::name(name.as_str(), 16);
     let words = scene.words();
     if let Some(fault) = &state.fault {
         let words = words.sign(Sign::Bad).gap(1).say(Role::Strong, name).gap(1);

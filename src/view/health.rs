@@ -105,7 +105,7 @@ fn flat(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut 
     let limits = limits(scene, signal);
     let limits_room = if room >= 56 { limits.width() + 1 } else { 0 };
     let words = scene.words().gap(1).sign(sign(signal, *age)).gap(1);
-    let words = words.say(Role::Base, text::fit(&text::cut_middle(name.as_str(), 13), 14));
+    let words = words.say(Role::Base, text::fit(&text::name(name.as_str(), 13), 14));
     let words = words.then(value(scene, signal, *age));
     let words = words.to(30);
     sheet.line(0, &words.clone().within(room));
@@ -131,7 +131,7 @@ fn tall(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut 
     };
     let facts = usize::from(FACTS) - 1;
     let words = scene.words().gap(1).sign(sign(signal, *age)).gap(1);
-    sheet.line(0, &words.say(Role::Base, text::cut_middle(name.as_str(), facts - 3)).line());
+    sheet.line(0, &words.say(Role::Base, text::name(name.as_str(), facts - 3)).line());
     sheet.line(1, &scene.words().gap(3).then(value(scene, signal, *age)).within(facts));
     sheet.line(2, &scene.words().gap(3).then(limits(scene, signal)).within(facts));
     let label = age.label(scene.theme);

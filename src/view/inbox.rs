@@ -67,8 +67,8 @@ fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
     };
     let to = gate.environment.as_ref().map_or(gate.title.as_str(), |e| e.as_str());
     let words = scene.words().gap(2).sign(sign).gap(1);
-    let words = words.say(Role::Strong, text::cut_middle(gate.key.run.service.as_str(), 24));
-    let words = words.say(Role::Muted, " → ").say(Role::Base, text::cut(to, 20)).gap(2);
+    let words = words.say(Role::Strong, text::name(gate.key.run.service.as_str(), 24));
+    let words = words.say(Role::Muted, " → ").say(Role::Base, text::name(to, 20)).gap(2);
     let words = words.say(Role::Accent, version(scene, gate)).gap(2);
     let since = gate.since.map(|since| spoken(ago(scene.model.now.wall, since)));
     words.maybe(Role::Base, since)
@@ -79,7 +79,7 @@ fn version(scene: Scene<'_>, gate: &Gate) -> String {
         let standing = scene.model.assessment(&place.service)?.standing(&place.environment)?;
         Some(standing.coming.as_ref()?.label().to_owned())
     });
-    text::cut_middle(&named.unwrap_or_else(|| gate.revision.short().to_owned()), 20)
+    text::name(&named.unwrap_or_else(|| gate.revision.short().to_owned()), 20)
 }
 
 fn details<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {

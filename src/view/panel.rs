@@ -94,7 +94,7 @@ fn name_words<'t>(theme: &'t Theme, keyboard: Keyboard, name: &str, about: &str,
         return words;
     }
     let left = room.saturating_sub(words.width() + 2);
-    words.gap(usize::from(keyboard == Keyboard::Here)).say(Role::Strong, text::cut_middle(about, left)).gap(1)
+    words.gap(usize::from(keyboard == Keyboard::Here)).say(Role::Strong, text::name(about, left)).gap(1)
 }
 
 fn inside<'s>(sheet: &'s mut Sheet<'_>, edge: Edge) -> Sheet<'s> {

@@ -70,8 +70,8 @@ fn headline<'a>(scene: Scene<'a>, run: &Run, age: Age) -> Words<'a> {
         scene.words().gap(1).sign(sign).gap(1).say(age.ink(Role::Strong), format!("#{}", run.number)).gap(1);
     let words = words.say(age.ink(Role::Strong), text::cut(run.title.as_str(), 32)).gap(2);
     let words = words.say(Role::Accent, run.revision.short());
-    let words = words
-        .maybe(Role::Muted, run.branch.as_ref().map(|b| format!(" {}", text::cut_middle(b.as_str(), 24))));
+    let words =
+        words.maybe(Role::Muted, run.branch.as_ref().map(|b| format!(" {}", text::name(b.as_str(), 24))));
     let words = words.dot().say(sign.role(), word);
     let words = words.maybe(Role::Muted, took(scene, run.started, ended(run)).map(|d| lasted(run, d)));
     let words = words.dot().say(Role::Muted, run.workflow.as_str());
@@ -140,7 +140,7 @@ fn job_row<'a>(
     (name_room, room): (usize, usize),
 ) -> Words<'a> {
     let (sign, word) = run_sign(&job.state);
-    let name = text::cut_middle(job.name.as_str(), name_room);
+    let name = text::name(job.name.as_str(), name_room);
     let role = if matches!(sign, Sign::Ahead | Sign::Skipped) { Role::Muted } else { Role::Base };
     let words = words.sign(sign).gap(1).say(role, text::fit(&name, name_room));
     let elapsed = took(scene, job.started, job.finished).filter(|_| job.state != RunState::Queued);

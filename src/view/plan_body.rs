@@ -11,7 +11,7 @@ use super::text;
 use crate::action::Plan;
 use crate::domain::code::FileKind;
 use crate::domain::time::spoken;
-use crate::domain::{Artifact, ChangeSet, Guard, Permission, Promise, Severity, Step, Verb};
+use crate::domain::{Artifact, ChangeSet, Guard, Permission, Promise, SafeText, Severity, Step, Verb};
 use crate::theme::{Role, Sign};
 
 /// How many commits a plan names; the change set view has them all.
@@ -78,8 +78,10 @@ fn versions(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
     for (label, artifact) in [("runs now", &prepared.from), ("would run", &prepared.to)] {
         let Some(artifact) = artifact else { continue };
         let role = if label == "runs now" { Role::Base } else { Role::Accent };
-        let words =
-            scene.words().say(Role::Muted, text::fit(label, 13)).say(role, text::fit(artifact.label(), 14));
+        let words = scene
+            .words()
+            .say(Role::Muted, text::fit(label, 13))
+            .say(role, text::fit(&text::name(artifact.label(), 14), 14));
         let words = words.gap(1).say(Role::Muted, identity(artifact, room.saturating_sub(28)));
         lines.push(words.within(room));
     }
@@ -88,7 +90,7 @@ fn versions(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
 /// Digest if anybody proved it; said plainly if nobody did.
 fn identity(artifact: &Artifact, room: usize) -> String {
     match (&artifact.digest, &artifact.revision) {
-        (Some(digest), _) => text::cut_middle(digest.as_str(), room.min(71)),
+        (Some(digest), _) => text::name(digest.as_str(), room.min(71)),
         (None, Some(revision)) => format!("commit {}", revision.short()),
         (None, None) if artifact.image.is_empty() => String::new(),
         (None, None) => "no digest known: the name alone decides".to_owned(),
@@ -101,8 +103,8 @@ fn differences(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<
         lines.extend(labelled(scene, "changes", Role::Base, difference.what.as_str(), room));
         let old = if difference.old.is_empty() { "not there" } else { difference.old.as_str() };
         let new = if difference.new.is_empty() { "not there" } else { difference.new.as_str() };
-        let words = scene.words().gap(13).say(Role::Muted, text::cut_middle(old, half));
-        lines.push(words.say(Role::Muted, " → ").say(Role::Accent, text::cut_middle(new, half)).within(room));
+        let words = scene.words().gap(13).say(Role::Muted, text::name(old, half));
+        lines.push(words.say(Role::Muted, " → ").say(Role::Accent, text::name(new, half)).within(room));
     }
 }
 
@@ -123,7 +125,8 @@ fn requests(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
 fn request(scene: Scene<'_>, step: &Step, room: usize, lines: &mut Vec<Line<'static>>) {
     const INDENT: usize = 7;
     let left = room.saturating_sub(INDENT).max(8);
-    let method = scene.words().say(Role::Strong, text::fit(&step.method, INDENT - 1)).gap(1);
+    let method =
+        scene.words().say(Role::Strong, text::fit(SafeText::new(&step.method).as_str(), INDENT - 1)).gap(1);
     for (index, part) in json::lay_out(&step.path, left).into_iter().enumerate() {
         let line = if index == 0 { method.clone() } else { scene.words().gap(INDENT) };
         lines.push(line.say(Role::Base, part).line());
@@ -131,7 +134,7 @@ fn request(scene: Scene<'_>, step: &Step, room: usize, lines: &mut Vec<Line<'sta
     for part in step.shown_body().iter().flat_map(|body| json::lay_out(body, left)) {
         lines.push(scene.words().gap(INDENT).say(Role::Muted, part).line());
     }
-    let kind = step.content_type.as_ref().map(|kind| format!(", as {kind}"));
+    let kind = step.content_type.as_ref().map(|kind| format!(", as {}", SafeText::new(kind)));
     let to = scene.words().gap(INDENT).say(Role::Faint, "│ ").say(Role::Muted, format!("to {}", step.source));
     lines.push(to.maybe(Role::Muted, kind).within(room));
     for part in text::wrap(step.effect.as_str(), left.saturating_sub(2).max(8)) {
@@ -147,7 +150,7 @@ fn ships(scene: Scene<'_>, plan: &Plan, changes: &ChangeSet, room: usize, lines:
     for file in changes.of_kind(FileKind::Migration) {
         let words = scene.words().sign(Sign::Warning).say(Role::Hold, " migration ");
         let left = room.saturating_sub(words.width());
-        lines.push(words.say(Role::Base, text::cut_middle(file.path.as_str(), left)).line());
+        lines.push(words.say(Role::Base, text::name(file.path.as_str(), left)).line());
     }
     for commit in changes.commits.iter().take(COMMITS) {
         let words = scene.words().say(Role::Accent, text::fit(commit.sha.short(), 8));
@@ -223,7 +226,7 @@ fn evidence(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
             scene,
             &text::cut(basis.name.as_str(), 12),
             Role::Muted,
-            basis.value.as_str(),
+            &text::spelled_sentence(basis.value.as_str()),
             room,
         ));
     }

@@ -22,7 +22,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let area = overlay::middle(screen, width, height.min(screen.height.saturating_sub(2)));
     let mut window = sheet.part(area.x - screen.x, area.y - screen.y, area.width, area.height);
     let title = scene.words().say(Role::Title, "why ");
-    let name = scene.service.map(|s| text::cut_middle(s.name.as_str(), 30));
+    let name = scene.service.map(|s| text::name(s.name.as_str(), 30));
     let title = title.maybe(Role::Strong, name).say(Role::Title, " is ");
     let title = match scene.assessment {
         Some(assessment) => title.then(verdict_words(scene.theme, assessment.verdict)),
@@ -38,9 +38,8 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 fn body(scene: Scene<'_>, assessment: &Assessment, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default()];
     for standing in &assessment.standings {
-        let words = scene
-            .words()
-            .say(Role::Base, text::fit(&text::cut_middle(standing.environment.as_str(), 15), 16));
+        let words =
+            scene.words().say(Role::Base, text::fit(&scene.environment_name(&standing.environment, 15), 16));
         let words = words.then(verdict_words(scene.theme, standing.verdict)).to(27);
         let live = standing.live.as_ref().map(|a| a.label());
         let coming = standing.coming.as_ref().map(|a| a.label());
@@ -61,7 +60,7 @@ fn body(scene: Scene<'_>, assessment: &Assessment, room: usize) -> Vec<Line<'sta
         let where_ = reason.environment.as_ref().map_or("", |e| e.as_str());
         let words =
             scene.words().sign(sign).gap(1).say(Role::Muted, text::fit(reason.stage.word(), 8)).gap(1);
-        let words = words.say(Role::Muted, text::fit(&text::cut_middle(where_, 12), 13));
+        let words = words.say(Role::Muted, text::fit(&text::name(where_, 12), 13));
         let indent = words.width();
         for (index, part) in
             text::wrap(reason.text.as_str(), room.saturating_sub(indent).max(8)).into_iter().enumerate()

@@ -6,12 +6,14 @@ use std::time::Duration;
 use crate::app::model::{Model, Panel};
 use crate::domain::time::{short, spoken};
 use crate::domain::{
-    Assessment, Environment, Mark, Phase, RunState, Service, ServiceName, SourceName, Verdict,
+    Assessment, Environment, EnvironmentName, Mark, Phase, RunState, Service, ServiceName, SourceName,
+    Verdict,
 };
 use crate::theme::{Role, Sign, Theme};
 
 use super::panel::{Edge, Keyboard};
 use super::sheet::Words;
+use super::text;
 
 /// The model and the theme of one frame, with what is selected.
 #[derive(Clone, Copy)]
@@ -48,6 +50,17 @@ impl<'a> Scene<'a> {
 
     pub(super) fn words(&self) -> Words<'a> {
         Words::new(self.theme)
+    }
+
+    /// The name of a configured service in at most `room` cells.
+    pub(super) fn service_name(&self, name: &ServiceName, room: usize) -> String {
+        text::among(name.as_str(), room, self.model.setup.services.iter().map(|s| s.name.as_str()))
+    }
+
+    /// The name of a configured environment in at most `room` cells.
+    pub(super) fn environment_name(&self, name: &EnvironmentName, room: usize) -> String {
+        let all = self.model.setup.services.iter().flat_map(|s| &s.environments);
+        text::among(name.as_str(), room, all.map(|e| e.name.as_str()))
     }
 
     pub(super) fn scroll(&self, panel: Panel) -> u16 {

@@ -1,11 +1,13 @@
 //! Text in cells: cutting, padding and wrapping by grapheme and width. Knows no model and no theme.
 
+use std::borrow::Cow;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// How many cells `text` takes.
+/// How many cells `text` takes: grapheme by grapheme, as it is drawn.
 pub(super) fn width(text: &str) -> usize {
-    text.width()
+    if text.is_ascii() { text.len() } else { text.graphemes(true).map(UnicodeWidthStr::width).sum() }
 }
 
 /// `text` in at most `room` cells; what is cut off is told by `…`.
@@ -21,19 +23,91 @@ pub(super) fn cut(text: &str, room: usize) -> String {
     out
 }
 
-/// An identity in at most `room` cells: keeps its head and its tail, because both tell it from others.
-pub(super) fn cut_middle(text: &str, room: usize) -> String {
-    if width(text) <= room {
-        return text.to_owned();
+/// The cells that the fingerprint of a name takes.
+const FINGERPRINT: usize = 6;
+
+/// The fewest cells in which a name that is cut says anything: two of its own, `…`, the fingerprint.
+const SHORTEST: usize = FINGERPRINT + 3;
+
+/// A name (of a service, an environment, a version, a digest) in at most `room` cells, so that no two names look
+/// alike: [spelled](spelled), and whole, or cut with a fingerprint of the whole behind it, or not shown at all (`…`).
+pub(super) fn name(what: &str, room: usize) -> String {
+    let whole = spelled(what);
+    if whole.len() <= room || width(&whole) <= room {
+        return whole;
     }
-    if room < 5 {
-        return cut(text, room);
+    if room < SHORTEST {
+        return cut("……", room.min(1));
     }
-    let tail_room = (room - 1) / 2;
-    let mut out = head(text, room - 1 - tail_room);
-    out.push('…');
-    out.push_str(&tail(text, tail_room));
+    let left = room - FINGERPRINT - 1;
+    // Where there is room for both ends, both tell a person more than one.
+    let end = if left > 9 { left / 2 - 1 } else { 0 };
+    let ends = if end > 0 { tail(&whole, end) + "~" } else { String::new() };
+    let begin = left - width(&ends);
+    format!("{}…{ends}{}", head(&whole, begin), fingerprint(what))
+}
+
+/// As [`name`], for a name of which all others are known: both of its ends will do as long as no other has the same.
+pub(super) fn among<'a>(what: &str, room: usize, mut others: impl Iterator<Item = &'a str>) -> String {
+    let whole = spelled(what);
+    if width(&whole) <= room || room < 5 {
+        return name(what, room);
+    }
+    let end = tail(&whole, (room - 1) / 2);
+    let begin = head(&whole, room - 1 - width(&end));
+    let alike = |other: &str| {
+        other != what && {
+            let other = if plain(other) { Cow::Borrowed(other) } else { Cow::Owned(spelled(other)) };
+            other.starts_with(&begin) && other.ends_with(&end)
+        }
+    };
+    if others.any(alike) { name(what, room) } else { format!("{begin}…{end}") }
+}
+
+/// Whether a name is spelled as it is.
+fn plain(what: &str) -> bool {
+    what.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'\\')
+}
+
+/// A name letter by letter: what could pass for another letter, reorder its neighbours or have no width of its own is
+/// shown as its number. Only printable ASCII and the letters of Latin-1 stand for themselves, and a backslash that
+/// begins no number is doubled, so that different names are always spelled differently.
+pub(super) fn spelled(what: &str) -> String {
+    spelled_but(what, |_| false)
+}
+
+/// A sentence of ours with names in it, spelled like them; the few signs of our own sentences stay.
+pub(super) fn spelled_sentence(what: &str) -> String {
+    spelled_but(what, |c| matches!(c, '→' | '·' | '…' | '–'))
+}
+
+fn spelled_but(what: &str, stays: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(what.len());
+    for c in what.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            ' '..='~' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ' => out.push(c),
+            c if stays(c) => out.push(c),
+            c => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+        }
+    }
     out
+}
+
+/// Thirty bits of a name's hash, in letters and digits that nobody takes for each other.
+fn fingerprint(what: &str) -> String {
+    const LETTERS: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyzE";
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in what.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    // The low bits of this hash know less of the last bytes than the high ones do of the first: mix both.
+    hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let letter = |n: usize| {
+        let index = usize::try_from((hash >> (59 - 5 * n)) & 31).unwrap_or(0);
+        LETTERS.get(index).map_or('?', |letter| char::from(*letter))
+    };
+    (0..FINGERPRINT).map(letter).collect()
 }
 
 /// `text` in exactly `room` cells, cut or padded on the right.
@@ -150,6 +224,7 @@ fn trimmed(value: f64, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::SafeText;
     use proptest::prelude::*;
 
     #[test]
@@ -167,9 +242,93 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_keeps_its_head_and_its_tail() {
-        assert_eq!(cut_middle("sha256:4f2c8b6aa0d1e9", 11), "sha25…0d1e9");
-        assert_eq!(cut_middle("short", 11), "short");
+    fn a_name_is_whole_or_carries_its_fingerprint_or_is_not_shown() {
+        assert_eq!(name("short", 11), "short");
+        let cut = name("sha256:4f2c8b6aa0d1e9", 11);
+        assert!(cut.starts_with("sha2…") && width(&cut) == 11, "{cut}");
+        assert_ne!(cut, name("sha256:4f2c8b6ab0d1e9", 11));
+        let both_ends = name("checkout-service-of-the-far-east", 24);
+        assert!(both_ends.starts_with("checkout") && both_ends.contains("east~"), "{both_ends}");
+        assert_eq!((name("too-long", 5), name("too-long", 0)), ("…".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn among_known_names_both_ends_will_do_unless_another_has_the_same() {
+        let all = ["payments-api-of-the-east", "payments-api-of-the-west", "payments-cli-of-the-west"];
+        let cuts = all.map(|n| among(n, 11, all.into_iter()));
+        assert_eq!(cuts[0], "payme…-east");
+        assert!(cuts[1].starts_with("paym…") && !cuts[1].ends_with("west"), "{cuts:?}");
+        assert_ne!(cuts[1], cuts[2]);
+        assert_eq!(among("web", 11, all.into_iter()), "web");
+    }
+
+    #[test]
+    fn letters_that_pass_for_others_are_spelled() {
+        for (what, wanted) in [
+            ("production", "production"),
+            ("größe", "größe"),
+            ("pr\u{43e}duction", "pr\\u{43e}duction"),
+            ("ｐrod", "\\u{ff50}rod"),
+            ("gro\u{308}ße", "gro\\u{308}ße"),
+            ("a\u{a0}b", "a\\u{a0}b"),
+            ("אבג", "\\u{5d0}\\u{5d1}\\u{5d2}"),
+            ("a×b…", "a\\u{d7}b\\u{2026}"),
+            ("back\\slash", "back\\\\slash"),
+        ] {
+            assert_eq!(spelled(what), wanted);
+        }
+        assert_eq!(spelled_sentence("Promote web: v1 → v2 …"), "Promote web: v1 → v2 …");
+    }
+
+    /// The widths at which names are shown.
+    const WIDTHS: [usize; 14] = [9, 10, 11, 12, 13, 14, 15, 16, 19, 20, 24, 30, 40, 71];
+
+    /// Letters, those that pass for them, and what joins them.
+    const LETTERS: &[char] = &[
+        'a', 'o', 'l', 'I', '1', '0', '-', '.', '\\', ' ', '{', '}', '\u{430}', '\u{43e}', '\u{3bf}', 'ö',
+        '\u{308}', '\u{a0}', '…', '~', '日', '\u{5d0}', 'ｏ', '－', '‐',
+    ];
+
+    fn pairs() -> u32 {
+        if std::env::var("GONOGO_TEST_N").is_ok_and(|n| n == "full") { 1_000_000 } else { 20_000 }
+    }
+
+    /// Pairs of names that are equal but for a few letters, of every length.
+    #[test]
+    fn different_names_never_look_alike() {
+        let mut state = 0x1234_5678_9abc_def0_u64;
+        let mut draw = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).unwrap()
+        };
+        let (mut different, mut alike) = (0, 0);
+        while different < pairs() {
+            let one: Vec<char> = (0..1 + draw(60)).map(|_| LETTERS[draw(LETTERS.len())]).collect();
+            let mut two = one.clone();
+            for _ in 0..1 + draw(3) {
+                let at = draw(two.len());
+                match draw(4) {
+                    0 => two.insert(at, LETTERS[draw(LETTERS.len())]),
+                    1 if two.len() > 1 => drop(two.remove(at)),
+                    _ => two[at] = LETTERS[draw(LETTERS.len())],
+                }
+            }
+            let names: Vec<SafeText> =
+                [one, two].iter().map(|n| SafeText::new(&n.iter().collect::<String>())).collect();
+            if names[0] == names[1] {
+                continue;
+            }
+            different += 1;
+            let room = WIDTHS[draw(WIDTHS.len())];
+            if name(names[0].as_str(), room) == name(names[1].as_str(), room) {
+                alike += 1;
+                println!("alike at {room}: {:?} {:?}", names[0], names[1]);
+            }
+        }
+        println!("R27: {different} pairs of different names, {alike} rendered alike");
+        assert_eq!(alike, 0);
     }
 
     #[test]
@@ -199,7 +358,7 @@ mod tests {
         #[test]
         fn no_text_is_ever_wider_than_its_room(text in "\\PC{0,40}", room in 0usize..30) {
             prop_assert!(width(&cut(&text, room)) <= room);
-            prop_assert!(width(&cut_middle(&text, room)) <= room);
+            prop_assert!(width(&name(&text, room)) <= room);
             prop_assert_eq!(width(&fit(&text, room)), room);
             prop_assert_eq!(width(&fit_right(&text, room)), room);
             for line in wrap(&text, room) {

@@ -1,6 +1,4 @@
 //! The program in a pseudo-terminal: keys in, screen out, and what is left of the terminal afterwards.
-#![expect(dead_code, reason = "each test binary uses its own part of this")]
-
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::Path;
@@ -14,6 +12,9 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The program that is tested.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_gonogo");
+
 /// A running program with its terminal.
 pub(crate) struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
@@ -23,24 +24,26 @@ pub(crate) struct Terminal {
     raw: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
     gone: Arc<AtomicBool>,
+    before: String,
 }
 
 impl Terminal {
     /// Starts the program with these arguments in a terminal of this size; `home` holds its state and config.
     pub(crate) fn start(arguments: &[&str], home: &Path, columns: u16, rows: u16) -> Self {
-        Self::start_with(arguments, home, (columns, rows), &[])
+        Self::run(PROGRAM, arguments, &[], home, (columns, rows))
     }
 
-    /// The same with more variables in the environment.
-    pub(crate) fn start_with(
+    /// Starts any program with more in its environment.
+    pub(crate) fn run(
+        program: &str,
         arguments: &[&str],
+        more: &[(&str, &str)],
         home: &Path,
         (columns, rows): (u16, u16),
-        env: &[(&str, &str)],
     ) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_gonogo"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();
         command.env("PATH", std::env::var("PATH").unwrap_or_default());
@@ -49,9 +52,10 @@ impl Terminal {
         command.env("COLORTERM", "truecolor");
         command.env("LANG", "C.UTF-8");
         command.env("USER", "tester");
-        for (name, value) in env {
+        for (name, value) in more {
             command.env(name, value);
         }
+        let before = pair.master.get_termios().unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
@@ -80,6 +84,7 @@ impl Terminal {
             raw,
             reader: Some(reader),
             gone,
+            before: format!("{before:?}"),
         }
     }
 
@@ -93,6 +98,11 @@ impl Terminal {
         let parser = self.screen.lock().unwrap();
         let screen = parser.screen();
         (screen.alternate_screen(), screen.bracketed_paste(), screen.hide_cursor())
+    }
+
+    /// Whether line discipline, speed and control characters are what they were before the program started.
+    pub(crate) fn as_before(&self) -> bool {
+        format!("{:?}", self.master.as_ref().unwrap().get_termios().unwrap()) == self.before
     }
 
     /// How many bytes the program has written so far.
@@ -114,7 +124,8 @@ impl Terminal {
 
     /// Presses one key the way a person does: apart from the one before.
     pub(crate) fn press(&mut self, key: &[u8]) {
-        std::thread::park_timeout(Duration::from_millis(70));
+        // One enter soon after another is a held key.
+        std::thread::park_timeout(Duration::from_millis(if key == b"\r" { 400 } else { 120 }));
         self.send(key);
     }
 
@@ -153,9 +164,14 @@ impl Terminal {
         self.master.as_ref().unwrap().resize(size).unwrap();
     }
 
+    /// The number of the process that was started.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
     /// Sends a signal to the program.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.process_id().unwrap().to_string();
+        let pid = self.pid().to_string();
         let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
         assert!(status.success());
     }

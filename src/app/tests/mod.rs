@@ -335,6 +335,9 @@ fn nothing_confirms_by_accident() {
     cockpit.send(Msg::Paste("y\n\n\n".into()));
     assert!(cockpit.executed().is_empty(), "a flood or a paste");
     cockpit.press(&[Key::Enter]);
+    assert!(cockpit.executed().is_empty(), "the last piece of a flood comes late");
+    cockpit.wait(DEAF);
+    cockpit.press(&[Key::Enter]);
     assert_eq!(cockpit.executed().len(), 1, "a person");
     cockpit.press(&[Key::Enter, Key::Enter, Key::Char('a')]);
     assert_eq!(cockpit.executed().len(), 1, "and only once");

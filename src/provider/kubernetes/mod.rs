@@ -364,3 +364,5 @@ impl Provider for Kubernetes {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watch_tests;

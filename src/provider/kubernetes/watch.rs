@@ -5,9 +5,11 @@
 //! is alive) and the moment of the last word.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -30,6 +32,9 @@ const PAGES: usize = 50;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(20));
 /// How often a watch that is not permitted is tried again.
 const DENIED: Duration = Duration::from_secs(120);
+
+/// How often in a row a watch is tried again after a crash.
+pub(super) const RESTARTS: u32 = 3;
 
 /// How a feed stands.
 #[derive(Clone, Debug)]
@@ -306,9 +311,18 @@ enum End {
 /// Keeps a shelf up to date for as long as it is polled.
 pub(super) async fn keep<T: Watched>(link: Link, namespace: String, shelf: Arc<Shelf<T>>) {
     let mut wait = BACKOFF.0;
+    let mut crashes = 0;
     loop {
         let began = Instant::now();
-        let fault = follow(&link, &namespace, &shelf).await;
+        let turn = AssertUnwindSafe(follow(&link, &namespace, &shelf)).catch_unwind().await;
+        crashes = if turn.is_ok() { 0 } else { crashes + 1 };
+        let fault = turn.unwrap_or_else(|_| Some(crash::<T>(crashes)));
+        if crashes > RESTARTS
+            && let Some(fault) = fault
+        {
+            // Without the watch everything is asked for by name, which says what is missing.
+            return shelf.set(Feed::Denied(fault));
+        }
         if began.elapsed() > SILENCE {
             wait = BACKOFF.0;
         }
@@ -336,6 +350,12 @@ pub(super) async fn keep<T: Watched>(link: Link, namespace: String, shelf: Arc<S
         tokio::time::sleep(pause).await;
         wait = (wait * 2).min(BACKOFF.1);
     }
+}
+
+/// What is said of the crash with this number in a row.
+fn crash<T: Watched>(number: u32) -> Fault {
+    let then = if number > RESTARTS { "it stays off" } else { "it is tried again" };
+    Fault::new(Cause::Crashed, format!("the watch of {} crashed, {number} times in a row: {then}", T::PLURAL))
 }
 
 /// Lists and watches until something fails (`Some`) or the server forgot twice in a row (`None`).
