@@ -1,82 +1,104 @@
-//! The terminal's life cycle, in a pseudo-terminal: restored once, whatever ends the program; gone when it vanishes.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! The terminal's life cycle, in a pseudo-terminal: restored once, whatever ends the program; gone when it vanishes;
+//! keys that nobody pressed confirm nothing.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails; what was measured is printed"
+)]
 
+#[path = "terminal/exits.rs"]
+mod exits;
+#[path = "terminal/floods.rs"]
+mod floods;
+#[path = "terminal/keys.rs"]
+mod keys;
+#[path = "terminal/outlets.rs"]
+mod outlets;
 #[path = "support/pty.rs"]
 mod pty;
+#[path = "terminal/vanish.rs"]
+mod vanish;
+#[path = "support/vt.rs"]
+mod vt;
 
 use std::time::Duration;
 
 use pty::Terminal;
 
+/// Within this time a person expects an answer.
 const SOON: Duration = Duration::from_secs(2);
 
-fn cockpit() -> (tempfile::TempDir, Terminal) {
+/// How often each thing is tried: a few times, or as often as the promise says.
+fn times(few: usize, full: usize) -> usize {
+    if std::env::var("GONOGO_TEST_N").is_ok_and(|n| n == "full") { full } else { few }
+}
+
+/// A config with one source that nobody answers for: enough for a screen, quick to start.
+const PLAIN: &str = r#"
+[[source]]
+name = "alerts"
+kind = "alertmanager"
+url = "http://127.0.0.1:1"
+
+[[service]]
+name = "web"
+
+  [[service.environment]]
+  name = "production"
+  health = { alerts = { source = "alerts" } }
+"#;
+
+/// A folder with the config of `PLAIN`, and where the config is.
+fn plain_home() -> (tempfile::TempDir, String) {
     let home = tempfile::tempdir().unwrap();
-    let terminal = Terminal::start(&["demo", "quiet"], home.path(), 120, 36);
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, PLAIN).unwrap();
+    let config = config.display().to_string();
+    (home, config)
+}
+
+/// A cockpit on the plain config.
+fn plain() -> (tempfile::TempDir, Terminal) {
+    let (home, config) = plain_home();
+    let terminal = Terminal::start(&["--config", &config], home.path(), 120, 36);
     terminal.wait_for("VERDICT");
-    terminal.wait_for("GO");
-    assert_eq!(terminal.modes(), (true, true, true), "alternate screen, bracketed paste, hidden cursor");
     (home, terminal)
 }
 
-fn restored(terminal: &Terminal) {
-    terminal.wait_until("the terminal is restored", SOON, |_| terminal.modes() == (false, false, false));
-}
-
-#[test]
-fn leaving_restores_the_terminal() {
-    let (_home, mut terminal) = cockpit();
-    terminal.press(b"q");
-    assert_eq!(terminal.end(SOON).exit_code(), 0);
-    restored(&terminal);
-}
-
-#[test]
-fn signals_restore_the_terminal_and_show_in_the_exit_code() {
-    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129), ("QUIT", 131)] {
-        let (_home, mut terminal) = cockpit();
-        terminal.signal(name);
-        assert_eq!(terminal.end(SOON).exit_code(), code, "{name}");
-        restored(&terminal);
-    }
-}
-
-#[test]
-fn a_vanished_terminal_ends_the_program() {
-    let (_home, mut terminal) = cockpit();
-    terminal.vanish();
-    terminal.end(SOON);
-}
-
-#[test]
-fn every_size_is_survived() {
-    let (_home, mut terminal) = cockpit();
-    for (columns, rows) in [(80, 24), (1, 1), (20, 5), (300, 100), (2, 200), (60, 16), (120, 36)] {
-        terminal.resize(columns, rows);
-    }
-    terminal.wait_for("VERDICT");
-    terminal.press(b"q");
-    assert_eq!(terminal.end(SOON).exit_code(), 0);
-}
-
-#[test]
-fn a_paste_presses_nothing() {
-    let (_home, mut terminal) = cockpit();
-    terminal.send(b"\x1b[200~q\rqaq\r\x1b[201~");
-    terminal.wait_for("pasted text was dropped");
-    terminal.press(b"q");
-    assert_eq!(terminal.end(SOON).exit_code(), 0);
-}
-
-#[test]
-fn without_a_terminal_the_status_is_printed() {
+/// A cockpit on a day of the embedded world.
+fn demo(day: &str, more: &[(&str, &str)]) -> (tempfile::TempDir, Terminal) {
     let home = tempfile::tempdir().unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_gonogo"))
-        .args(["demo", "quiet"])
-        .env("HOME", home.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.starts_with("GO"), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(0));
+    // The world's folder is made in here and kept, so that its journal can be read; taking it away takes its time.
+    let folder = home.path().display().to_string();
+    let mut all = vec![("TMPDIR", folder.as_str())];
+    all.extend(more);
+    let terminal = Terminal::run(pty::PROGRAM, &["demo", day, "--keep"], &all, home.path(), (120, 36));
+    terminal.wait_for("VERDICT");
+    (home, terminal)
+}
+
+/// Every file below the demo's folder that is named like a journal, joined.
+fn journal(home: &std::path::Path) -> String {
+    fn walk(folder: &std::path::Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, text);
+            } else if path.to_string_lossy().contains("state/gonogo/")
+                && path.extension().is_some_and(|e| e == "jsonl")
+            {
+                text.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+            }
+        }
+    }
+    let mut text = String::new();
+    walk(home, &mut text);
+    text
+}
+
+fn restored(terminal: &Terminal) {
+    terminal.wait_until("the terminal is restored", SOON, |_| {
+        terminal.modes() == (false, false, false) && terminal.as_before()
+    });
 }
