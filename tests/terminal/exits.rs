@@ -81,8 +81,7 @@ fn a_crash_of_the_journals_writer_is_said_and_leaves_the_cockpit_usable() {
         terminal.press(b"\r");
         terminal.wait_for("the journal cannot be written");
         terminal.wait_for("actions are off");
-        terminal.press(b"\x1b");
-        terminal.press(b"q");
+        terminal.press(b"\x03");
         assert_eq!(terminal.end(SOON).exit_code(), 0);
         restored(&terminal);
     }
