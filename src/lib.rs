@@ -52,6 +52,17 @@
 //! - Text from outside is [`domain::SafeText`] or does not get in.
 //! - Every write passes [`provider::access`].
 #![forbid(unsafe_code)]
+// Further ways to a panic, which tests may go. The usual ones are denied in Cargo.toml.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::string_slice,
+        clippy::get_unwrap,
+        clippy::unwrap_in_result,
+        clippy::unreachable,
+        clippy::exit
+    )
+)]
 
 pub mod action;
 pub mod app;

@@ -3,7 +3,7 @@
 //!
 //! The figures are printed: how long each look took beyond its limit, and how much memory all of them took. The real
 //! limits (30 s) are waited for with `GONOGO_TEST_N=full`; else shorter ones, where a provider takes them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

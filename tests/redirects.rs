@@ -2,7 +2,7 @@
 //!
 //! Every code times every kind of target times every way to say who we are. The targets lead to sinks on loopback that
 //! write down each byte; a client with the HTTP library's usual behaviour is the control that they can be reached.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};

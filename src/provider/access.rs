@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of how a write travels. The two transports (HTTP and the Kubernetes client) ask
 //! [`check_write`] right before they send; there is no second place to forget.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -4,6 +4,7 @@
 //! our environment it may see, and how it is ended; knows nothing of what it is asked. No shell, no terminal: a
 //! program gets no input, its output through pipes, a process group of its own, and a deadline. It ends with us:
 //! when the one who waits for it goes away, and at the latest in [`end_all`].
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 //!
 //! Knows how to fetch a value and how to keep it from being seen; knows nothing of who asks for it. A value is
 //! fetched when it is first needed, kept in memory, and dropped when the other side says that it is wrong.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! What keeps this process and its files from others: its memory is never written to a core file, no process of the same
 //! user may read it, and a folder that it makes is its user's only. Knows nothing of what is in them.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::io;
 use std::path::Path;

@@ -136,7 +136,8 @@ fn no_canary_leaves_the_request_that_it_belongs_to() {
     let searched = machine.scanner.searched.get();
     println!("R31: {} hits in {searched} bytes searched, log of {} bytes", hits.len(), log.len());
     assert_eq!(hits, []);
-    crate::at_rest::check(&machine.path("home"), &["state/gonogo/gonogo.log"]);
+    let count = crate::at_rest::check(&machine.path("home"), &["state/gonogo/gonogo.log"]);
+    println!("R33: {count} files written under umask 000, 0 readable by others");
     for (name, all) in notes {
         for note in all {
             assert!(!note.contains("AWS_SECRET_ACCESS_KEY"), "{name} sees another's secret");

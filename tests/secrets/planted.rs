@@ -42,7 +42,8 @@ pub(crate) struct Machine {
     pub(crate) forwarders: [Forwarder; 4],
     values: BTreeMap<&'static str, String>,
     pub(crate) sandbox: Sandbox,
-    pub(crate) runtime: tokio::runtime::Runtime,
+    /// What the embedded world runs on.
+    _runtime: tokio::runtime::Runtime,
 }
 
 pub(crate) fn write(path: &Path, mode: u32, text: &str) {
@@ -86,8 +87,16 @@ impl Machine {
             Forwarder::start(&host(&urls.kubernetes), (&values[PLACES[1]], "known-to-the-cluster")),
         ];
         let config = root.path().join("home/config/gonogo/config.toml");
-        let mut machine =
-            Self { root, scanner, env: BTreeMap::new(), config, forwarders, values, sandbox, runtime };
+        let mut machine = Self {
+            root,
+            scanner,
+            env: BTreeMap::new(),
+            config,
+            forwarders,
+            values,
+            sandbox,
+            _runtime: runtime,
+        };
         machine.plant();
         machine.env = machine.variables();
         let config = machine.text_of_config();

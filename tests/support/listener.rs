@@ -66,7 +66,7 @@ fn request(stream: &mut std::net::TcpStream) -> String {
         }
         match stream.read(&mut buffer) {
             Ok(0) | Err(_) => return text,
-            Ok(n) => bytes.extend_from_slice(&buffer[..n]),
+            Ok(n) => bytes.extend_from_slice(buffer.get(..n).unwrap_or_default()),
         }
     }
 }

@@ -75,7 +75,7 @@ impl<T: DeserializeOwned> Conditional<T> {
 
     fn known(&self, path: &str) -> Option<(String, Arc<T>)> {
         let mut kept = self.lock();
-        kept.uses += 1;
+        kept.uses = kept.uses.saturating_add(1);
         let now = kept.uses;
         let entry = kept.by_path.get_mut(path)?;
         entry.used = now;
@@ -88,7 +88,7 @@ impl<T: DeserializeOwned> Conditional<T> {
             kept.by_path.remove(&path);
             return;
         };
-        kept.uses += 1;
+        kept.uses = kept.uses.saturating_add(1);
         let entry = Entry { etag: etag.to_owned(), value: Arc::clone(value), used: kept.uses };
         kept.by_path.insert(path, entry);
         if kept.by_path.len() > KEPT {

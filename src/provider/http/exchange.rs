@@ -333,14 +333,16 @@ fn replace(bytes: &mut Vec<u8>, needle: &[u8]) {
     const MASK: &[u8] = b"(credential)";
     let Some(&first) = needle.first() else { return };
     let mut from = 0;
-    while let Some(at) =
-        bytes.get(from..).and_then(|rest| rest.iter().position(|&b| b == first)).map(|offset| from + offset)
+    while let Some(at) = bytes
+        .get(from..)
+        .and_then(|rest| rest.iter().position(|&b| b == first))
+        .map(|offset| from.saturating_add(offset))
     {
         if bytes.get(at..).is_some_and(|rest| rest.starts_with(needle)) {
-            bytes.splice(at..at + needle.len(), MASK.iter().copied());
-            from = at + MASK.len();
+            bytes.splice(at..at.saturating_add(needle.len()), MASK.iter().copied());
+            from = at.saturating_add(MASK.len());
         } else {
-            from = at + 1;
+            from = at.saturating_add(1);
         }
     }
 }

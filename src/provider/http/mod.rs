@@ -7,6 +7,7 @@
 //! Limits (all in [`Limits`], shorter in tests): connect 5 s, headers 10 s, idle 10 s, whole request 30 s,
 //! body 10 MiB after decompression. JSON nests 128 deep at the most (`serde_json`'s own limit). A request is
 //! sent once: neither the client nor HTTP/2 retries, and a write never travels on a reused connection.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -74,7 +74,7 @@ async fn file(place: &SecretPlace, path: &Path) -> Result<Text, Fault> {
     // Room for all of it, so that no copy is left behind where it grew.
     let mut value = Text::new(String::with_capacity(LONGEST.saturating_add(1)));
     opened
-        .take(LONGEST as u64 + 1)
+        .take((LONGEST as u64).saturating_add(1))
         .read_to_string(&mut value)
         .await
         .map_err(|error| local(place, format!("cannot be read: {}", error.kind())))?;
