@@ -176,7 +176,8 @@ impl Executor {
     /// A server that refuses says that the world moved, if at all, and not how: one more look names what is different,
     /// and who was first as far as anybody can know.
     async fn explained(&self, id: &ActionId, plan: &Plan, fault: Fault) -> Fault {
-        if !matches!(fault.cause, Cause::Moved | Cause::Refused | Cause::NotFound) {
+        // GitHub answers 403 to a rerun of what is running already.
+        if !matches!(fault.cause, Cause::Moved | Cause::Refused | Cause::NotFound | Cause::Forbidden) {
             return fault;
         }
         let (says, mut differences) = match self.look(&plan.intent).await {

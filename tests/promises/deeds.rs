@@ -158,15 +158,16 @@ impl Other {
         self.world.cluster().prune_history("production", "checkout", 0);
     }
 
-    /// Changes a label of the Swarm service and nothing else.
-    pub(crate) async fn relabel(&self) {
+    /// Changes one field of the Swarm service's specification and nothing else.
+    pub(crate) async fn change_swarm(&self, pointer: &str, value: Value) {
         let base = self.urls.docker.replace("tcp://", "http://");
         let json = "application/json";
         let service = self
             .send(Method::GET, format!("{base}/v1.41/services/acme_ledger"), "", json, &Value::Null)
             .await;
         let mut spec = service["Spec"].clone();
-        spec["Labels"]["touched"] = "yes".into();
+        let (above, last) = pointer.rsplit_once('/').unwrap();
+        spec.pointer_mut(above).unwrap()[last] = value;
         let version = &service["Version"]["Index"];
         let url =
             format!("{base}/v1.41/services/{}/update?version={version}", service["ID"].as_str().unwrap());
@@ -178,27 +179,32 @@ impl Other {
         assert!(self.world.approve_as("omar", "checkout", "production"), "the gate waits");
     }
 
-    /// Omar cancels the newest run, and it ends.
-    pub(crate) async fn cancel_the_run(&self) {
+    /// Omar does this to the newest run: `cancel`, `rerun-failed-jobs`.
+    async fn with_the_run(&self, what: &str) {
         let base = format!("{}/repos/acme/checkout/actions", self.urls.github);
         let list = format!("{base}/workflows/release.yml/runs");
         let json = "application/json";
         let runs = self.send(Method::GET, list, REVIEWER_TOKEN, json, &Value::Null).await;
         let run = runs["workflow_runs"][0]["id"].as_u64().unwrap();
-        self.send(Method::POST, format!("{base}/runs/{run}/cancel"), REVIEWER_TOKEN, json, &Value::Null)
+        self.send(Method::POST, format!("{base}/runs/{run}/{what}"), REVIEWER_TOKEN, json, &Value::Null)
             .await;
+    }
+
+    /// Omar cancels the newest run, and it ends.
+    pub(crate) async fn cancel_the_run(&self) {
+        self.with_the_run("cancel").await;
         self.world.advance(Duration::from_secs(30));
     }
 
-    /// Omar runs the newest run once more: its gate is asked anew.
+    /// Omar runs the newest run once more, which has ended.
+    pub(crate) async fn run_it_again(&self) {
+        self.with_the_run("rerun-failed-jobs").await;
+    }
+
+    /// Omar cancels the newest run and runs it once more: its gate is asked anew.
     pub(crate) async fn rerun(&self) {
         self.cancel_the_run().await;
-        let base = format!("{}/repos/acme/checkout/actions", self.urls.github);
-        let list = format!("{base}/workflows/release.yml/runs");
-        let json = "application/json";
-        let runs = self.send(Method::GET, list, REVIEWER_TOKEN, json, &Value::Null).await;
-        let run = runs["workflow_runs"][0]["id"].as_u64().unwrap();
-        self.send(Method::POST, format!("{base}/runs/{run}/rerun"), REVIEWER_TOKEN, json, &Value::Null).await;
+        self.with_the_run("rerun").await;
         self.world.advance(Duration::from_secs(5));
     }
 }

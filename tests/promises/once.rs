@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cockpit::{Cockpit, Flow, kinds_in, server_of};
 use super::deeds::Deed;
+use super::size;
 use futures_util::FutureExt;
 use gonogo::action::Plan;
 use gonogo::app::Model;
@@ -49,8 +50,20 @@ async fn lost(deed: Deed, act: Act) -> (Deed, Act, Vec<Effect>, Outcome, Cockpit
     (deed, act, effects, outcome, cockpit)
 }
 
-/// Runs every case at once: the slow ones wait for the providers' own deadlines, which no test can shorten.
+/// Runs every case, as often as the figure wants it.
 async fn every_case(acts: &[Act]) {
+    let rounds = size(1, 100);
+    for _ in 0..rounds {
+        one_round(acts).await;
+    }
+    println!(
+        "R3: {rounds} rounds of {} verbs, {acts:?}: sent once each, verdict and ledger agree",
+        Deed::ALL.len()
+    );
+}
+
+/// Runs every case at once: the slow ones wait for the providers' own deadlines, which no test can shorten.
+async fn one_round(acts: &[Act]) {
     let mut cases = JoinSet::new();
     for act in acts {
         for deed in Deed::ALL {
@@ -77,6 +90,12 @@ async fn every_case(acts: &[Act]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_lost_before_the_effect_ends_as_not_applied_and_is_never_sent_again() {
     every_case(&[Act::DropBefore]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_gateway_before_the_effect_is_no_proof_of_anything_and_is_never_sent_again() {
+    let body = "<html><body><h1>502 Bad Gateway</h1></body></html>".to_owned();
+    every_case(&[Act::Answer { status: 502, headers: Vec::new(), body }]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
