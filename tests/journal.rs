@@ -5,8 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test that cannot go on fails; what was measured is printed"
+    reason = "a test that cannot go on fails"
 )]
 
 #[path = "journal/anchored.rs"]

@@ -225,8 +225,8 @@ fn an_older_copy_of_everything_is_found_by_a_later_anchor() {
         check(&disk, place(), &[]).0.holds(),
         "by itself an older copy is sound: that is why there are anchors"
     );
-    for later in 21..=40 {
-        let (report, _) = check(&disk, place(), &[anchor(&states[later])]);
+    for later in &states[21..=40] {
+        let (report, _) = check(&disk, place(), &[anchor(later)]);
         assert!(report.contradictions[0].contains("older copy"), "{report:?}");
     }
     // Only the file, with the head left: found without anchors, and never written to.

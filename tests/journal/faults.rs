@@ -1,6 +1,7 @@
 //! Disks that fail and processes that end: nothing acknowledged is lost, nothing is called tampering that is none,
 //! and the journal goes on as soon as the disk does.
 
+use gonogo::runtime::Journal;
 use gonogo::runtime::journal::Disk;
 
 use crate::memory::{Crash, Fault, Memory, Plan};
@@ -239,4 +240,84 @@ fn a_segment_that_is_taken_away_is_missed() {
     let (report, _) = check(&disk, place(), &[]);
     assert!(report.contradictions.iter().any(|what| what.contains("journal.2.jsonl is gone")), "{report:?}");
     assert!(append(&journal, "next").unwrap_err().to_string().contains("is gone"));
+}
+
+/// A journal whose second line could not be synced: its first segment is closed for the process that wrote.
+fn closed() -> (Memory, Journal) {
+    let disk = Memory::failing(Plan { fault: Fault::Sync, nth: 4, persistent: false });
+    let journal = opened(&disk).unwrap();
+    append(&journal, "a-0").unwrap();
+    append(&journal, "a-1").unwrap_err();
+    (disk, journal)
+}
+
+#[test]
+fn a_second_failure_while_a_segment_is_begun_loses_nothing_either() {
+    let mut seen = Seen::default();
+    for fault in Fault::ALL {
+        for persistent in [false, true] {
+            for nth in 1.. {
+                let (disk, journal) = closed();
+                let case = format!("{fault:?} {nth} {persistent} while a segment is begun");
+                disk.fail(Plan { fault, nth, persistent });
+                let mut acknowledged = vec!["a-0".to_owned()];
+                for name in ["a-2", "a-3"] {
+                    if append(&journal, name).is_ok() {
+                        acknowledged.push(name.to_owned());
+                    }
+                    survives(&disk, &acknowledged, &case, &mut seen);
+                }
+                if !disk.struck() {
+                    break;
+                }
+                disk.heal();
+                append(&journal, "healed").unwrap_or_else(|error| panic!("{case}: {error}"));
+                acknowledged.push("healed".into());
+                survives(&disk, &acknowledged, &case, &mut seen);
+                let segments = check(&disk, place(), &[]).0.segments.len();
+                assert_eq!(
+                    segments,
+                    disk.names().iter().filter(|n| n.extension().unwrap() == "jsonl").count()
+                );
+                seen.faults += 1;
+            }
+        }
+    }
+    println!(
+        "R43: {} second faults while a segment was begun, {} file systems after a crash: 0 lost, 0 false verdicts",
+        seen.faults, seen.crashes
+    );
+    assert!(seen.faults > 100, "{}", seen.faults);
+}
+
+#[test]
+fn a_segment_that_was_never_begun_is_put_away_and_the_chain_goes_on() {
+    let (disk, journal) = closed();
+    append(&journal, "a-2").unwrap();
+    let second = place().with_file_name("journal.2.jsonl");
+    let whole = disk.get(&second);
+    let first_end = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let others = String::from_utf8(whole.clone()).unwrap().replace("\"segment\":2", "\"segment\":3");
+    for (what, left) in [
+        ("empty", &b""[..]),
+        ("torn in its first line", &whole[..first_end - 1]),
+        ("zeros", &[0; 300][..]),
+        ("a first line that does not hold", others.as_bytes()),
+        ("a line of the first segment", &disk.get(place())[..]),
+    ] {
+        let (disk, closed) = closed();
+        drop(closed);
+        disk.set(&second, left);
+        let (report, lines) = check(&disk, place(), &[]);
+        assert!(report.holds() && report.unfinished >= left.len() as u64, "{what}: {report:?}");
+        // What lies beyond the head in the first segment holds, and counts until a segment is begun after the head.
+        assert!(actions(&lines).starts_with(&["a-0"]), "{what}");
+        append(&opened(&disk).unwrap(), "next").unwrap_or_else(|error| panic!("{what}: {error}"));
+        let (report, lines) = check(&disk, place(), &[]);
+        assert!(report.holds() && report.unfinished == 0, "{what}: {report:?}");
+        assert_eq!(lines[1].kind, "segment", "{what}");
+        assert_eq!(lines.last().unwrap().action, "next", "{what}");
+        let aside = disk.names().into_iter().find(|name| name.display().to_string().contains("torn-2-"));
+        assert_eq!(disk.get(&aside.unwrap()), left, "{what}: it is kept");
+    }
 }

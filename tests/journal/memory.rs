@@ -189,7 +189,7 @@ impl fmt::Debug for Memory {
 impl Memory {
     pub(crate) fn failing(plan: Plan) -> Self {
         let memory = Self::default();
-        memory.state().plan = Some(plan);
+        memory.fail(plan);
         memory
     }
 
@@ -200,6 +200,12 @@ impl Memory {
     /// Whether the planned fault has struck.
     pub(crate) fn struck(&self) -> bool {
         self.state().struck
+    }
+
+    /// From now on this fails; calls are counted anew.
+    pub(crate) fn fail(&self, plan: Plan) {
+        let mut state = self.state();
+        (state.plan, state.calls, state.struck) = (Some(plan), 0, false);
     }
 
     /// From now on nothing fails.

@@ -160,7 +160,7 @@ impl Disk for RealDisk {
     fn network(&self, path: &Path) -> io::Result<Option<&'static str>> {
         let kind = rustix::fs::statfs(path)?.f_type;
         // The kernel's type is as wide as the machine's words; every magic number fits into 32 bits.
-        Ok(i64::try_from(kind).ok().and_then(|kind| network_named(kind & 0xffff_ffff)))
+        Ok(network_named(i128::from(kind) & 0xffff_ffff))
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -171,7 +171,7 @@ impl Disk for RealDisk {
 
 /// File systems whose locks and syncs depend on another machine, by the numbers in `linux/magic.h`.
 #[cfg(any(target_os = "linux", test))]
-const fn network_named(magic: i64) -> Option<&'static str> {
+const fn network_named(magic: i128) -> Option<&'static str> {
     match magic {
         0x6969 => Some("NFS"),
         0x517b => Some("SMB"),
