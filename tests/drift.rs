@@ -193,7 +193,7 @@ async fn whatever_a_provider_changes_nothing_panics_and_nothing_unknown_becomes_
     let (mut cases, mut wrong) = (0, Vec::new());
     while let Some(done) = tasks.join_next().await {
         let (told, count, found) = done.unwrap();
-        println!("{told}");
+        println!("{told}\n{} wrong: {:#?}", found.len(), found.iter().take(12).collect::<Vec<_>>());
         cases += count;
         wrong.extend(found);
     }

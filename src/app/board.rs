@@ -302,9 +302,9 @@ pub fn ask(model: &Model) -> Ask {
     {
         for environment in &service.environments {
             let Some(rollout) = model.world.rollout(service, environment) else { continue };
-            let past =
-                rollout.value.revisions.iter().filter(|r| r.standing == RevisionStanding::Past).take(3);
-            for revision in past {
+            let others =
+                rollout.value.revisions.iter().filter(|r| r.standing != RevisionStanding::Current).take(3);
+            for revision in others {
                 if let Some(span) = assess::span(&revision.artifact, &rollout.value.target) {
                     spans.push(SpanAsk { service: service.name.clone(), span });
                 }

@@ -17,7 +17,6 @@ pub(super) fn members() -> Vec<Start> {
     vec![
         || Cluster::start(State::Well).boxed(),
         || Cluster::start(State::UnderWay).boxed(),
-        || Cluster::start(State::Paused).boxed(),
         || Engine::start("updating", true).boxed(),
         || Engine::start("updating", false).boxed(),
         || Engine::start("global", false).boxed(),
@@ -56,7 +55,6 @@ fn changes(seen: &Observation, new: &str) -> Vec<Intent> {
 enum State {
     Well,
     UnderWay,
-    Paused,
 }
 
 struct Cluster {
@@ -79,7 +77,6 @@ impl Cluster {
                     cluster.pods = (0..4).map(|n| cluster.pod(if n < 2 { "v2" } else { "v1" }, n)).collect();
                     cluster.pods[0]["status"]["conditions"][1]["status"] = json!("False");
                 }
-                State::Paused => cluster.deployment["spec"]["paused"] = json!(true),
             }
             let list = |items: &[Value]| json!({"metadata": {"resourceVersion": "2000"}, "items": items});
             let review = json!({"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
