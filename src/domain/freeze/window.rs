@@ -177,7 +177,8 @@ impl Moment {
 fn moment(text: &str) -> Result<Moment, (String, &'static str)> {
     const HINT: &str = "for example \"Fri 16:00\", \"22:00\" or \"2026-12-20 16:00\"";
     let said = text.trim();
-    let (day, time) = match said.split_once([' ', 'T']).filter(|_| !said.starts_with(['T', 't'])) {
+    let dated = said.starts_with(|c: char| c.is_ascii_digit());
+    let (day, time) = match said.split_once(|c| c == ' ' || (dated && c == 'T')) {
         Some((day, time)) => (Some(day.trim_end()), Some(time.trim_start())),
         None if said.contains(':') => (None, Some(said)),
         None => (Some(said), None),
