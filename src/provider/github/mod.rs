@@ -30,6 +30,7 @@ mod dispatch;
 mod gates;
 mod live;
 mod look;
+mod people;
 mod runs;
 mod wire;
 
