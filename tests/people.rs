@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use gonogo::domain::people::{
-    AccountKind, Act, Agreement, Enforcer, Part, People, Person, Reviewers, Ruling, hopeless, judge, notes,
+    AccountKind, Act, Agreement, Enforcer, Part, People, Person, Reviewers, Ruling, hopeless, hopeless_gate,
+    judge, notes,
 };
 use gonogo::domain::{Sha, Verb};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::domain::people::TwoPerson;
 use crate::domain::service::{Confirm, HealthRule, ReasonRule, Value};
 use crate::domain::{Cause, EnvironmentName, Fault, Role, Stage};
 use crate::provider::{Cadence, KINDS, Key, KeyType, Provider, SecretPlace};
@@ -349,6 +350,14 @@ fn every_mistake_in_a_policy_is_told_in_place() {
             "9:9 a name must not be empty",
         ],
     );
+}
+
+#[test]
+fn a_second_person_is_asked_where_the_policy_says_so() {
+    let text = "[policy.p]\ntwo_person = true\n[policy.q]\ntwo_person = false\n[[service]]\nname = 'x'\nenvironment = [{ name = 'p', policy = 'p' }, { name = 'q', policy = 'q' }, { name = 'r' }]\n";
+    let config = read(text).unwrap();
+    let people: Vec<TwoPerson> = config.services[0].environments.iter().map(|e| e.policy.people).collect();
+    assert_eq!(people, [TwoPerson::Required, TwoPerson::NotAsked, TwoPerson::NotAsked]);
 }
 
 #[test]

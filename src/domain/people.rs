@@ -268,6 +268,19 @@ pub fn hopeless(people: &People) -> Option<SafeText> {
     Some(SafeText::new(&format!("no reviewer could approve this: {}", reasons.join(", "))))
 }
 
+/// The same by what the board knows of a gate: who asked for it, and its reviewers with `team:` in front of teams.
+#[must_use]
+pub fn hopeless_gate(asked_by: Option<&SafeText>, reviewers: &[SafeText]) -> Option<SafeText> {
+    let team = |name: &SafeText| name.as_str().strip_prefix("team:").map(SafeText::new);
+    let login = |name: &SafeText| Person { login: Some(name.clone()), ..Person::default() };
+    let reviewers = Reviewers::Told {
+        persons: reviewers.iter().filter(|r| team(r).is_none()).map(login).collect(),
+        teams: reviewers.iter().filter_map(team).collect(),
+    };
+    let parties = asked_by.map(|by| (Part::Started, login(by))).into_iter().collect();
+    hopeless(&People { parties, reviewers, ..People::default() })
+}
+
 /// Whether the rule is satisfied. `people` is none where nothing tells who is behind an action.
 #[must_use]
 pub fn judge(act: Act, people: Option<&People>) -> Ruling {
