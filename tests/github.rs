@@ -12,6 +12,8 @@ mod faults;
 mod limits;
 #[path = "github/look.rs"]
 mod look;
+#[path = "github/people.rs"]
+mod people;
 #[path = "github/sandbox.rs"]
 mod sandbox;
 #[path = "support/scripted.rs"]

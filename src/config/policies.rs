@@ -6,12 +6,9 @@ use super::check::Check;
 use super::read::{Item, Section, check_name};
 use super::report::Mistakes;
 use crate::domain::freeze::{Bound, Window, Zone};
+use crate::domain::people::TwoPerson;
 use crate::domain::service::{Access, Confirm, HealthRule, ReasonRule};
 use crate::domain::{Freeze, Policy, PolicyName, SafeText};
-
-/// What DESIGN promises for later. Accepting it silently would be a promise of safety not kept.
-const NOT_YET: &str =
-    "not enforced by this version; remove it, or the cockpit would promise what it does not do";
 
 /// How old evidence may be before nothing is planned on it.
 const MAX_AGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_600));
@@ -54,8 +51,10 @@ fn read_policy(mistakes: &mut Mistakes, name: &str, mut section: Section<'_>) ->
     let max_age = section.get("max_age").and_then(|item| item.duration(mistakes, MAX_AGE.0, MAX_AGE.1));
     policy.max_age = max_age.unwrap_or(policy.max_age);
     policy.freeze = section.get("freeze").map(|item| read_freezes(mistakes, item)).unwrap_or_default();
-    section.refuse(mistakes, "two_person", NOT_YET);
-    section.finish(mistakes, &["two_person"]);
+    if section.get("two_person").and_then(|item| item.switch(mistakes)) == Some(true) {
+        policy.people = TwoPerson::Required;
+    }
+    section.finish(mistakes, &[]);
     policy
 }
 

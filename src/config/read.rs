@@ -301,14 +301,6 @@ impl<'a> Section<'a> {
         self.table.iter().map(|(key, value)| Item { key, value })
     }
 
-    /// Refuses a key that DESIGN promises for later, with why.
-    pub(super) fn refuse(&mut self, mistakes: &mut Mistakes, key: &str, cause: &str) {
-        if let Some(item) = self.get(key) {
-            self.asked.pop();
-            mistakes.note(&item.key_at(), format!("`{key}` is {cause}"), None);
-        }
-    }
-
     /// Refuses every key that was never asked for. `refused` are keys that were reported already.
     pub(super) fn finish(self, mistakes: &mut Mistakes, refused: &[&str]) {
         let known: Vec<&str> = self.asked.iter().map(String::as_str).collect();

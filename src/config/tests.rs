@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::domain::people::TwoPerson;
 use crate::domain::service::{Confirm, HealthRule, ReasonRule, Value};
 use crate::domain::{Cause, EnvironmentName, Fault, Role, Stage};
 use crate::provider::enforcement::Enforcement;
@@ -344,11 +345,11 @@ environment = [{{ name = 'p', health = {{ signals = ['a', 'a', 'c'] }} }}, {{ na
 }
 
 #[test]
-fn a_policy_never_promises_what_is_not_enforced() {
+fn every_mistake_in_a_policy_is_told_in_place() {
     tells(
-        "[policy.p]\ntwo_person = true\nconfirm = 'type'\nrequire_reason = 1\nmax_age = 15\nhealthy = 'no'\nread_only = []\nread_onyl = true\n[policy.'']\n",
+        "[policy.p]\ntwo_person = 1\nconfirm = 'type'\nrequire_reason = 1\nmax_age = 15\nhealthy = 'no'\nread_only = []\nread_onyl = true\n[policy.'']\n",
         &[
-            "2:1 `two_person` is not enforced by this version; remove it, or the cockpit would promise what it does not do",
+            "2:14 `two_person` must be true or false, not a number",
             "3:11 `confirm` cannot be \"type\" = there is \"type-name\", \"press\"",
             "4:18 `require_reason` must be true or false, not a number",
             "5:11 `max_age` must be a duration in quotes, not a number = for example \"15s\" or \"2m 30s\"",
@@ -358,6 +359,14 @@ fn a_policy_never_promises_what_is_not_enforced() {
             "9:9 a name must not be empty",
         ],
     );
+}
+
+#[test]
+fn a_second_person_is_asked_where_the_policy_says_so() {
+    let text = "[policy.p]\ntwo_person = true\n[policy.q]\ntwo_person = false\n[[service]]\nname = 'x'\nenvironment = [{ name = 'p', policy = 'p' }, { name = 'q', policy = 'q' }, { name = 'r' }]\n";
+    let config = read(text).unwrap();
+    let people: Vec<TwoPerson> = config.services[0].environments.iter().map(|e| e.policy.people).collect();
+    assert_eq!(people, [TwoPerson::Required, TwoPerson::NotAsked, TwoPerson::NotAsked]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
 use super::name::{Place, ServiceName, SourceName};
+use super::people::People;
 use super::pipeline::{Decision, GateKey, RunKey};
 use super::rollout::Artifact;
 use super::text::SafeText;
@@ -305,6 +306,8 @@ pub struct Prepared {
     pub way_back: Option<SafeText>,
     /// Who we are there.
     pub identity: Option<SafeText>,
+    /// Who is behind what would ship; none if this source does not know persons.
+    pub people: Option<Box<People>>,
 }
 
 /// The source's answer to a step.

@@ -11,6 +11,7 @@ pub mod health;
 pub mod intent;
 pub mod name;
 pub mod observation;
+pub mod people;
 pub mod pipeline;
 pub mod rollout;
 pub mod service;
@@ -29,6 +30,7 @@ pub use intent::{
 };
 pub use name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
 pub use observation::{Ask, Budget, Observation, Report};
+pub use people::People;
 pub use pipeline::{Decision, Gate, GateKey, Job, Pipeline, Run, RunKey, RunState};
 pub use rollout::{Artifact, Live, Owner, Phase, Replicas, Revision, Rollout};
 pub use service::{Bound, Environment, Policy, Role, Service, Settings, Value};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::freeze::Freeze;
 use super::name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
+use super::people::TwoPerson;
 use super::text::SafeText;
 use super::verdict::Stage;
 
@@ -230,6 +231,8 @@ pub struct Policy {
     pub access: Access,
     /// Health before a promotion.
     pub health: HealthRule,
+    /// Whether a second person must agree.
+    pub people: TwoPerson,
     /// When nothing is promoted or approved. One window that holds is enough.
     pub freeze: Vec<Freeze>,
     /// Evidence older than this is stale: nothing is planned on it.
@@ -244,6 +247,7 @@ impl Default for Policy {
             reason: ReasonRule::default(),
             access: Access::default(),
             health: HealthRule::default(),
+            people: TwoPerson::default(),
             freeze: Vec::new(),
             max_age: Duration::from_secs(60),
         }

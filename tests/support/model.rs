@@ -59,6 +59,7 @@ fn policy(name: &str) -> Policy {
         reason: ReasonRule::Required,
         access: Access::ReadWrite,
         health: HealthRule::Shown,
+        people: gonogo::domain::people::TwoPerson::NotAsked,
         freeze: Vec::new(),
         max_age: Duration::from_secs(30),
     }
@@ -643,6 +644,7 @@ fn prepared(step: Step, promise: Promise) -> Prepared {
         deadline: Duration::from_secs(120),
         way_back: None,
         identity: Some("mara".into()),
+        people: None,
     }
 }
 

@@ -302,6 +302,7 @@ fn prepared(intent: &Intent, promise: Promise) -> Prepared {
         deadline: Duration::from_secs(60),
         way_back: None,
         identity: Some("ann".into()),
+        people: None,
     }
 }
 

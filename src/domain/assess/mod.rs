@@ -10,6 +10,7 @@ mod version;
 
 use std::time::Duration;
 
+use super::people::{TwoPerson, hopeless_gate};
 use super::pipeline::{Gate, MayDecide, WaitsFor};
 use super::rollout::Artifact;
 use super::time::{ago, spoken};
@@ -156,10 +157,21 @@ fn gates_mark(case: &mut Case<'_>, gates: &[&Seen<Gate>]) {
             WaitsFor::OtherSystem => format!("{} waits for another system", gate.title),
         };
         case.say(Stage::Release, gate.environment.as_ref(), Mark::Waiting, &text);
+        if let Some(why) = hopeless(case.service, gate) {
+            case.say(Stage::Release, gate.environment.as_ref(), Mark::Judged(Verdict::Hold), &why);
+        }
         if case.marks.get(Stage::Deploy as usize).is_some_and(|m| *m == Mark::Judged(Verdict::Go)) {
             case.mark(Stage::Deploy, Mark::Ahead);
         }
     }
+}
+
+/// Why a gate cannot be passed by anybody under the two-person rule, as far as the gate itself tells.
+fn hopeless(service: &Service, gate: &Gate) -> Option<String> {
+    let environment = service.environment(gate.environment.as_ref()?)?;
+    let asks = environment.policy.people == TwoPerson::Required && gate.waits_for == WaitsFor::Human;
+    let why = asks.then(|| hopeless_gate(gate.asked_by.as_ref(), &gate.reviewers)).flatten()?;
+    Some(format!("{}: {why}", gate.title))
 }
 
 fn waits_on(marks: &[Mark; 8], reasons: &[Reason], gates: &[&Seen<Gate>], now: Now) -> Option<SafeText> {

@@ -148,6 +148,23 @@ fn a_time_that_comes_twice_or_never_is_frozen() {
 }
 
 #[test]
+fn a_moment_may_be_written_in_more_than_one_way() {
+    for (from, to, spelled) in [
+        ("Tue 07:30", "thursday 9:00", "Tue 07:30 to Thu 09:00"),
+        ("tues", "Thu", "Tue 00:00 to Fri 00:00"),
+        (" 22:00 ", "06:00", "22:00 to 06:00"),
+        ("2026-12-20T16:00", "2026-12-20 18:00", "2026-12-20 16:00 to 2026-12-20 18:00"),
+    ] {
+        assert_eq!(Window::read(from, to).unwrap().to_string(), spelled);
+    }
+    for wrong in
+        ["", "T", "Tu 08:00", "2026", "08:0", "008:00", "+8:00", "25:00", "Fri 16:00 17:00", "\u{661}6:00"]
+    {
+        assert_eq!(Window::read(wrong, "08:00").unwrap_err().bound, Bound::From, "{wrong}");
+    }
+}
+
+#[test]
 fn a_freeze_survives_being_written_and_read() {
     for (from, to) in [("Fri 16:00", "Mon 08:00"), ("22:00", "06:00"), ("2026-12-20", "2027-01-03 08:00")] {
         let freeze = freeze(from, to, "europe/berlin", "why");

@@ -179,7 +179,7 @@ fn moment(text: &str) -> Result<Moment, (String, &'static str)> {
     let said = text.trim();
     // The `T` between a date and a time, not that of Tuesday and Thursday.
     let dated = said.starts_with(|c: char| c.is_ascii_digit());
-    let (day, time) = match said.split_once(' ').or_else(|| said.split_once('T').filter(|_| dated)) {
+    let (day, time) = match said.split_once(|c| c == ' ' || (dated && c == 'T')) {
         Some((day, time)) => (Some(day.trim_end()), Some(time.trim_start())),
         None if said.contains(':') => (None, Some(said)),
         None => (Some(said), None),

@@ -151,6 +151,7 @@ fn prepared(
         deadline: deadline(goes_by),
         way_back: Some(SafeText::new(&way_back)),
         identity: Some(identity(fresh.host)),
+        people: None,
     }
 }
 

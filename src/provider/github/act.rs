@@ -203,6 +203,7 @@ pub(super) fn plain(identity: Option<SafeText>, guard: Guard, promise: Promise) 
         deadline: DEADLINE,
         way_back: None,
         identity,
+        people: None,
     }
 }
 

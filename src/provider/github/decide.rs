@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::bindings::{Project, Watch};
+use super::people::Facts;
 use super::runs::{attempt, called};
 use super::{GitHub, gates, runs, wire};
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::spoken;
 use crate::domain::{
-    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, Permission,
+    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, People, Permission,
     Prepared, Promise, SafeText, Severity, Step,
 };
 use crate::provider::http::{query, segment};
@@ -39,6 +40,7 @@ struct Fresh<'a> {
     approvals: Vec<wire::Approval>,
     identity: Option<SafeText>,
     rules: Option<wire::EnvironmentRules>,
+    commit: Option<wire::Commit>,
     now: Option<Timestamp>,
 }
 
@@ -84,6 +86,7 @@ impl GitHub {
             },
             deadline: fresh.deadline(decision),
             way_back: Some(way_back(decision)),
+            people: Some(Box::new(fresh.people())),
             identity: fresh.identity,
         })
     }
@@ -119,8 +122,10 @@ impl GitHub {
             return Err(unpressable(&pending));
         }
         let path = project.path(&format!("/environments/{}", segment(pending.environment.name.as_str())));
-        let rules = self.api.fresh_if_told(&path).await?;
-        Ok(Fresh { watch, run, pending, approvals, identity, rules, now: self.api.meter().date })
+        let commit_path = project.path(&format!("/commits/{}", run.head_sha.as_str()));
+        let (rules, commit) =
+            tokio::try_join!(self.api.fresh_if_told(&path), self.api.fresh_if_told(&commit_path))?;
+        Ok(Fresh { watch, run, pending, approvals, identity, rules, commit, now: self.api.meter().date })
     }
 
     /// Hazards that lie outside the gate: the branch has moved on, other runs want the same environment.
@@ -179,6 +184,18 @@ impl GitHub {
 }
 
 impl Fresh<'_> {
+    fn people(&self) -> People {
+        let facts = Facts {
+            me: self.identity.as_ref(),
+            run: &self.run,
+            commit: self.commit.as_ref(),
+            pending: &self.pending,
+            approvals: &self.approvals,
+            rules: self.rules.as_ref(),
+        };
+        facts.people()
+    }
+
     fn basis(&self) -> Vec<Basis> {
         let environment = &self.pending.environment;
         let names: Vec<String> = gates::reviewers(&self.pending).iter().map(ToString::to_string).collect();

@@ -31,6 +31,7 @@ mod enforcement;
 mod gates;
 mod live;
 mod look;
+mod people;
 mod runs;
 mod wire;
 

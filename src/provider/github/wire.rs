@@ -29,6 +29,36 @@ fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 pub(super) struct User {
     #[serde(default)]
     pub(super) login: Option<SafeText>,
+    /// `User` or `Bot`.
+    #[serde(rename = "type", default)]
+    pub(super) kind: Option<SafeText>,
+}
+
+/// `GET ../commits/{ref}`: accounts where GitHub knows them by the addresses in the commit.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Commit {
+    #[serde(default)]
+    pub(super) author: Option<User>,
+    #[serde(default)]
+    pub(super) committer: Option<User>,
+    #[serde(default)]
+    pub(super) commit: Option<CommitText>,
+}
+
+/// What git itself knows of a commit.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct CommitText {
+    #[serde(default)]
+    pub(super) author: Option<Signature>,
+    #[serde(default)]
+    pub(super) committer: Option<Signature>,
+}
+
+/// Who signed.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Signature {
+    #[serde(default)]
+    pub(super) email: Option<SafeText>,
 }
 
 /// `GET ../actions/runs`.
@@ -154,6 +184,9 @@ pub(super) struct ReviewerName {
     pub(super) slug: Option<SafeText>,
     #[serde(default)]
     pub(super) name: Option<SafeText>,
+    /// Of a user: `User` or `Bot`.
+    #[serde(rename = "type", default)]
+    pub(super) account: Option<SafeText>,
 }
 
 /// One entry of `GET ../actions/runs/{id}/approvals`.

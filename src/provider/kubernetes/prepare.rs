@@ -75,6 +75,7 @@ pub(super) async fn prepare(
         deadline: edit.deadline,
         way_back: edit.way_back,
         identity: open.identity.clone(),
+        people: None,
     })
 }
 

@@ -35,6 +35,12 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
                 .collect();
             Ok(Answer::page(call, all, |total, runs| json!({"total_count": total, "check_runs": runs})))
         }
+        (&Method::GET, ["commits", reference @ ..]) if !reference.is_empty() => {
+            let sha = named(repo, &reference.join("/")).ok_or_else(|| no_commit(&reference.join("/")))?;
+            let opened = open(repo)?;
+            let found = Oid::from_str(&sha).and_then(|id| opened.find_commit(id));
+            found.map(|found| Answer::ok(commit(base, repo, &found))).map_err(|_| no_commit(&sha))
+        }
         (&Method::GET, ["compare", basehead @ ..]) => compare(base, repo, &basehead.join("/")),
         (&Method::GET, ["tags"]) => tags(base, repo, call),
         (&Method::GET, ["git", "ref", name @ ..]) => {
