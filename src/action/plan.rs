@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::hazard;
-use super::policy::{Breach, Glass, Refused, Rule, allowed, policy_of, ships};
+use super::policy::{Breach, Glass, Refused, Rule, advice, allowed, policy_of, refuse, ships, two_person};
 use crate::domain::freeze::Freeze;
 use crate::domain::service::{Access, Confirm, ReasonRule};
 use crate::domain::{
@@ -105,11 +105,8 @@ pub fn plan(
     glass: Glass,
 ) -> Result<Plan, Refused> {
     let policy = policy_of(intent, around.service);
-    let overrides = match (allowed(intent, around), glass) {
-        (Ok(()), _) => Vec::new(),
-        (Err(refused), Glass::Broken) if !refused.breaches.is_empty() => refused.breaches,
-        (Err(refused), _) => return Err(refused),
-    };
+    let people = prepared.people.as_deref();
+    let overrides = overridden(intent, two_person(intent, &policy, people), around, glass)?;
     if let Permission::Denied(why) = &prepared.permission {
         return Err(Refusal::new(format!("{} may not {}: {why}", who(&prepared), intent.verb.word()))
             .evidence(format!("{} said so just now", intent.source))
@@ -117,6 +114,7 @@ pub fn plan(
             .into());
     }
     let mut hazards = prepared.hazards.clone();
+    hazards.extend(advice(intent, &policy, people));
     hazards.extend(hazard::hazards(intent, &policy, &prepared, around));
     hazards.sort_by_key(|hazard| std::cmp::Reverse(hazard.severity));
     if let Some(blocking) = hazards.iter().find(|h| h.severity == Severity::Blocking) {
@@ -129,7 +127,7 @@ pub fn plan(
         return Err(Refusal::new("there is nothing to send").evidence(format!("{}", intent.source)).into());
     }
     let fingerprint = fingerprint(intent, &prepared, &overrides);
-    let overridden = |rule| overrides.iter().any(|breach: &Breach| breach.rule == rule);
+    let broken = |rule| overrides.iter().any(|breach: &Breach| breach.rule == rule);
     let confirm = if overrides.is_empty() { policy.confirm } else { Confirm::TypeName };
     Ok(Plan {
         title: title(intent, &prepared),
@@ -138,7 +136,7 @@ pub fn plan(
         confirm,
         phrase: (confirm == Confirm::TypeName).then(|| intent.service.0.clone()),
         reason: if overrides.is_empty() { policy.reason } else { ReasonRule::Required },
-        freeze: if ships(intent.verb) && !overridden(Rule::Freeze) { policy.freeze } else { Vec::new() },
+        freeze: if ships(intent.verb) && !broken(Rule::Freeze) { policy.freeze } else { Vec::new() },
         overrides,
         after: None,
         looked,
@@ -148,6 +146,26 @@ pub fn plan(
         hazards,
         prepared,
     })
+}
+
+/// The rules in the way: none, or overridden because the glass is broken.
+fn overridden(
+    intent: &Intent,
+    people: Option<Breach>,
+    around: Surroundings<'_>,
+    glass: Glass,
+) -> Result<Vec<Breach>, Refused> {
+    let mut breaches = match allowed(intent, around) {
+        Ok(()) => Vec::new(),
+        Err(refused) if refused.breaches.is_empty() => return Err(refused),
+        Err(refused) => refused.breaches,
+    };
+    breaches.extend(people);
+    breaches.sort_by_key(|breach| breach.rule);
+    match glass {
+        Glass::Broken => Ok(breaches),
+        Glass::Whole => refuse(breaches).map(|()| Vec::new()),
+    }
 }
 
 fn evidence(intent: &Intent, around: Surroundings<'_>) -> Vec<Evidence> {

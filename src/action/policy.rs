@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Surroundings;
 use crate::domain::freeze::frozen;
+use crate::domain::people::{Act, Enforcer, People, Ruling, TwoPerson, judge, notes};
 use crate::domain::service::{Access, HealthRule};
 use crate::domain::time::{CLOCKLESS, spoken};
-use crate::domain::{Intent, Policy, Refusal, Service, Verb, Verdict};
+use crate::domain::{Hazard, Intent, Policy, Refusal, Service, Severity, Verb, Verdict};
 
 /// A justification for breaking the glass has at least this many characters.
 pub const JUSTIFICATION: usize = 10;
@@ -26,6 +27,8 @@ pub enum Rule {
     ReadOnly,
     /// Nothing ships while a freeze window holds.
     Freeze,
+    /// Who ships must not be who asked for it or wrote it.
+    TwoPerson,
     /// A promotion needs health GO.
     Health,
     /// Nothing is planned on old evidence.
@@ -34,7 +37,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 4] = [Self::ReadOnly, Self::Freeze, Self::Health, Self::MaxAge];
+    pub const ALL: [Self; 5] = [Self::ReadOnly, Self::Freeze, Self::TwoPerson, Self::Health, Self::MaxAge];
 
     /// As it is called in the config and in the journal.
     #[must_use]
@@ -42,6 +45,7 @@ impl Rule {
         match self {
             Self::ReadOnly => "read-only",
             Self::Freeze => "freeze",
+            Self::TwoPerson => "two-person",
             Self::Health => "healthy",
             Self::MaxAge => "max-age",
         }
@@ -136,6 +140,35 @@ pub fn breaches(intent: &Intent, around: Surroundings<'_>) -> Vec<Breach> {
         (Rule::MaxAge, max_age(intent, &policy, around)),
     ];
     found.into_iter().filter_map(|(rule, refusal)| Some(Breach { rule, refusal: refusal? })).collect()
+}
+
+/// The two-person rule, which only a fresh look can judge: it tells who is behind what would ship.
+#[must_use]
+pub fn two_person(intent: &Intent, policy: &Policy, people: Option<&People>) -> Option<Breach> {
+    let act = Act::of(intent.verb).filter(|_| policy.people == TwoPerson::Required)?;
+    let (why, next) = match judge(act, people) {
+        Ruling::Fine => return None,
+        Ruling::Refused { why, next } => (why.to_string(), next),
+        Ruling::Unsatisfiable { why, next } => {
+            (format!("nobody could satisfy the two-person rule here: {why}"), next)
+        }
+    };
+    let refusal =
+        Refusal::new(why).evidence(format!("{}, asked just now", intent.source)).next(next.as_str());
+    Some(Breach { rule: Rule::TwoPerson, refusal })
+}
+
+/// Who enforces what of the two-person rule, where the policy asks for it: advice is not to be taken for a lock.
+#[must_use]
+pub fn advice(intent: &Intent, policy: &Policy, people: Option<&People>) -> Vec<Hazard> {
+    let asked = intent.verb == Verb::Approve && policy.people == TwoPerson::Required;
+    let notes = people.filter(|_| asked).map(notes).unwrap_or_default();
+    let severity = |enforcer| match enforcer {
+        Enforcer::Provider => None,
+        Enforcer::Cockpit => Some(Severity::Note),
+        Enforcer::Nobody => Some(Severity::Warning),
+    };
+    notes.into_iter().filter_map(|n| Some(Hazard { severity: severity(n.enforcer)?, text: n.text })).collect()
 }
 
 fn read_only(policy: &Policy) -> Option<Refusal> {
