@@ -91,7 +91,7 @@ impl Cluster {
                 ("/configmaps/web-config", recorded("kubernetes", "config-metadata")),
                 ("/selfsubjectaccessreviews", review),
                 ("/selfsubjectreviews", who),
-                ("registry", json!({"docker-content-digest": digest("v3")})),
+                ("registry", recorded("registry", "manifest-head")),
             ]
         };
         let answers: Vec<_> = answers.into_iter().map(|(key, answer)| (key.to_owned(), answer)).collect();
