@@ -11,6 +11,7 @@ use gonogo::domain::{Cause, Fault, Observation, Permission, Target, Verb};
 use gonogo::provider::Provider;
 use serde_json::{Value, json};
 
+use crate::people;
 use crate::scripted::Scripted;
 use crate::world::*;
 
@@ -29,6 +30,14 @@ fn recorded() -> Vec<(String, Value)> {
         (format!("{REPO}/actions/workflows/5123/runs"), list(&[now])),
         (format!("{REPO}/environments/production"), environment("prevented")),
         (format!("{REPO}/git/ref/heads/release/2.8"), branch(NEW)),
+        (
+            format!("{REPO}/commits/{NEW}"),
+            people::commit(
+                json!({"login": "mara", "id": 5, "type": "User"}),
+                people::web_flow(),
+                "mara@acme.test",
+            ),
+        ),
         (
             format!("{REPO}/deployments?environment=production&per_page=10"),
             json!([deployment(4242, OLD, "v2.7.0", "production")]),
