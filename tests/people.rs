@@ -332,6 +332,13 @@ fn a_gate_that_nobody_could_pass_is_called_out_before_anybody_tries() {
         None,
         "nobody is asked there"
     );
+    let jonas = "jonas".into();
+    for (reviewers, called) in
+        [(&["Jonas"][..], true), (&["jonas", "vera"], false), (&["jonas", "team:sre"], false), (&[], false)]
+    {
+        let reviewers: Vec<_> = reviewers.iter().map(|r| (*r).into()).collect();
+        assert_eq!(hopeless_gate(Some(&jonas), &reviewers).is_some(), called, "{reviewers:?}");
+    }
 }
 
 #[test]

@@ -8,13 +8,13 @@ use crate::scripted::Scripted;
 use crate::world::*;
 
 /// `GET ../commits/{sha}`: accounts where GitHub knows them, addresses in any case.
-fn commit(author: Value, committer: Value, address: &str) -> Value {
+pub(crate) fn commit(author: Value, committer: Value, address: &str) -> Value {
     let signed = json!({"name": "somebody", "email": address, "date": "2026-08-20T08:59:00Z"});
     json!({"sha": NEW, "author": author, "committer": committer,
         "commit": {"message": "fix", "author": signed, "committer": signed}, "parents": []})
 }
 
-fn web_flow() -> Value {
+pub(crate) fn web_flow() -> Value {
     json!({"login": "web-flow", "id": 19_864_447, "type": "User"})
 }
 

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gonogo::domain::people::{Act, Part, Ruling, judge};
 use gonogo::domain::pipeline::{MayDecide, WaitsFor};
 use gonogo::domain::{
     Artifact, Bound, Cause, Decision, Gate, Intent, Permission, Place, Prepared, Promise, Reached, Role,
     RunKey, RunState, ServiceName, Settings, SourceName, Target, Value as Setting, Verb,
 };
 use gonogo::provider::{Provider, SecretPlace, github};
-use gonogo::sandbox::github::{DEVELOPER_TOKEN, OPERATOR_TOKEN, OUTSIDER_TOKEN, READER_TOKEN};
+use gonogo::sandbox::github::{
+    DEVELOPER_TOKEN, OPERATOR_TOKEN, OUTSIDER_TOKEN, READER_TOKEN, REVIEWER_TOKEN,
+};
 use gonogo::sandbox::{Clock, Options, Sandbox, Scenario};
 
 use crate::world::{bound, intent as any_intent, live, look, prepare, seen, spec};
@@ -94,6 +97,21 @@ async fn an_approval_releases_the_run_and_is_proved_by_later_looks() {
     let run = shipped.pipelines[&gate.key.run.service].runs.iter().find(|r| r.key == gate.key.run).unwrap();
     assert_eq!(run.state, RunState::Passed);
     assert_eq!(shipped.live[&production].artifact.version.as_ref().unwrap(), "v2.15.0");
+}
+
+#[tokio::test]
+async fn the_release_day_tells_who_is_behind_a_run() {
+    let sandbox = day();
+    let (_, prepared) = decide(&as_user(&sandbox, OPERATOR_TOKEN), Verb::Approve).await;
+    let people = prepared.people.unwrap();
+    let told: Vec<(Part, &str)> = people.parties.iter().map(|(part, who)| (*part, who.label())).collect();
+    assert_eq!(told, [(Part::Started, "rhea"), (Part::Wrote, "mara")]);
+    assert_eq!(people.prevents_self_review, Some(true));
+    let Ruling::Refused { why, next } = judge(Act::Decide, Some(&people)) else { panic!("mara wrote it") };
+    assert_eq!(why, "mara wrote the commit that would ship: somebody else must agree");
+    assert_eq!(next, "ask omar");
+    let (_, prepared) = decide(&as_user(&sandbox, REVIEWER_TOKEN), Verb::Approve).await;
+    assert_eq!(judge(Act::Decide, prepared.people.as_deref()), Ruling::Fine);
 }
 
 #[tokio::test]
