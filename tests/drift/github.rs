@@ -34,6 +34,7 @@ fn recorded(well: bool) -> Vec<(String, Value)> {
         (format!("{REPO}/actions/workflows/5123/runs"), list(&[now])),
         (format!("{REPO}/environments/production"), environment("prevented")),
         (format!("{REPO}/git/ref/heads/release/2.8"), branch(NEW)),
+        (format!("{REPO}/commits/{NEW}"), commit()),
         (
             format!("{REPO}/deployments?environment=production&per_page=10"),
             json!([deployment(4242, OLD, "v2.7.0", "production")]),
@@ -104,4 +105,13 @@ impl Member for Github {
             _ => false,
         }
     }
+}
+
+/// The commit that would ship: written by mara, committed by GitHub's own editor.
+fn commit() -> Value {
+    let signed = json!({"name": "Mara", "email": "mara@acme.test", "date": "2026-08-20T08:59:00Z"});
+    json!({"sha": NEW,
+        "author": {"login": "mara", "id": 5, "type": "User"},
+        "committer": {"login": "web-flow", "id": 19_864_447, "type": "User"},
+        "commit": {"message": "fix", "author": signed, "committer": signed}, "parents": []})
 }

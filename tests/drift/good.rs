@@ -136,6 +136,7 @@ fn prepared(promise: Promise) -> Prepared {
         deadline: Duration::ZERO,
         way_back: None,
         identity: None,
+        people: None,
     }
 }
 
