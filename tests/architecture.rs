@@ -220,8 +220,12 @@ fn other_programs_are_started_in_one_place() {
             }
         }
     }
-    let one = "provider/child.rs".to_owned();
-    assert_eq!(sites, [(one.clone(), "Command::new", 1), (one, "process::Command", 1)], "{sites:?}");
+    // The journal's anchors are made by the user's git on a thread without a runtime: a place of its own, with an
+    // environment made anew and nothing secret in it (`tests/journal.rs` plants a control).
+    let (one, anchors) = ("provider/child.rs".to_owned(), "runtime/journal/git.rs".to_owned());
+    let known =
+        [(one.clone(), "Command::new", 1), (one, "process::Command", 1), (anchors, "Command::new", 1)];
+    assert_eq!(sites, known, "{sites:?}");
     // Who asks for it: the list that the tests of `tests/secrets` plant their sentinels by.
     let askers: Vec<String> = sources()
         .into_iter()
@@ -301,7 +305,9 @@ fn every_allowance_has_a_written_reason() {
     assert!(without.is_empty(), "{without:?}");
     for (name, text) in &all {
         for lint in ["unwrap_used", "expect_used", "clippy::panic", "indexing_slicing", "unsafe_code"] {
-            assert!(!text.contains(lint), "{name} allows itself {lint}");
+            // What crashes on purpose in builds with debug assertions, and is nothing in a release.
+            let on_purpose = name == "runtime/mishap.rs" && lint == "clippy::panic";
+            assert!(on_purpose || !text.contains(lint), "{name} allows itself {lint}");
         }
     }
 }

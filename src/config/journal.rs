@@ -127,7 +127,7 @@ mod tests {
             &[
                 "2:10 `anchor` needs `repo`",
                 "2:18 `ref` is no name of a ref: \"main\" = for example \"refs/gonogo/anchor\"",
-                "2:34 `every` must be between 1 m and 7 d",
+                "2:34 `every` must be between 1 min and 7 d",
                 "2:40 unknown key `rev` in `anchor` = did you mean `ref`?",
             ],
         );

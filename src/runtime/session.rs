@@ -66,7 +66,7 @@ impl Sessions {
 
 /// `journal.sessions/20261120T140200Z-4711.lock`.
 fn lock_path(journal: &Path, session: &str) -> io::Result<PathBuf> {
-    let plain = session.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let plain = session.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'));
     if !plain || session.is_empty() || session.starts_with('.') || session.len() > 100 {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{session:?} is no session's name")));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gonogo::app::dialog::Draft;
 use gonogo::app::key::Key;
-use gonogo::app::model::ActionStage;
+use gonogo::app::model::{ActionStage, Overlay};
 use gonogo::app::{Effect, Model};
 use gonogo::domain::{Now, Verdict};
 use jiff::SignedDuration;
@@ -96,7 +96,13 @@ fn day(dice: &mut Dice, tally: &mut Tally) {
             tally.jumps += 1;
         }
         assert_eq!(picture(&turned.model), picture(&steady.model), "after {kind} {roll}");
-        let said = turned.model.toast.as_ref().map(|t| t.text.to_string()).unwrap_or_default();
+        let said = match turned.model.overlays.last() {
+            Some(Overlay::Dialog(dialog)) => match &dialog.draft {
+                Draft::Refused(refused) => refused.to_string(),
+                _ => String::new(),
+            },
+            _ => turned.model.toast.as_ref().map(|t| t.text.to_string()).unwrap_or_default(),
+        };
         tally.refused_as_stale += usize::from(said.contains("stale"));
         tally.unknown += usize::from(turned.model.assessments.iter().any(|a| a.verdict == Verdict::Unknown));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gonogo::app::dialog::Draft;
 use gonogo::app::key::Key;
 use gonogo::app::model::{Overlay, Panel};
 use gonogo::domain::{Cause, SourceName};
@@ -159,7 +160,11 @@ async fn a_source_that_dies_keeps_its_last_good_look_with_cause_and_age_while_ot
     // And nothing can be done on such evidence; the reason has cause and age.
     cockpit.press(Key::Char('a'));
     assert!(cockpit.plan().is_none());
-    let said = cockpit.model.toast.as_ref().unwrap().text.to_string();
+    let said = match cockpit.dialog().map(|dialog| &dialog.draft) {
+        Some(Draft::Refused(refused)) => refused.to_string(),
+        other => panic!("no refusal: {other:?}"),
+    };
+    cockpit.press(Key::Esc);
     assert!(said.contains("github cannot be seen") && said.contains(" old"), "{said}");
     assert_eq!(cockpit.sandbox.faults().writes(Server::Github).len(), 0);
 

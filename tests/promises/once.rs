@@ -233,6 +233,6 @@ async fn a_journal_that_breaks_between_intent_and_sending_sends_nothing_and_says
     cockpit.confirm();
     let outcome = cockpit.outcome().await;
     assert!(matches!(outcome, Outcome::NotApplied(_)), "{outcome:?}");
-    assert!(outcome.text().as_str().contains("journal cannot be written"), "{outcome:?}");
+    assert!(outcome.text().as_str().contains("journal cannot be written"), "{outcome:?}\n{}", cockpit.told());
     assert_eq!(cockpit.entries(&step).len(), 0);
 }

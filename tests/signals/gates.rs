@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
+use gonogo::app::dialog::Draft;
 use gonogo::app::key::Key;
 use gonogo::app::model::Overlay;
 use gonogo::app::{Model, Msg, update};
@@ -81,6 +82,11 @@ fn promotion(model: &Model, rule: HealthRule) -> Option<String> {
     if !matches!(model.overlay(), Some(Overlay::Dialog(_))) {
         let said = model.toast.as_ref().map(|t| t.text.to_string()).unwrap_or_default();
         return (said.len() < 12)
+            .then(|| format!("promote under {rule:?} is refused without a reason: {said}"));
+    }
+    if let Draft::Refused(refused) = &looks::dialog(&model).draft {
+        let said = refused.to_string();
+        return (!effects.is_empty() || said.len() < 12 || refused.breaches.is_empty())
             .then(|| format!("promote under {rule:?} is refused without a reason: {said}"));
     }
     if rule == HealthRule::MustBeGo {

@@ -333,6 +333,9 @@ impl Cockpit {
     /// What a test that fails should say.
     pub(crate) fn told(&self) -> String {
         let mut text = String::new();
+        if let Some(fault) = &self.model.journal_fault {
+            text.push_str(&format!("journal: {fault}\n"));
+        }
         if let Some(toast) = &self.model.toast {
             text.push_str(&format!("toast: {}\n", toast.text));
         }
