@@ -5,13 +5,14 @@
 //! moments.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails; what was played is printed"
 )]
 
 #[path = "support/pty.rs"]
+#[expect(dead_code, reason = "the terminal's own life is tested elsewhere")]
 mod pty;
 
 use std::collections::BTreeMap;

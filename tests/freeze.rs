@@ -6,7 +6,13 @@
 //! as the end of a window that is daily, weekly or once, a second before, at and after every instant that could be meant.
 //! The oracle reads the machine's own zone data and the program carries its own, perhaps of another release; the zones
 //! are those whose rules of these years both have alike, and a mismatch names both releases.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 #[path = "support/model.rs"]
 #[expect(dead_code, reason = "shared with the tests of the frames")]

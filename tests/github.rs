@@ -1,6 +1,5 @@
 //! The GitHub provider against a scripted server: what it asks, what it makes of the answers, what it would send.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 #[path = "github/acts.rs"]

@@ -35,6 +35,7 @@ mod preview;
 #[path = "promises/processes.rs"]
 mod processes;
 #[path = "support/pty.rs"]
+#[expect(dead_code, reason = "the terminal's own life is tested elsewhere")]
 mod pty;
 #[path = "promises/race.rs"]
 mod race;

@@ -15,7 +15,7 @@ use crate::domain::{ActionId, Fault, SafeText};
 
 /// Actions that ended in doubt, or not at all, longer ago than this are not taken up by themselves any more;
 /// `gonogo journal show --open` still lists them.
-pub const RECENT: Duration = Duration::from_hours(24);
+pub const RECENT: Duration = Duration::from_secs(24 * 3_600);
 
 /// How much of the journal's end is read, in bytes: enough for a day, quick for years.
 const WINDOW: u64 = 8 << 20;

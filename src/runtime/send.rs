@@ -18,7 +18,7 @@ const PERFORM: Duration = Duration::from_secs(45);
 /// # Errors
 /// A [`Fault`] whose `reached` tells whether the request may have had its effect.
 pub async fn perform(provider: &dyn Provider, step: &Step, recorded: Durable) -> Result<Receipt, Fault> {
-    drop(recorded);
+    let Durable { .. } = recorded;
     let send = AssertUnwindSafe(provider.perform(step)).catch_unwind();
     match timeout(PERFORM, send).await {
         Ok(Ok(answer)) => answer,

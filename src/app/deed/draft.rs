@@ -172,7 +172,7 @@ pub fn confirm(model: &mut Model) -> Vec<Effect> {
     if plan.intent != intent {
         return ask_for_plan(model);
     }
-    if plan.breaks_glass() && !dialog.armed.is_some_and(|armed| now.since(armed) >= DEAF) {
+    if plan.breaks_glass() && dialog.armed.is_none_or(|armed| now.since(armed) < DEAF) {
         let count = plan.overrides.len();
         let rules = if count == 1 { "one rule".to_owned() } else { format!("{count} rules") };
         dialog.notice =
