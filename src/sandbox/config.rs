@@ -6,6 +6,7 @@ use super::images::OWNER;
 use super::scenario::{Platform, ServiceScript};
 use super::world::swarm_name;
 use super::{SandboxError, Urls};
+use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -19,13 +20,31 @@ fn quoted(path: &Path) -> String {
 }
 
 /// The config's text.
-pub(super) fn text(folder: &Path, urls: &Urls, services: &[(&ServiceScript, &Repositories)]) -> String {
+pub(super) fn text(
+    folder: &Path,
+    urls: &Urls,
+    services: &[(&ServiceScript, &Repositories)],
+    policy: &str,
+) -> String {
     let mut text = sources(folder, urls);
     text.push_str(SIGNALS);
     for (script, repositories) in services {
         service(&mut text, script, repositories);
     }
-    text.push_str("\n[policy.production]\nconfirm = \"type-name\"\nmax_age = \"15s\"\n");
+    text.push_str(policy);
+    text
+}
+
+/// The rules of production; frozen from the day before `start` to the day after, if there is a reason for it.
+pub(super) fn policy(freeze: Option<&str>, start: Timestamp) -> String {
+    let mut text = "\n[policy.production]\nconfirm = \"type-name\"\nmax_age = \"15s\"\n".to_owned();
+    if let Some(reason) = freeze {
+        let day = |hours| (start + SignedDuration::from_hours(hours)).strftime("%F").to_string();
+        let reason = toml::Value::String(reason.to_owned());
+        let (from, to) = (day(-24), day(24));
+        let window = format!("from = \"{from}\", to = \"{to}\", zone = \"Europe/Berlin\", reason = {reason}");
+        text.push_str(&format!("freeze = [{{ {window} }}]\n"));
+    }
     text
 }
 

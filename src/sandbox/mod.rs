@@ -164,7 +164,7 @@ impl Sandbox {
             github.add_service(script, made.origin.clone(), start)?;
         }
         let world = World::new(&scenario, start, options.seed, &urls.registry, github, Faults::default());
-        write_files(&path, &urls, &world, &scenario, &repositories)?;
+        write_files(&path, &urls, &world, (&scenario, start), &repositories)?;
         let mut tasks = Vec::new();
         for Listening { server, listener, .. } in listeners {
             let site = serve::Site { server, router: router(server, &world), world: world.clone() };
@@ -304,14 +304,15 @@ fn write_files(
     folder: &Path,
     urls: &Urls,
     world: &World,
-    scenario: &Scenario,
+    (scenario, start): (&Scenario, Timestamp),
     repositories: &[Repositories],
 ) -> Result<(), SandboxError> {
     let services: Vec<_> = scenario.services.iter().zip(repositories).collect();
+    let policy = config::policy(scenario.freeze.as_deref(), start);
     let kubeconfig = world.cluster().kubeconfig(&urls.kubernetes, kubernetes::ADMIN_TOKEN);
     config::private(&folder.join("github-token"), &format!("{}\n", github::OPERATOR_TOKEN))?;
     config::private(&folder.join("kubeconfig"), &kubeconfig)?;
-    config::private(&folder.join("config.toml"), &config::text(folder, urls, &services))
+    config::private(&folder.join("config.toml"), &config::text(folder, urls, &services, &policy))
 }
 
 /// Moves the world's clock with the one on the wall.

@@ -8,7 +8,7 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 8] = [
+const EMBEDDED: [(&str, &str); 9] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
@@ -16,6 +16,7 @@ const EMBEDDED: [(&str, &str); 8] = [
     ("rate-limited", include_str!("scenarios/rate-limited.toml")),
     ("answer-lost", include_str!("scenarios/answer-lost.toml")),
     ("world-moves", include_str!("scenarios/world-moves.toml")),
+    ("freeze", include_str!("scenarios/freeze.toml")),
     ("fleet", include_str!("scenarios/fleet.toml")),
 ];
 
@@ -33,6 +34,9 @@ pub struct Scenario {
     /// The scenario whose services this one starts with.
     #[serde(default)]
     pub extends: Option<String>,
+    /// Why production is frozen, from the day before to the day after; none if it is not.
+    #[serde(default)]
+    pub freeze: Option<String>,
     /// The services.
     #[serde(default, rename = "service")]
     pub services: Vec<ServiceScript>,

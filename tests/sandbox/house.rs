@@ -124,3 +124,18 @@ async fn a_fleet_has_as_many_services_as_asked_for() {
     pass(&sandbox, 10);
     assert_eq!(sandbox.world().running("checkout-0009", "production"), [("v2.14.2".to_owned(), 6)]);
 }
+
+#[tokio::test]
+async fn the_freeze_holds_as_the_day_begins_and_in_no_other_scenario() {
+    use gonogo::config::{Surroundings, load};
+    for name in Scenario::names() {
+        let sandbox = start(name);
+        let text = std::fs::read_to_string(sandbox.config_path()).unwrap();
+        let config = load(&text, "config.toml", &Surroundings::default(), gonogo::provider::KINDS).unwrap();
+        let policies = config.services.iter().flat_map(|s| &s.environments).map(|e| &e.policy);
+        let frozen = policies
+            .filter(|policy| gonogo::domain::freeze::frozen(&policy.freeze, jiff::Timestamp::now()).is_some())
+            .count();
+        assert_eq!(frozen > 0, name == "freeze", "{name}");
+    }
+}

@@ -41,6 +41,8 @@ pub(super) fn said(line: &Line) -> SafeText {
         "moved" => differences(&line.body),
         "not-sent" => text("/why"),
         "outcome" => SafeText::new(&format!("{}: {}", text("/outcome"), text("/what"))),
+        "resumed" => "found without an outcome by a later session, which looks and sends nothing".into(),
+        "break-glass" => broken(&line.body),
         "torn" => SafeText::new(&format!(
             "{} bytes of an unfinished write were set aside in {}",
             text("/bytes"),
@@ -54,6 +56,19 @@ pub(super) fn said(line: &Line) -> SafeText {
         // Kinds of later versions.
         _ => SafeText::new(&line.body.to_string()),
     }
+}
+
+/// `overrides freeze (checkout in production is frozen until ...): checkout is down, INC-4711`.
+fn broken(body: &Value) -> SafeText {
+    let rule = |one: &Value| {
+        let text =
+            |pointer: &str| one.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        format!("{} ({})", text("/rule"), text("/refusal/cause"))
+    };
+    let rules: Vec<String> =
+        body.get("overrides").and_then(Value::as_array).into_iter().flatten().map(rule).collect();
+    let why = body.get("justification").and_then(Value::as_str).unwrap_or_default();
+    SafeText::new(&format!("overrides {}: {why}", rules.join(", ")))
 }
 
 fn differences(body: &Value) -> SafeText {
