@@ -2,6 +2,7 @@
 
 mod freeze;
 mod glass;
+mod judge;
 mod people;
 mod resume;
 mod steps;

@@ -1,0 +1,245 @@
+//! What the newest looks say about each promise: a row for each way in which the world can stand.
+
+use super::*;
+use crate::action::{Judgement, judge};
+use crate::domain::rollout::{LEAST_REPLICAS, UNDER_WAY};
+
+/// What is judged, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Pending,
+    Untouched,
+    Holds,
+    Broken,
+}
+
+fn word(judgement: &Judgement) -> Word {
+    match judgement {
+        Judgement::Pending(_) => Word::Pending,
+        Judgement::Untouched(_) => Word::Untouched,
+        Judgement::Holds(_) => Word::Holds,
+        Judgement::Broken(_) => Word::Broken,
+    }
+}
+
+/// Judges a promise on what one look at each source saw, so many milliseconds after the request had left.
+fn judged(promise: Promise, basis: &[Basis], seen: Seen, after: u64) -> Judgement {
+    let service = service("web");
+    let target = match &promise {
+        Promise::GateDecided { .. } => Target::Gate(gate_key()),
+        Promise::Attempt { .. } | Promise::Ended { .. } | Promise::RunAppeared { .. } => {
+            Target::Run(run_key())
+        }
+        _ => Target::Rollout,
+    };
+    let source = if matches!(target, Target::Rollout) { PROD } else { CI };
+    let intent = Intent {
+        verb: Verb::Promote,
+        service: service.name.clone(),
+        place: Some(Place::new("web", "production")),
+        target,
+        source: SourceName::new(source),
+        reason: None,
+    };
+    let sent = Now::START.plus(Duration::from_millis(50));
+    let prepared = Prepared { basis: basis.to_vec(), ..prepared(&intent, promise) };
+    let mut world = World::of([&SourceName::new(CI), &SourceName::new(PROD)]);
+    for (name, observation) in [(CI, seen.ci()), (PROD, seen.prod())] {
+        let began = sent.plus(Duration::from_millis(after));
+        world.absorb(&Report {
+            source: SourceName::new(name),
+            epoch: 1,
+            began,
+            at: began,
+            next: Duration::from_secs(5),
+            result: Ok(Arc::new(observation)),
+        });
+    }
+    judge(&intent, &prepared, sent, &service, &world)
+}
+
+/// What is to be seen.
+#[derive(Clone, Default)]
+struct Seen {
+    gates: Vec<Gate>,
+    runs: Vec<Run>,
+    rollout: Option<Rollout>,
+}
+
+impl Seen {
+    fn run(run: Run) -> Self {
+        Self { runs: vec![run], ..Self::default() }
+    }
+
+    fn rollout(change: impl FnOnce(&mut Rollout)) -> Self {
+        let mut rollout = rollout("v1");
+        change(&mut rollout);
+        Self { rollout: Some(rollout), ..Self::default() }
+    }
+
+    fn ci(&self) -> Observation {
+        let mut seen = Observation { gates: self.gates.clone(), ..Observation::default() };
+        let pipeline = Pipeline { runs: self.runs.clone(), ..Pipeline::default() };
+        seen.pipelines.insert(ServiceName::new("web"), pipeline);
+        seen
+    }
+
+    fn prod(&self) -> Observation {
+        let mut seen = Observation::default();
+        seen.rollouts.extend(self.rollout.clone().map(|r| (Place::new("web", "production"), r)));
+        seen
+    }
+}
+
+fn table(rows: Vec<(&str, Promise, Vec<Basis>, Seen, Word)>) {
+    for (name, promise, basis, seen, wanted) in rows {
+        let late = judged(promise.clone(), &basis, seen.clone(), 1);
+        assert_eq!(word(&late), wanted, "{name}: {late:?}");
+        // What was seen before the request left proves nothing.
+        let early = judged(promise, &basis, seen, 0);
+        assert_eq!(word(&early), Word::Pending, "{name}, at the moment it left: {early:?}");
+    }
+}
+
+#[test]
+fn runs_and_attempts() {
+    use Word::{Broken, Holds, Pending, Untouched};
+    let ended = || Promise::Ended { run: run_key() };
+    let attempt = |attempt| Promise::Attempt { run: run_key(), attempt };
+    let state = |state| Seen::run(run(state, Vec::new()));
+    let other = || {
+        let mut other = run(RunState::Passed, Vec::new());
+        other.key.id = "8".into();
+        Seen::run(other)
+    };
+    let appeared = |before: &[&str], workflow: &str| Promise::RunAppeared {
+        before: before.iter().map(|id| SafeText::new(id)).collect(),
+        workflow: workflow.into(),
+    };
+    table(vec![
+        ("stopped", ended(), vec![], state(RunState::Cancelled), Holds),
+        ("failed", ended(), vec![], state(RunState::Failed("x".into())), Holds),
+        ("ended well by itself", ended(), vec![], state(RunState::Passed), Broken),
+        ("still running", ended(), vec![], state(RunState::Running), Untouched),
+        ("another run", ended(), vec![], other(), Pending),
+        ("the first attempt", attempt(2), vec![], state(RunState::Running), Untouched),
+        ("the attempt", attempt(1), vec![], state(RunState::Running), Holds),
+        ("a later attempt", attempt(0), vec![], state(RunState::Running), Holds),
+        ("a new run", appeared(&["6"], "release.yml"), vec![], state(RunState::Running), Holds),
+        ("a known run", appeared(&["7"], "release.yml"), vec![], state(RunState::Running), Untouched),
+        ("another workflow's", appeared(&["6"], "deploy.yml"), vec![], state(RunState::Running), Untouched),
+    ]);
+}
+
+#[test]
+fn gates() {
+    use Word::{Broken, Holds, Pending, Untouched};
+    let with = |gates: Vec<Gate>, reviews: Vec<Review>, attempt| {
+        let mut run = run(RunState::Running, reviews);
+        run.attempt = attempt;
+        Seen { gates, runs: vec![run], rollout: None }
+    };
+    let elsewhere = || Review { environments: vec!["staging".into()], ..review(Decision::Approved) };
+    let before = |reviews_before| Promise::GateDecided {
+        gate: gate_key(),
+        decision: Decision::Approved,
+        environment: "production".into(),
+        reviews_before,
+    };
+    let other_gate = || Gate { key: GateKey { id: "staging".into(), ..gate_key() }, ..gate() };
+    let approved = || vec![review(Decision::Approved)];
+    table(vec![
+        ("approved", decided(), vec![], with(vec![], approved(), 1), Holds),
+        ("approved, another waits", decided(), vec![], with(vec![other_gate()], approved(), 1), Holds),
+        ("approved, and waits", decided(), vec![], with(vec![gate()], approved(), 1), Untouched),
+        ("waits", decided(), vec![], with(vec![gate()], vec![], 1), Untouched),
+        ("gone, not listed", decided(), vec![], with(vec![], vec![], 1), Pending),
+        ("approved before already", before(1), vec![], with(vec![], approved(), 1), Pending),
+        ("approved elsewhere", decided(), vec![], with(vec![], vec![elsewhere()], 1), Pending),
+        ("rejected", decided(), vec![], with(vec![], vec![review(Decision::Rejected)], 1), Broken),
+        ("another attempt", decided(), vec![], with(vec![], approved(), 2), Broken),
+        ("no run", decided(), vec![], Seen::default(), Pending),
+    ]);
+}
+
+#[test]
+fn pauses() {
+    use Word::{Broken, Holds, Untouched};
+    let paused = |desired, updated, total| {
+        Seen::rollout(move |r| {
+            r.phase = Phase::Paused("by somebody".into());
+            (r.replicas.desired, r.replicas.updated, r.replicas.total) = (desired, updated, total);
+        })
+    };
+    let done = || Seen::rollout(|_| {});
+    let under_way = || vec![Basis::new(UNDER_WAY, "yes")];
+    let least = |count: &str| vec![Basis::new(LEAST_REPLICAS, count)];
+    table(vec![
+        ("paused", Promise::Paused, vec![], paused(3, 3, 3), Holds),
+        ("not paused", Promise::Paused, vec![], done(), Untouched),
+        ("paused half way", Promise::Paused, under_way(), paused(3, 1, 4), Holds),
+        ("old ones are left", Promise::Paused, under_way(), paused(3, 3, 4), Holds),
+        ("some are not updated", Promise::Paused, under_way(), paused(3, 2, 2), Holds),
+        ("it went on to its end", Promise::Paused, under_way(), paused(3, 3, 3), Broken),
+        ("and beyond", Promise::Paused, under_way(), paused(3, 4, 3), Broken),
+        ("nothing was under way", Promise::Paused, vec![Basis::new(UNDER_WAY, "no")], paused(3, 3, 3), Holds),
+        ("fewer than before", Promise::Paused, least("4"), paused(3, 1, 4), Broken),
+        ("as many as before", Promise::Paused, least("3"), paused(3, 1, 4), Holds),
+        ("still paused", Promise::Resumed, vec![], paused(3, 1, 4), Untouched),
+        ("resumed", Promise::Resumed, vec![], done(), Holds),
+    ]);
+}
+
+#[test]
+fn rollouts() {
+    use Word::{Broken, Holds, Pending, Untouched};
+    let runs = || Promise::Runs { artifact: artifact("v1") };
+    let phase = |phase| Seen::rollout(|r| r.phase = phase);
+    let other = |phase| {
+        Seen::rollout(|r| {
+            // The plan began at v2.
+            r.target = artifact("v2");
+            r.phase = phase;
+        })
+    };
+    let third = || Seen::rollout(|r| r.target = artifact("v3"));
+    let replicas = |right: u32, wrong: u32| {
+        Seen::rollout(move |r| {
+            let template = r.running[0].clone();
+            let one = |tag, ready| Running { artifact: artifact(tag), ready, ..template.clone() };
+            r.running = vec![one("v1", right), one("v2", wrong)];
+            r.replicas.desired = 3;
+        })
+    };
+    table(vec![
+        ("all run it", runs(), vec![], replicas(3, 0), Holds),
+        ("more than all", runs(), vec![], replicas(4, 0), Holds),
+        ("one is missing", runs(), vec![], replicas(2, 0), Pending),
+        ("an old one is left", runs(), vec![], replicas(3, 1), Pending),
+        ("fewer than before", runs(), vec![Basis::new(LEAST_REPLICAS, "4")], replicas(3, 0), Pending),
+        ("rolled back to it", runs(), vec![], phase(Phase::RolledBack), Holds),
+        ("under way", runs(), vec![], phase(Phase::Progressing("1 of 3".into())), Pending),
+        ("rolling back to it", runs(), vec![], phase(Phase::RollingBack("1 of 3".into())), Pending),
+        ("failed", runs(), vec![], phase(Phase::Failed("x".into())), Broken),
+        ("paused", runs(), vec![], phase(Phase::Paused("x".into())), Broken),
+        ("scaled to zero", runs(), vec![], phase(Phase::ScaledToZero), Broken),
+        ("as before", runs(), vec![], other(Phase::Done), Untouched),
+        ("back by itself", runs(), vec![], other(Phase::RolledBack), Broken),
+        ("going back by itself", runs(), vec![], other(Phase::RollingBack("x".into())), Broken),
+        ("as before, moving", runs(), vec![], other(Phase::Progressing("x".into())), Broken),
+        ("something else", runs(), vec![], third(), Broken),
+    ]);
+}
+
+#[test]
+fn a_source_that_cannot_be_seen_proves_nothing() {
+    let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
+    cockpit.see(CI, Err(Fault::new(Cause::Tls, "expired")));
+    let (service, intent) = (service("web"), {
+        let mut other = Cockpit::at_the_gate(Access::ReadWrite);
+        other.press(&[Key::Char('a')]);
+        other.asked().unwrap().1
+    });
+    let judgement = judge(&intent, &prepared(&intent, decided()), Now::START, &service, &cockpit.model.world);
+    assert_eq!(word(&judgement), Word::Pending);
+}
