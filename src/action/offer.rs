@@ -53,6 +53,7 @@ pub fn offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         Verb::Pause | Verb::Resume => pause_offer(verb, around),
         Verb::Rerun | Verb::Cancel => run_offer(verb, around),
     }
+    .map_err(|refusal| around.complete(verb, refusal))
 }
 
 /// Whether the rules let the first of the offers be planned.
@@ -73,6 +74,29 @@ pub fn barred(offers: &[Offer], around: Around<'_>) -> Result<(), Refused> {
 }
 
 impl Around<'_> {
+    /// A refusal says why, on what evidence and what next. What a rule leaves out is said here: which source was
+    /// asked, how old its word is, and that another one may be meant.
+    fn complete(&self, verb: Verb, mut refusal: Refusal) -> Refusal {
+        let source = match verb {
+            Verb::Approve | Verb::Reject | Verb::Rerun | Verb::Cancel => self.service.pipeline.as_ref(),
+            Verb::Promote | Verb::RollBack | Verb::Pause | Verb::Resume => {
+                self.environment.and_then(|e| e.deploy.as_ref().or(e.dispatch.as_ref()))
+            }
+        };
+        if refusal.evidence.is_none() {
+            let said = match source.map(|s| (s, self.world.age(s, &self.service.name, self.now))) {
+                Some((source, Some(age))) => format!("{source}, {} old", spoken(age)),
+                Some((source, None)) => format!("{source} has not answered yet"),
+                None => "the config".to_owned(),
+            };
+            refusal = refusal.evidence(said);
+        }
+        match refusal.next {
+            Some(_) => refusal,
+            None => refusal.next("choose another service or environment, or look now (u)"),
+        }
+    }
+
     /// The judgement on the environment at hand.
     #[must_use]
     pub fn verdict(&self) -> Option<crate::domain::Verdict> {

@@ -124,7 +124,10 @@ pub fn plan(
             .into());
     }
     if prepared.steps.is_empty() {
-        return Err(Refusal::new("there is nothing to send").evidence(format!("{}", intent.source)).into());
+        return Err(Refusal::new("there is nothing to send")
+            .evidence(format!("{}, looked at just now", intent.source))
+            .next("nothing needs to be done")
+            .into());
     }
     let fingerprint = fingerprint(intent, &prepared, &overrides);
     let broken = |rule| overrides.iter().any(|breach: &Breach| breach.rule == rule);

@@ -113,7 +113,10 @@ pub fn policy_of(intent: &Intent, service: &Service) -> Policy {
 /// A [`Refused`]: a read-only process, which nothing overrides, or the rules that the intent breaks.
 pub fn allowed(intent: &Intent, around: Surroundings<'_>) -> Result<(), Refused> {
     if around.access == Access::ReadOnly {
-        return Err(Refusal::new("the cockpit is read-only").next("start it without --read-only").into());
+        return Err(Refusal::new("the cockpit is read-only")
+            .evidence("how it was started, or the config")
+            .next("start it without --read-only")
+            .into());
     }
     refuse(breaches(intent, around))
 }

@@ -176,7 +176,7 @@ pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
     match (&model.gate, gate) {
         (Some(_), None) if in_inbox => {
             let gone = Refusal::new("the gate that was selected no longer waits");
-            return Err(gone.next("choose another one: j, k"));
+            return Err(gone.evidence("the newest look").next("choose another one: j, k"));
         }
         (None, _) if in_inbox && !model.inbox.is_empty() => {
             return Err(Refusal::new("no gate is selected").next("choose one: j, k; or leave the inbox: esc"));
@@ -185,9 +185,11 @@ pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
     }
     let of_gate = gate.filter(|_| in_inbox).map(|g| &g.value.key.run.service);
     let name = of_gate.or(model.selected.as_ref());
-    let (name, service) = name
-        .and_then(|name| Some((name, model.service(name)?)))
-        .ok_or_else(|| Refusal::new("no service is selected"))?;
+    let (name, service) = name.and_then(|name| Some((name, model.service(name)?))).ok_or_else(|| {
+        Refusal::new("no service is selected")
+            .evidence("the board")
+            .next("choose one, or clear the filter (esc)")
+    })?;
     let environment = gate
         .filter(|_| in_inbox)
         .and_then(|g| service.environment(g.value.environment.as_ref()?))

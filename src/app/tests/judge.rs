@@ -163,6 +163,16 @@ fn gates() {
 }
 
 #[test]
+fn who_decided_is_named_by_the_decision_that_was_promised() {
+    let omar = Review { by: "omar".into(), ..review(Decision::Rejected) };
+    let run = run(RunState::Running, vec![review(Decision::Approved), omar]);
+    match judged(decided(), &[], Seen::run(run), 1) {
+        Judgement::Holds(text) => assert_eq!(text.as_str(), "approved by ann; the gate no longer waits"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn pauses() {
     use Word::{Broken, Holds, Untouched};
     let paused = |desired, updated, total| {

@@ -688,3 +688,44 @@ fn a_journal_that_can_be_written_again_turns_actions_on() {
     cockpit.press(&[Key::Char('a')]);
     assert!(cockpit.asked().is_some());
 }
+
+#[test]
+fn every_refusal_says_why_on_what_evidence_and_what_next() {
+    let mut seen = 0;
+    let worlds: [fn() -> Cockpit; 5] = [
+        || Cockpit::new(Access::ReadWrite),
+        || Cockpit::at_the_gate(Access::ReadOnly),
+        || {
+            let mut cockpit = Cockpit::new(Access::ReadWrite);
+            cockpit.see_ci(Vec::new(), run(RunState::Passed, Vec::new()));
+            cockpit.see_prod(rollout("v1"));
+            cockpit
+        },
+        || {
+            let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
+            cockpit.see(CI, Err(Fault::new(Cause::Tls, "certificate expired")));
+            cockpit.see(PROD, Err(Fault::new(Cause::Unreachable, "refused")));
+            cockpit
+        },
+        || {
+            let mut nobody = gate();
+            nobody.may_decide = MayDecide::No("you started it".into());
+            let mut cockpit = Cockpit::new(Access::ReadWrite);
+            cockpit.see_ci(vec![nobody], run(RunState::WaitingForHuman, Vec::new()));
+            cockpit.wait(Duration::from_secs(20));
+            cockpit
+        },
+    ];
+    for world in worlds {
+        let cockpit = world();
+        for entry in command::COMMANDS {
+            let Some(verb) = deed::verb_of(entry.command) else { continue };
+            if let Err(refusal) = command::available(entry.command, &cockpit.model) {
+                assert!(refusal.evidence.is_some() && refusal.next.is_some(), "{verb:?}: {refusal:?}");
+                seen += 1;
+            }
+        }
+    }
+    println!("{seen} refusals, each with cause, evidence and next step");
+    assert!(seen >= 25, "{seen}");
+}
