@@ -34,10 +34,15 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Absorbed::Changed => {
                 asks = true;
                 let mut effects = vanished(model);
+                effects.extend(deed::reconsider(model));
                 effects.extend(deed::follow(model));
                 effects
             }
-            Absorbed::Unchanged => deed::follow(model),
+            Absorbed::Unchanged => {
+                let mut effects = deed::reconsider(model);
+                effects.extend(deed::follow(model));
+                effects
+            }
         },
         Msg::Progress(progress) => {
             asks = true;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{dialog_mut, note, refuse};
 use crate::action::plan::Surroundings;
 use crate::action::policy::{breaches, refuse as refused_by};
-use crate::action::{Breach, Glass, Plan, Refused, barred, offer, plan};
+use crate::action::{Breach, Glass, Plan, Refused, Rule, barred, offer, plan};
 use crate::app::activity::EventKind;
 use crate::app::command::model_surroundings;
 use crate::app::dialog::{Choice, DEAF, Dialog, Draft, Field};
@@ -45,6 +45,25 @@ pub fn open(model: &mut Model, verb: Verb) -> Vec<Effect> {
 fn no(model: &mut Model, verb: Verb, refusal: &Refusal) -> Vec<Effect> {
     refuse(model, &format!("{}: {refusal}", verb.word()));
     Vec::new()
+}
+
+/// A dialog that only old evidence barred asks for its plan once a look has made the evidence fresh. Nothing is nearer
+/// to being confirmed by that: Cancel has the focus, and the deaf time begins anew.
+pub fn reconsider(model: &mut Model) -> Vec<Effect> {
+    let Some(dialog) = dialog_mut(model) else { return Vec::new() };
+    let only_old = |b: &Breach| b.rule == Rule::MaxAge;
+    if dialog.breaches().is_empty() || !dialog.breaches().iter().all(only_old) {
+        return Vec::new();
+    }
+    let Some(intent) = dialog.intent() else { return Vec::new() };
+    let fresh = surroundings(model, &intent, None).is_ok_and(|around| breaches(&intent, around).is_empty());
+    match dialog_mut(model).filter(|_| fresh) {
+        Some(dialog) => {
+            dialog.field = Field::Cancel;
+            ask_for_plan(model)
+        }
+        None => Vec::new(),
+    }
 }
 
 /// Overrides the rules that stand in the way of what the dialog on top wants: the plan is made, names every one of

@@ -158,3 +158,37 @@ fn a_rule_that_begins_to_hold_after_the_plan_was_made_stops_the_confirmation() {
     assert!(cockpit.executed().is_empty());
     assert!(cockpit.refusal().contains("certificate expired"), "{}", cockpit.refusal());
 }
+
+#[test]
+fn a_dialog_that_only_old_evidence_barred_asks_for_its_plan_once_a_look_is_fresh() {
+    let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
+    cockpit.wait(Duration::from_secs(16));
+    cockpit.press(&[Key::Char('a'), Key::Right]);
+    assert!(cockpit.refusal().contains("stale") && cockpit.asked().is_none());
+    cockpit.see_ci(vec![gate()], run(RunState::WaitingForHuman, Vec::new()));
+    assert!(cockpit.asked().is_some());
+    let dialog = deed::dialog_mut(&mut cockpit.model).unwrap();
+    assert_eq!((dialog.field, dialog.glass), (Field::Cancel, crate::action::Glass::Whole));
+    // A rule of another kind is not lifted by a look.
+    let mut cockpit = barred_by(Rule::ReadOnly);
+    cockpit.press(&[Key::Char('r')]);
+    cockpit.see_prod(rollout("v2"));
+    assert!(cockpit.asked().is_none());
+}
+
+#[test]
+fn a_plan_is_named_and_says_what_it_rests_on() {
+    assert_eq!(Rule::ALL.map(Rule::word), ["read-only", "freeze", "two-person", "healthy", "max-age"]);
+    let (_, broken) = broken(Rule::ReadOnly);
+    let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
+    cockpit.press(&[Key::Char('a')]);
+    cockpit.prepare(decided());
+    let plan = deed::dialog_mut(&mut cockpit.model).unwrap().plan().unwrap().clone();
+    assert_eq!(plan.title.as_str(), "Approve web in production");
+    let sources: Vec<&str> = plan.evidence.iter().map(|e| e.source.as_str()).collect();
+    assert_eq!(sources, [CI, PROD], "each source once, the one that is asked first");
+    assert_eq!(plan.fingerprint.as_str().len(), 64);
+    assert_ne!(plan.fingerprint, broken.fingerprint);
+    let at = |after| plan.looked.plus(plan.max_age + Duration::from_millis(after));
+    assert!(!plan.stale(at(0)) && plan.stale(at(1)));
+}
