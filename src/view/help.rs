@@ -39,7 +39,8 @@ fn body(scene: Scene<'_>, room: usize) -> Vec<Line<'static>> {
     }
     for (entry, refusal) in &cannot {
         let words = names(scene, entry, Role::KeyOff, Role::Muted);
-        let why = refusal.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        // The cause alone: a list to be read at a glance; the key itself says the rest.
+        let why = refusal.as_ref().err().map(|r| r.cause.to_string()).unwrap_or_default();
         lines.push(words.sign(Sign::Cancelled).gap(1).say(Role::Base, why).within(room));
     }
     lines

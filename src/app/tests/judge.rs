@@ -215,8 +215,7 @@ fn rollouts() {
     let third = || Seen::rollout(|r| r.target = artifact("v3"));
     let replicas = |right: u32, wrong: u32| {
         Seen::rollout(move |r| {
-            let template = r.running[0].clone();
-            let one = |tag, ready| Running { artifact: artifact(tag), ready, ..template.clone() };
+            let one = |tag, ready| Running { artifact: artifact(tag), ready };
             r.running = vec![one("v1", right), one("v2", wrong)];
             r.replicas.desired = 3;
         })
