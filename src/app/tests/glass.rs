@@ -192,3 +192,43 @@ fn a_plan_is_named_and_says_what_it_rests_on() {
     let at = |after| plan.looked.plus(plan.max_age + Duration::from_millis(after));
     assert!(!plan.stale(at(0)) && plan.stale(at(1)));
 }
+
+#[test]
+fn the_health_rule_asks_promotions_only_and_only_where_health_is_not_go() {
+    let intent = |verb| Intent {
+        verb,
+        service: ServiceName::new("web"),
+        place: Some(Place::new("web", "production")),
+        target: Target::Rollout,
+        source: SourceName::new(PROD),
+        reason: None,
+    };
+    for (health, verdict, verb, refused) in [
+        (HealthRule::MustBeGo, Verdict::NoGo, Verb::Promote, true),
+        (HealthRule::MustBeGo, Verdict::Unknown, Verb::Promote, true),
+        (HealthRule::MustBeGo, Verdict::Go, Verb::Promote, false),
+        (HealthRule::MustBeGo, Verdict::NoGo, Verb::RollBack, false),
+        (HealthRule::Shown, Verdict::NoGo, Verb::Promote, false),
+    ] {
+        let mut cockpit = barred_by(Rule::Health);
+        cockpit.model.setup.services[0].environments[0].policy.health = health;
+        let model = &cockpit.model;
+        let around = crate::action::plan::Surroundings {
+            service: &model.setup.services[0],
+            world: &model.world,
+            verdict: Some(verdict),
+            changes: None,
+            access: Access::ReadWrite,
+            now: model.now,
+        };
+        let found = crate::action::policy::breaches(&intent(verb), around);
+        assert_eq!(found.iter().any(|b| b.rule == Rule::Health), refused, "{health:?} {verdict:?} {verb:?}");
+        for breach in found {
+            let evidence = breach.refusal.evidence.unwrap_or_default();
+            assert!(
+                evidence.as_str().starts_with("prod, ") && evidence.as_str().contains(" old"),
+                "{evidence}"
+            );
+        }
+    }
+}
