@@ -68,7 +68,7 @@ fn take_up(model: &mut Model, left: Unfinished) -> Vec<Effect> {
         stage: ActionStage::Proving(SafeText::new(&said)),
         trail: vec![(now, SafeText::new(&format!("taken up from an earlier session: {said}")))],
         began: now,
-        sent: Some(now),
+        sent: (left.reached != Reached::Recorded).then_some(now),
         accepted: left.accepted,
         answered: if left.accepted == of { Answered::Accepted } else { Answered::Perhaps },
         against: None,

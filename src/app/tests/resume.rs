@@ -51,6 +51,7 @@ fn an_intent_that_was_never_sent_ends_as_not_applied_at_once() {
     let cockpit = taken_up(left(Reached::Recorded, 0));
     let outcomes = concluded(&cockpit);
     assert!(matches!(outcomes[..], [Outcome::NotApplied(_)]), "{outcomes:?}");
+    assert_eq!(cockpit.model.actions.last().unwrap().sent, None, "and is not shown as sent");
 }
 
 #[test]
