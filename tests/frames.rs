@@ -52,7 +52,11 @@ const SCENES: &[Scene] = &[
     ("changes", || after(model::release_day(), &[Key::Char('d')])),
     ("why", || after(search(), &[Key::Char('w')])),
     ("refused", || after(select(model::release_day(), "ledger"), &[Key::Char('a')])),
-    ("health", || after(search(), &[Key::Tab, Key::Tab, Key::Tab, Key::Tab, Key::Enter])),
+    ("health", || after(search(), &[Key::Tab, Key::Tab, Key::Tab, Key::Tab, Key::Char('z')])),
+    ("depth", || after(search(), &[Key::Enter])),
+    ("gates", || after(model::many(1000), &[Key::Char('2'), Key::Char('j')])),
+    ("revisions", || after(search(), &[Key::Char('6')])),
+    ("sources", || after(search(), &[Key::Char('9')])),
     ("filter", || after(model::many(1000), &[Key::Char('/'), Key::Char('n'), Key::Char('o')])),
 ];
 
@@ -141,6 +145,10 @@ portraits! {
     a_key_that_cannot_act "refused"
     health_in_zoom "health"
     filtering "filter"
+    a_service_in_depth "depth"
+    every_gate_and_what_it_would_ship "gates"
+    what_can_be_gone_back_to "revisions"
+    every_source "sources"
 }
 
 /// The release day with every text from outside replaced by the worst that [`SafeText`] lets through.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::activity::{self, Event, EventKind};
-use super::model::{Action, Model};
+use super::model::{Action, Model, Selection};
 use super::touched::{Touched, was_stale};
+use super::views;
 use crate::domain::assess::{self, standing_span};
 use crate::domain::pipeline::WaitsFor;
 use crate::domain::rollout::Standing as RevisionStanding;
@@ -41,8 +42,28 @@ pub fn absorb(model: &mut Model, report: &Report) -> Absorbed {
     };
     reassess(model, which, if first { Notice::No } else { Notice::Yes });
     renew_changes(model, &source, &touched);
+    place(model);
     refilter(model);
     Absorbed::Changed
+}
+
+/// Until the operator presses a key the selection may go once to what needs a human: to the service of the oldest gate,
+/// or, when every source has answered and nothing waits, to what is worst off.
+fn place(model: &mut Model) {
+    if model.selection == Selection::Settled {
+        return;
+    }
+    let oldest = model.inbox.iter().find(|gate| gate.value.waits_for == WaitsFor::Human);
+    let all = model.world.sources().all(|(_, state)| state.last.is_some() || state.fault.is_some());
+    let needs = match oldest {
+        Some(gate) => Some(gate.value.key.run.service.clone()),
+        None if all => views::worst_of_all(model),
+        None => return,
+    };
+    model.selection = Selection::Settled;
+    if needs.is_some() {
+        model.selected = needs;
+    }
 }
 
 fn runs(assessment: &Assessment) -> bool {

@@ -3,6 +3,7 @@
 use super::deed::verb_of;
 use super::key::Key;
 use super::model::{Model, Panel};
+use super::views::View;
 use crate::action::{barred, offer};
 use crate::domain::Refusal;
 
@@ -47,8 +48,14 @@ pub enum Command {
     NextPanel,
     /// Previous panel.
     PreviousPanel,
+    /// Go inwards from what is selected.
+    Open,
     /// Give the panel the whole screen, or its share again.
     Zoom,
+    /// Go to a view.
+    View(View),
+    /// Select the next service that is worst off.
+    Worst,
     /// Edit the filter.
     Filter,
     /// Look at all sources now.
@@ -80,6 +87,10 @@ const fn entry(command: Command, name: &'static str, keys: &'static [Key], doc: 
     Entry { command, name, keys, doc }
 }
 
+const fn view(to: View, keys: &'static [Key], doc: &'static str) -> Entry {
+    Entry { command: Command::View(to), name: to.title(), keys, doc }
+}
+
 /// Every command. The first ones are the ones that the footer shows first.
 pub const COMMANDS: &[Entry] = &[
     entry(Command::Approve, "approve", &[Key::Char('a')], "approve the gate at hand"),
@@ -98,7 +109,12 @@ pub const COMMANDS: &[Entry] = &[
         "show what would ship: commits, tickets, migrations",
     ),
     entry(Command::Reasons, "why", &[Key::Char('w')], "show why the verdict is what it is"),
-    entry(Command::Zoom, "zoom", &[Key::Enter, Key::Char('z')], "give the panel the whole screen"),
+    entry(
+        Command::Open,
+        "open",
+        &[Key::Enter],
+        "go inwards: from a service to its depth, from an environment to its revisions",
+    ),
     entry(Command::NextPanel, "panel", &[Key::Tab], "go to the next panel"),
     entry(
         Command::Filter,
@@ -109,6 +125,13 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Help, "keys", &[Key::Char('?')], "show all keys, and why some do nothing now"),
     entry(Command::Quit, "quit", &[Key::Char('q'), Key::Ctrl('c')], "leave"),
     entry(Command::PreviousPanel, "previous panel", &[Key::BackTab], "go to the previous panel"),
+    entry(Command::Worst, "worst", &[Key::Char('!')], "select the next service that is worst off"),
+    entry(Command::Zoom, "zoom", &[Key::Char('z')], "give the panel the whole screen, or its share again"),
+    view(View::Cockpit, &[Key::Char('1')], "go to the cockpit: everything at once"),
+    view(View::Inbox, &[Key::Char('2')], "go to the inbox: everything that waits for a human"),
+    view(View::Service, &[Key::Char('3')], "go to the selected service in depth"),
+    view(View::Revisions, &[Key::Char('6')], "go to what the selected environment can go back to"),
+    view(View::Sources, &[Key::Char('9')], "go to the sources: what is asked, how old, what is wrong"),
     entry(Command::Down, "down", &[Key::Char('j'), Key::Down], "next line"),
     entry(Command::Up, "up", &[Key::Char('k'), Key::Up], "previous line"),
     entry(Command::Left, "left", &[Key::Char('h'), Key::Left], "previous environment"),

@@ -14,6 +14,7 @@ use super::activity::Event;
 use super::deed::resume::Unfinished;
 use super::dialog::Dialog;
 use super::index::Index;
+use super::views::Trail;
 
 /// A panel that can have the keyboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,10 +32,14 @@ pub enum Panel {
     Health,
     /// What happened.
     Activity,
+    /// What the selected environment can go back to.
+    Revisions,
+    /// How every source is.
+    Sources,
 }
 
 impl Panel {
-    /// In the order of `tab`.
+    /// Those of the cockpit, in the order of `tab`.
     pub const ALL: [Self; 6] =
         [Self::Board, Self::Inbox, Self::Pipeline, Self::Environments, Self::Health, Self::Activity];
 
@@ -48,6 +53,8 @@ impl Panel {
             Self::Environments => "environments",
             Self::Health => "health",
             Self::Activity => "activity",
+            Self::Revisions => "revisions",
+            Self::Sources => "sources",
         }
     }
 }
@@ -218,6 +225,8 @@ pub struct Model {
     pub changes: BTreeMap<Place, Arc<ChangeSet>>,
     /// What the sources are asked for.
     pub ask: Ask,
+    /// Where the operator is.
+    pub trail: Trail,
     /// The panel with the keyboard.
     pub focus: Panel,
     /// How much room it has.
@@ -252,8 +261,20 @@ pub struct Model {
     pub leaving: Leaving,
     /// When the selection last moved.
     pub(super) moved: Now,
+    /// Whether the selection is the operator's.
+    pub(super) selection: Selection,
     /// Where each service of the setup is.
     pub(super) index: Index,
+}
+
+/// Whose choice the selected service is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// Nobody's yet: it may go, once, to what needs a human as soon as that is known.
+    #[default]
+    Open,
+    /// The operator's, or settled: nothing that comes or goes moves it.
+    Settled,
 }
 
 /// Whether the operator is on the way out.
@@ -278,6 +299,7 @@ impl Model {
             index: Index::of(&setup.services),
             setup,
             moved: now,
+            selection: Selection::default(),
             now,
             began: now,
             size,
@@ -286,6 +308,7 @@ impl Model {
             inbox: Vec::new(),
             changes: BTreeMap::new(),
             ask: Ask::default(),
+            trail: Trail::default(),
             focus: Panel::default(),
             zoom: Zoom::default(),
             scroll: BTreeMap::new(),

@@ -75,6 +75,17 @@ pub enum Target {
     Rollout,
 }
 
+impl Target {
+    /// The id of the revision that it goes back to, if it goes back.
+    #[must_use]
+    pub const fn revision(&self) -> Option<&SafeText> {
+        match self {
+            Self::Revision { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+}
+
 /// What the operator wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {

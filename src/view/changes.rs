@@ -4,6 +4,7 @@ use ratatui::text::Line;
 
 use super::decision::change_words;
 use super::overlay::{self, heading};
+use super::panel::{Keyboard, Title};
 use super::scene::Scene;
 use super::sheet::{Sheet, write_lines};
 use super::text;
@@ -33,6 +34,25 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
         write_lines(&mut inside, &body, scene.model.overlay_scroll)
     };
     super::panel::more_below(&mut window, scene.theme, below);
+}
+
+/// Draws the change set of the gate at hand, else of the selected place, as a panel.
+pub(super) fn panel(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let of_gate = scene.model.gate_at_hand().and_then(|gate| gate.value.place());
+    let place = of_gate.or_else(|| scene.model.selected_place());
+    let about = place.as_ref().map(ToString::to_string).unwrap_or_default();
+    let title = Title::new(scene.theme, "what would ship").about(about);
+    let below = {
+        let mut inside = super::panel::frame(sheet, scene.theme, scene.edge, Keyboard::Elsewhere, title);
+        let room = usize::from(inside.width()).saturating_sub(2);
+        let lines = match place.as_ref().and_then(|place| scene.model.changes.get(place)) {
+            Some(changes) => body(scene, changes, room),
+            None => vec![scene.words().say(Role::Muted, "no change set is known here").line()],
+        };
+        let mut inside = inside.part(1, 0, u16::try_from(room).unwrap_or(u16::MAX), u16::MAX);
+        write_lines(&mut inside, &lines, 0)
+    };
+    super::panel::more_below(sheet, scene.theme, below);
 }
 
 fn body(scene: Scene<'_>, changes: &ChangeSet, room: usize) -> Vec<Line<'static>> {

@@ -40,8 +40,11 @@ mod plan_body;
 pub mod print;
 mod reasons;
 mod resumed;
+mod revisions;
 mod scene;
 mod sheet;
+mod sources;
+mod tabs;
 mod text;
 
 use ratatui::Frame;
@@ -50,6 +53,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 
 use crate::app::model::{Model, Overlay, Panel, Zoom};
+use crate::app::views::View;
 use crate::theme::{Glyphs, Role, Theme, plain};
 use panel::Edge;
 use scene::Scene;
@@ -144,7 +148,10 @@ fn panels(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) -> 
         header::journal_fault(scene, fault, &mut sheet.part(0, y, width, 1));
         y += 1;
     }
+    tabs::draw(scene, &mut sheet.part(0, y, width, 1));
+    y += 1;
     let card = match (arrangement, scene.model.zoom) {
+        _ if scene.model.trail.view() != View::Cockpit => 1,
         (_, Zoom::Full) => 1,
         (Arrangement::Wide, _) => decision::rows(scene, 5),
         (Arrangement::Medium, _) => decision::rows(scene, 5),
@@ -160,6 +167,7 @@ fn panels(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) -> 
     let mut middle = sheet.part(0, y, width, rest);
     match (scene.model.zoom, arrangement) {
         (Zoom::Full, _) => one(scene, scene.model.focus, &mut middle),
+        _ if scene.model.trail.view() != View::Cockpit => page(scene, arrangement, &mut middle),
         (_, Arrangement::Wide) => wide(scene, &mut middle),
         (_, Arrangement::Medium) => medium(scene, &mut middle),
         _ => compact(scene, &mut middle),
@@ -179,6 +187,27 @@ fn one(scene: Scene<'_>, panel: Panel, sheet: &mut Sheet<'_>) {
         Panel::Environments => environments::draw(scene, sheet),
         Panel::Health => health::draw(scene, sheet),
         Panel::Activity => activity::draw(scene, sheet),
+        Panel::Revisions => revisions::draw(scene, sheet),
+        Panel::Sources => sources::draw(scene, sheet),
+    }
+}
+
+/// A view of its own: the panels of one service side by side where there is room, else the one with the keyboard.
+fn page(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) {
+    let (width, height) = (sheet.width(), sheet.height());
+    let left = width / 2;
+    match (scene.model.trail.view(), arrangement) {
+        (View::Service, Arrangement::Wide | Arrangement::Medium) => {
+            let lower = (height * 2 / 5).max(8).min(height);
+            pipeline::draw(scene, &mut sheet.part(0, 0, left, height - lower));
+            environments::draw(scene, &mut sheet.part(0, height - lower, left, lower));
+            health::draw(scene, &mut sheet.part(left, 0, width - left, height));
+        }
+        (View::Inbox, Arrangement::Wide | Arrangement::Medium) => {
+            inbox::draw(scene, &mut sheet.part(0, 0, left, height));
+            changes::panel(scene, &mut sheet.part(left, 0, width - left, height));
+        }
+        _ => one(scene, scene.model.focus, sheet),
     }
 }
 
@@ -208,7 +237,7 @@ fn medium(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let left = width / 2;
     let on_the_left = match scene.model.focus {
         panel @ (Panel::Inbox | Panel::Environments | Panel::Activity) => panel,
-        Panel::Board | Panel::Pipeline | Panel::Health => Panel::Pipeline,
+        _ => Panel::Pipeline,
     };
     one(scene, on_the_left, &mut sheet.part(0, board_rows, left, lower));
     health::draw(scene, &mut sheet.part(left, board_rows, width - left, lower));

@@ -13,11 +13,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ratatui::text::Line;
 
-use super::panel::{self, Title};
+use super::panel::{self, Keyboard, Title};
 use super::scene::{Age, Scene, bar, run_sign};
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;
 use crate::app::model::Panel;
+use crate::app::views;
 use crate::domain::assess::{STALE, stage_of, usual};
 use crate::domain::time::{ago, short, spoken};
 use crate::domain::{Job, Pipeline, Run, RunState, Service, Stage};
@@ -33,24 +34,43 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let below = {
         let mut inside = panel::frame(sheet, scene.theme, scene.edge, keyboard, title);
         let room = usize::from(inside.width());
-        let lines = lines(scene, age.unwrap_or(Age::Never), room);
-        write_lines(&mut inside, &lines, scene.scroll(Panel::Pipeline))
+        let (lines, chosen) = lines(scene, age.unwrap_or(Age::Never), room);
+        write_chosen(&mut inside, scene, &lines, chosen.filter(|_| keyboard == Keyboard::Here))
     };
     panel::more_below(sheet, scene.theme, below);
 }
 
-fn lines(scene: Scene<'_>, age: Age, room: usize) -> Vec<Line<'static>> {
+/// Writes lines so that the chosen one is in sight, and marks it; returns how many lie below.
+pub(super) fn write_chosen(
+    inside: &mut Sheet<'_>,
+    scene: Scene<'_>,
+    lines: &[Line<'static>],
+    chosen: Option<usize>,
+) -> usize {
+    let height = usize::from(inside.height());
+    let middle = chosen.unwrap_or(0).saturating_sub(height / 2);
+    let first = middle.min(lines.len().saturating_sub(height));
+    let below = write_lines(inside, lines, u16::try_from(first).unwrap_or(u16::MAX));
+    if let Some(y) = chosen.and_then(|row| u16::try_from(row - first).ok()) {
+        inside.select(y, scene.theme, scene.theme.style(Role::Focus));
+    }
+    below
+}
+
+/// The lines, and which of them is the selected job's.
+fn lines(scene: Scene<'_>, age: Age, room: usize) -> (Vec<Line<'static>>, Option<usize>) {
     let Some(service) = scene.service else {
-        return vec![scene.words().gap(1).say(Role::Muted, "no service is selected").line()];
+        return (vec![scene.words().gap(1).say(Role::Muted, "no service is selected").line()], None);
     };
     let Some(seen) = scene.model.world.pipeline(service) else {
-        return vec![scene.nothing(service.pipeline.as_ref(), &service.name, "pipeline").within(room)];
+        let nothing = scene.nothing(service.pipeline.as_ref(), &service.name, "pipeline");
+        return (vec![nothing.within(room)], None);
     };
     let Some(run) = seen.value.runs.first() else {
-        return vec![scene.words().gap(1).say(Role::Muted, "no run yet").line()];
+        return (vec![scene.words().gap(1).say(Role::Muted, "no run yet").line()], None);
     };
     let mut lines = vec![headline(scene, run, age).within(room)];
-    lines.extend(jobs(scene, service, seen.value, run, room));
+    let chosen = jobs(scene, service, seen.value, run, room, &mut lines);
     for remark in &seen.value.remarks {
         lines.push(
             scene.words().gap(1).sign(Sign::Note).gap(1).say(Role::Muted, remark.as_str()).within(room),
@@ -61,7 +81,7 @@ fn lines(scene: Scene<'_>, age: Age, room: usize) -> Vec<Line<'static>> {
         lines.push(Line::default());
     }
     lines.extend(older.into_iter().map(|run| earlier(scene, run, room).within(room)));
-    lines
+    (lines, chosen)
 }
 
 fn headline<'a>(scene: Scene<'a>, run: &Run, age: Age) -> Words<'a> {
@@ -95,25 +115,31 @@ fn took(scene: Scene<'_>, started: Option<Timestamp>, ended: Option<Timestamp>) 
     started.map(|started| ago(ended.unwrap_or(scene.model.now.wall), started))
 }
 
-/// The jobs of a run grouped by stage, in the stages' order.
+/// The jobs of a run grouped by stage, in the stages' order; returns the line of the selected one.
 fn jobs(
     scene: Scene<'_>,
     service: &Service,
     pipeline: &Pipeline,
     run: &Run,
     room: usize,
-) -> Vec<Line<'static>> {
+    lines: &mut Vec<Line<'static>>,
+) -> Option<usize> {
     if run.jobs.is_empty() {
-        return vec![scene.words().gap(3).say(Role::Muted, "its jobs are not known").line()];
+        lines.push(scene.words().gap(3).say(Role::Muted, "its jobs are not known").line());
+        return None;
     }
+    let at_hand = views::job_at_hand(scene.model);
+    let mut chosen = None;
     let mut grouped: Vec<(Stage, &Job)> =
         run.jobs.iter().map(|job| (stage_of(service, job.name.as_str()), job)).collect();
     grouped.sort_by_key(|(stage, _)| *stage);
     let name_room = grouped.iter().map(|(_, job)| text::width(job.name.as_str())).max().unwrap_or(0);
     let name_room = name_room.clamp(8, (room * 2 / 5).max(8));
-    let mut lines = Vec::new();
     let mut before = None;
     for (stage, job) in grouped {
+        if at_hand.as_ref().is_some_and(|key| key.run == run.key && key.id == job.id) {
+            chosen = Some(lines.len());
+        }
         let first = before != Some(stage);
         before = Some(stage);
         let label = stage.word();
@@ -125,7 +151,7 @@ fn jobs(
             lines.push(words.within(room));
         }
     }
-    lines
+    chosen
 }
 
 const fn is_failed(state: &RunState) -> bool {

@@ -1,0 +1,278 @@
+//! What keys do: in the dialog, in the filter line, in overlays, and as commands.
+
+mod dialog;
+mod moves;
+
+use tui_input::InputRequest;
+
+use super::board;
+use super::command::{Command, available, command_of};
+use super::deed;
+use super::dialog::{Dialog, Draft, Field};
+use super::key::{Key, Stroke};
+use super::model::{Leaving, Model, Overlay, Panel, Selection, Toast, Tone, Typing, Zoom};
+use super::msg::Effect;
+use super::views::{self, View};
+use crate::domain::{SafeText, Verb};
+use moves::{Go, Turn, environment, focus, go};
+
+/// Takes one key press.
+pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
+    model.selection = Selection::Settled;
+    if stroke.key == Key::Ctrl('c') {
+        return quit(model);
+    }
+    if model.toast.as_ref().is_some_and(|t| t.tone == Tone::Problem) {
+        model.toast = None;
+    }
+    match model.overlays.last() {
+        Some(Overlay::Dialog(_)) => dialog::press(model, stroke),
+        Some(_) => overlay(model, stroke.key),
+        None if model.typing == Typing::Filter => filter(model, stroke.key),
+        None => command_of(stroke.key).map(|command| run(model, command)).unwrap_or_default(),
+    }
+}
+
+/// Takes pasted text: only a reason or the filter may be pasted into, and nothing is ever confirmed by it.
+pub fn paste(model: &mut Model, text: &SafeText) {
+    if let Some(Overlay::Dialog(dialog)) = model.overlays.last_mut()
+        && dialog.field == Field::Reason
+    {
+        for c in text.as_str().chars().take(500) {
+            dialog.reason.0.handle(InputRequest::InsertChar(c));
+        }
+        return;
+    }
+    if model.typing == Typing::Filter && model.overlays.is_empty() {
+        model.filter.extend(text.as_str().chars().take(100));
+        board::filter(model);
+        return;
+    }
+    let text = "pasted text was dropped: it is not taken for keys".into();
+    model.toast = Some(Toast { text, tone: Tone::Info, since: model.now });
+}
+
+fn run(model: &mut Model, command: Command) -> Vec<Effect> {
+    if let Some(verb) = deed::verb_of(command) {
+        return deed::open(model, verb);
+    }
+    if let Err(refusal) = available(command, model) {
+        deed::refuse(model, &refusal.to_string());
+        return Vec::new();
+    }
+    if command != Command::Quit {
+        model.leaving = Leaving::No;
+    }
+    match command {
+        Command::Quit => return quit(model),
+        Command::Refresh => {
+            let journal = model.journal_fault.as_ref().map(|_| Effect::TryJournal);
+            return model.setup.sources.iter().cloned().map(Effect::Look).chain(journal).collect();
+        }
+        Command::Copy => return copy(model),
+        Command::Changes => show(model, Overlay::Changes),
+        Command::Reasons => show(model, Overlay::Reasons),
+        Command::Help => show(model, Overlay::Help),
+        Command::Follow => {
+            if let Some(id) = model.actions.last().map(|a| a.id.clone()) {
+                show(model, Overlay::Follow(id));
+            }
+        }
+        Command::Filter => model.typing = Typing::Filter,
+        Command::Zoom => {
+            model.zoom = if model.zoom == Zoom::Full { Zoom::Shared } else { Zoom::Full };
+        }
+        Command::Back => back(model),
+        Command::Open => return open(model),
+        Command::View(view) => {
+            model.zoom = Zoom::Shared;
+            views::jump(model, view);
+        }
+        Command::Worst => worst(model),
+        Command::NextPanel => focus(model, Turn::Next),
+        Command::PreviousPanel => focus(model, Turn::Back),
+        Command::Down => go(model, Go::By(1)),
+        Command::Up => go(model, Go::By(-1)),
+        Command::Top => go(model, Go::First),
+        Command::Bottom => go(model, Go::Last),
+        Command::Left => environment(model, Go::By(-1)),
+        Command::Right => environment(model, Go::By(1)),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn show(model: &mut Model, overlay: Overlay) {
+    model.overlay_scroll = 0;
+    model.overlays.push(overlay);
+}
+
+fn quit(model: &mut Model) -> Vec<Effect> {
+    let flying = model.in_flight().count();
+    if flying > 0 && model.leaving == Leaving::No {
+        model.leaving = Leaving::AskedOnce;
+        let text =
+            format!("{flying} action(s) still being proved: press q again to leave; they end as in doubt");
+        deed::refuse(model, &text);
+        return Vec::new();
+    }
+    vec![Effect::Quit]
+}
+
+/// Goes inwards from what has the keyboard.
+fn open(model: &mut Model) -> Vec<Effect> {
+    let view = match (model.trail.view(), model.focus) {
+        (View::Revisions, _) => return roll_back_to_the_chosen(model),
+        (_, Panel::Inbox) if model.trail.view() == View::Inbox => {
+            show(model, Overlay::Changes);
+            return Vec::new();
+        }
+        (_, Panel::Inbox) => View::Inbox,
+        (View::Cockpit, Panel::Board | Panel::Pipeline) => View::Service,
+        (_, Panel::Environments) => View::Revisions,
+        _ => {
+            model.zoom = if model.zoom == Zoom::Full { Zoom::Shared } else { Zoom::Full };
+            return Vec::new();
+        }
+    };
+    model.zoom = Zoom::Shared;
+    views::enter(model, view);
+    Vec::new()
+}
+
+/// Opens the plan for a roll back to the revision that is selected, if it is one that can be gone back to.
+fn roll_back_to_the_chosen(model: &mut Model) -> Vec<Effect> {
+    let chosen = views::revision_at_hand(model);
+    let effects = deed::open(model, Verb::RollBack);
+    let Some(dialog) = deed::dialog_mut(model) else { return effects };
+    match dialog.choices.iter().position(|c| c.intent.target.revision() == chosen.as_ref()) {
+        Some(at) if at == dialog.chosen => effects,
+        Some(at) => {
+            dialog.chosen = at;
+            deed::ask_for_plan(model)
+        }
+        None => {
+            model.overlays.pop();
+            deed::refuse(
+                model,
+                "roll back: this revision is the one that is asked for now; choose another: j, k",
+            );
+            Vec::new()
+        }
+    }
+}
+
+/// Selects the next service in the worst verdict that there is.
+fn worst(model: &mut Model) {
+    if let Some(service) = views::worst(model) {
+        model.selected = Some(service);
+        model.scroll.clear();
+        board::refilter(model);
+    }
+}
+
+/// Closes what is on top, then clears the filter, then goes outwards. Never quits.
+fn back(model: &mut Model) {
+    if model.overlays.pop().is_some() {
+        return;
+    }
+    if !model.filter.is_empty() {
+        model.filter.clear();
+        board::filter(model);
+    } else if model.zoom == Zoom::Full {
+        model.zoom = Zoom::Shared;
+    } else if !views::leave(model) {
+        model.focus = Panel::Board;
+    }
+}
+
+fn filter(model: &mut Model, key: Key) -> Vec<Effect> {
+    match key {
+        Key::Esc => {
+            model.filter.clear();
+            model.typing = Typing::Commands;
+        }
+        Key::Enter => model.typing = Typing::Commands,
+        Key::Backspace => {
+            model.filter.pop();
+        }
+        Key::Char(c) => model.filter.push(c),
+        Key::Down => go(model, Go::By(1)),
+        Key::Up => go(model, Go::By(-1)),
+        _ => {}
+    }
+    board::filter(model);
+    Vec::new()
+}
+
+fn overlay(model: &mut Model, key: Key) -> Vec<Effect> {
+    match key {
+        Key::Char('j') | Key::Down => {
+            model.overlay_scroll = model.overlay_scroll.saturating_add(1).min(5_000)
+        }
+        Key::Char('k') | Key::Up => model.overlay_scroll = model.overlay_scroll.saturating_sub(1),
+        Key::PageDown | Key::Char(' ') => {
+            model.overlay_scroll = model.overlay_scroll.saturating_add(10).min(5_000)
+        }
+        Key::PageUp => model.overlay_scroll = model.overlay_scroll.saturating_sub(10),
+        Key::Char('g') | Key::Home => model.overlay_scroll = 0,
+        Key::Esc | Key::Char('q') | Key::Enter => {
+            model.overlays.pop();
+        }
+        key => {
+            let on_top = model.overlays.last().cloned();
+            let command =
+                command_of(key).filter(|c| deed::verb_of(*c).is_some() || toggles(*c, on_top.as_ref()));
+            if let Some(command) = command {
+                model.overlays.pop();
+                if deed::verb_of(command).is_some() {
+                    return run(model, command);
+                }
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Whether the command's key closes the overlay that it opens.
+fn toggles(command: Command, overlay: Option<&Overlay>) -> bool {
+    matches!(
+        (command, overlay),
+        (Command::Help, Some(Overlay::Help))
+            | (Command::Changes, Some(Overlay::Changes))
+            | (Command::Reasons, Some(Overlay::Reasons))
+            | (Command::Follow, Some(Overlay::Follow(_)))
+    )
+}
+
+fn copy(model: &mut Model) -> Vec<Effect> {
+    let text = match model.focus {
+        Panel::Inbox => model.gate_at_hand().and_then(|g| g.value.url.clone()),
+        _ => model.selected().map(|(service, assessment)| {
+            let live = assessment.standings.iter().rev().find_map(|s| s.live.as_ref());
+            let version = live.map(crate::domain::Artifact::reference).unwrap_or_default();
+            SafeText::new(&format!("{} {version}", service.name))
+        }),
+    };
+    match text {
+        Some(text) => {
+            let said = SafeText::new(&format!("copied: {text}"));
+            model.toast = Some(Toast { text: said, tone: Tone::Info, since: model.now });
+            vec![Effect::Copy(text)]
+        }
+        None => {
+            deed::refuse(model, "nothing here to copy");
+            Vec::new()
+        }
+    }
+}
+
+/// What time does to dialogs: a plan that has become stale is made anew.
+pub fn grow_older(model: &mut Model) -> Vec<Effect> {
+    let now = model.now;
+    let stale = match deed::dialog_mut(model) {
+        Some(Dialog { draft: Draft::Ready(plan), .. }) => plan.stale(now),
+        _ => false,
+    };
+    if stale { deed::ask_for_plan(model) } else { Vec::new() }
+}

@@ -1,0 +1,219 @@
+//! Where the operator is: the trail from the cockpit inwards, and what is selected on the way, by identity.
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{Model, Panel};
+use crate::domain::assess::stage_of;
+use crate::domain::{Job, Place, Revision, RunKey, RunState, SafeText, ServiceName, SourceName, Verdict};
+
+/// A whole screen of the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum View {
+    /// Everything at once.
+    #[default]
+    Cockpit,
+    /// Everything that waits for a human, with what each would ship.
+    Inbox,
+    /// One service in depth.
+    Service,
+    /// What the selected environment can go back to.
+    Revisions,
+    /// What is asked, how old each answer is, what is wrong, what may still be asked.
+    Sources,
+}
+
+impl View {
+    /// In the order of their keys.
+    pub const ALL: [Self; 5] = [Self::Cockpit, Self::Inbox, Self::Service, Self::Revisions, Self::Sources];
+
+    /// Its name, for tabs, breadcrumbs and the palette.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Cockpit => "cockpit",
+            Self::Inbox => "inbox",
+            Self::Service => "service",
+            Self::Revisions => "revisions",
+            Self::Sources => "sources",
+        }
+    }
+
+    /// The panels that can have the keyboard, in the order of `tab`.
+    #[must_use]
+    pub const fn panels(self) -> &'static [Panel] {
+        match self {
+            Self::Cockpit => &Panel::ALL,
+            Self::Inbox => &[Panel::Inbox],
+            Self::Service => &[Panel::Pipeline, Panel::Environments, Panel::Health],
+            Self::Revisions => &[Panel::Revisions],
+            Self::Sources => &[Panel::Sources],
+        }
+    }
+}
+
+/// One step inwards: the view, and the panel that had the keyboard before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inward {
+    /// Where it led.
+    pub view: View,
+    /// Where the keyboard goes on the way back.
+    pub from: Panel,
+}
+
+/// A job of a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JobKey {
+    /// The run.
+    pub run: RunKey,
+    /// The provider's id of the job.
+    pub id: SafeText,
+}
+
+/// The trail, and what is selected in its views.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trail {
+    steps: Vec<Inward>,
+    /// The selected job, if the operator chose one.
+    pub job: Option<JobKey>,
+    /// The selected revision of a place, if the operator chose one.
+    pub revision: Option<(Place, SafeText)>,
+    /// The selected source, if the operator chose one.
+    pub source: Option<SourceName>,
+}
+
+impl Trail {
+    /// Where the operator is.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.steps.last().map(|step| step.view).unwrap_or_default()
+    }
+
+    /// The way here, the cockpit first.
+    pub fn views(&self) -> impl Iterator<Item = View> {
+        std::iter::once(View::Cockpit).chain(self.steps.iter().map(|step| step.view))
+    }
+}
+
+/// Goes one step inwards. A view that is on the trail already is gone back to.
+pub fn enter(model: &mut Model, view: View) {
+    if model.trail.view() == view {
+        return;
+    }
+    if let Some(at) = model.trail.steps.iter().position(|step| step.view == view) {
+        model.trail.steps.truncate(at + 1);
+    } else {
+        model.trail.steps.push(Inward { view, from: model.focus });
+    }
+    if !view.panels().contains(&model.focus) {
+        model.focus = view.panels().first().copied().unwrap_or_default();
+    }
+    arrived(model);
+}
+
+/// Goes to a view from anywhere: the trail begins anew.
+pub fn jump(model: &mut Model, view: View) {
+    let home = model.trail.steps.first().map_or(model.focus, |step| step.from);
+    model.trail.steps.clear();
+    model.focus = home;
+    if view != View::Cockpit {
+        enter(model, view);
+    }
+}
+
+/// Goes one step outwards; tells whether there was one.
+pub fn leave(model: &mut Model) -> bool {
+    let Some(step) = model.trail.steps.pop() else { return false };
+    model.focus = step.from;
+    true
+}
+
+/// A list that gets the keyboard gets a selection of its own, by name; from then on nothing that comes or goes moves
+/// it.
+pub fn arrived(model: &mut Model) {
+    match model.focus {
+        Panel::Inbox => {
+            let gates = || model.inbox.iter().map(|g| &g.value.key);
+            let had = gates().find(|key| Some(*key) == model.gate.as_ref());
+            model.gate = had.or_else(|| gates().next()).cloned();
+        }
+        Panel::Pipeline => model.trail.job = job_at_hand(model),
+        Panel::Sources if model.trail.source.is_none() => {
+            model.trail.source = model.setup.sources.first().cloned();
+        }
+        _ => {}
+    }
+}
+
+/// The jobs of the selected service's newest run, as the pipeline shows them: by stage.
+#[must_use]
+pub fn jobs(model: &Model) -> Vec<(JobKey, &Job)> {
+    let Some((service, _)) = model.selected() else { return Vec::new() };
+    let Some(run) = model.world.pipeline(service).and_then(|seen| seen.value.runs.first()) else {
+        return Vec::new();
+    };
+    let mut jobs: Vec<(JobKey, &Job)> =
+        run.jobs.iter().map(|job| (JobKey { run: run.key.clone(), id: job.id.clone() }, job)).collect();
+    jobs.sort_by_key(|(_, job)| stage_of(service, job.name.as_str()));
+    jobs
+}
+
+/// The job that a key is about: the selected one while it is there, else the first that failed, else the first that
+/// runs, else the first.
+#[must_use]
+pub fn job_at_hand(model: &Model) -> Option<JobKey> {
+    let jobs = jobs(model);
+    let first = |fits: fn(&RunState) -> bool| jobs.iter().find(|(_, job)| fits(&job.state));
+    jobs.iter()
+        .find(|(key, _)| Some(key) == model.trail.job.as_ref())
+        .or_else(|| first(|state| matches!(state, RunState::Failed(_))))
+        .or_else(|| first(|state| *state == RunState::Running))
+        .or_else(|| jobs.first())
+        .map(|(key, _)| key.clone())
+}
+
+/// What the selected place can go back to, newest first, the present one included.
+#[must_use]
+pub fn revisions(model: &Model) -> &[Revision] {
+    let rollout = model
+        .selected()
+        .zip(model.selected_environment())
+        .and_then(|((service, _), environment)| model.world.rollout(service, environment));
+    rollout.map(|seen| seen.value.revisions.as_slice()).unwrap_or_default()
+}
+
+/// The revision that a key is about: the selected one while it is remembered, else the one that a roll back goes to.
+#[must_use]
+pub fn revision_at_hand(model: &Model) -> Option<SafeText> {
+    let place = model.selected_place()?;
+    let chosen = model.trail.revision.as_ref().filter(|(of, _)| *of == place).map(|(_, id)| id);
+    let revisions = revisions(model);
+    if let Some(id) = chosen.filter(|id| revisions.iter().any(|r| r.id == **id)) {
+        return Some(id.clone());
+    }
+    let ((service, _), environment) = model.selected().zip(model.selected_environment())?;
+    let rollout = model.world.rollout(service, environment)?;
+    rollout.value.previous().or_else(|| revisions.first()).map(|r| r.id.clone())
+}
+
+/// The next service in the worst verdict that there is, after the selected one in board order.
+#[must_use]
+pub fn worst(model: &Model) -> Option<ServiceName> {
+    let here = model.selected_index().unwrap_or(0);
+    let bad = worst_off(model);
+    let next = bad.iter().find(|(index, _)| *index > here).or_else(|| bad.first());
+    next.map(|(_, name)| (*name).clone())
+}
+
+/// The first service in board order that is NO-GO, if any is.
+#[must_use]
+pub fn worst_of_all(model: &Model) -> Option<ServiceName> {
+    let mut all = model.setup.services.iter().zip(&model.assessments);
+    all.find(|(_, a)| a.verdict == Verdict::NoGo).map(|(service, _)| service.name.clone())
+}
+
+/// Index and name of every service in the worst verdict, if that is not GO.
+fn worst_off(model: &Model) -> Vec<(usize, &ServiceName)> {
+    let worst = model.assessments.iter().map(|a| a.verdict).filter(|v| *v != Verdict::Go).max();
+    let all = model.setup.services.iter().zip(&model.assessments).enumerate();
+    all.filter(|(_, (_, a))| Some(a.verdict) == worst).map(|(i, (s, _))| (i, &s.name)).collect()
+}

@@ -1,0 +1,84 @@
+//! The second line: every view with its key, the present one reversed, counts of what waits and what is wrong as
+//! badges, and on the right the way here.
+
+use ratatui::style::Modifier;
+
+use super::scene::Scene;
+use super::sheet::{Sheet, Words};
+use super::text;
+use crate::app::command::{Command, entry_of};
+use crate::app::views::View;
+use crate::domain::Verdict;
+use crate::theme::{Role, Sign};
+
+/// Draws the tabs.
+pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let room = usize::from(sheet.width());
+    let crumbs = crumbs(scene);
+    let whole = tabs(scene, usize::MAX);
+    let words = if whole.width() <= room { whole } else { tabs(scene, 4) };
+    let fits = crumbs.width() > 0 && words.width() + crumbs.width() + 3 <= room;
+    sheet.line(0, &words.within(room));
+    if fits {
+        sheet.line_right(0, &crumbs.line());
+    }
+}
+
+/// Every view; the names of those that are not looked at in at most `room` letters.
+fn tabs(scene: Scene<'_>, room: usize) -> Words<'_> {
+    let here = scene.model.trail.view();
+    let reversed = scene.theme.style(Role::Focus).add_modifier(Modifier::REVERSED);
+    let mut words = scene.words();
+    for view in View::ALL {
+        let key = entry_of(Command::View(view)).and_then(|entry| entry.keys.first());
+        let key = key.map(ToString::to_string).unwrap_or_default();
+        words = if view == here {
+            words.styled(reversed, format!(" {key} {} ", view.title()))
+        } else {
+            let name: String = view.title().chars().take(room).collect();
+            words.gap(1).say(Role::Key, key).say(Role::Muted, format!(" {name}")).gap(1)
+        };
+        words = words.then(badge(scene, view));
+    }
+    words
+}
+
+/// What calls for a look: how many gates wait, how many services are NO-GO, how many sources fail.
+fn badge(scene: Scene<'_>, view: View) -> Words<'_> {
+    let model = scene.model;
+    let (sign, count) = match view {
+        View::Inbox => (Sign::Waiting, model.inbox.len()),
+        View::Service => (Sign::Bad, model.assessments.iter().filter(|a| a.verdict == Verdict::NoGo).count()),
+        View::Sources => (Sign::Bad, model.world.sources().filter(|(_, s)| s.fault.is_some()).count()),
+        _ => (Sign::Note, 0),
+    };
+    if count == 0 {
+        return scene.words();
+    }
+    scene.words().sign(sign).say(sign.role(), count.to_string()).gap(1)
+}
+
+/// `cockpit › service search › revisions`, once there is a way.
+fn crumbs(scene: Scene<'_>) -> Words<'_> {
+    let mut words = scene.words();
+    if scene.model.trail.view() == View::Cockpit {
+        return words;
+    }
+    for (index, view) in scene.model.trail.views().enumerate() {
+        if index > 0 {
+            words = words.say(Role::Faint, " › ");
+        }
+        words = words.say(Role::Muted, view.title());
+        if view == View::Service
+            && let Some(service) = scene.service
+        {
+            words = words.gap(1).say(Role::Strong, text::name(service.name.as_str(), 20));
+        }
+        if view == View::Revisions
+            && let Some(place) = scene.model.selected_place()
+        {
+            words = words.gap(1).say(Role::Strong, text::name(&place.to_string(), 32));
+        }
+    }
+    words.gap(1)
+}
