@@ -12,7 +12,7 @@ use gonogo::app::key::Key;
 use gonogo::app::model::{ActionStage, Model, Overlay};
 use gonogo::app::{Msg, update};
 use gonogo::domain::pipeline::MayDecide;
-use gonogo::domain::{Artifact, Hazard, Outcome, SafeText, ServiceName, Severity};
+use gonogo::domain::{ActionId, Artifact, Hazard, Outcome, Record, SafeText, ServiceName, Severity};
 use gonogo::theme::{Glyphs, Theme};
 use gonogo::view::{SMALLEST, print, still};
 use ratatui::style::Color;
@@ -56,6 +56,7 @@ const SCENES: &[Scene] = &[
     ("depth", || after(search(), &[Key::Enter])),
     ("gates", || after(model::many(1000), &[Key::Char('2'), Key::Char('j')])),
     ("revisions", || after(search(), &[Key::Char('6')])),
+    ("journal", journal),
     ("sources", || after(search(), &[Key::Char('9')])),
     ("filter", || after(model::many(1000), &[Key::Char('/'), Key::Char('n'), Key::Char('o')])),
 ];
@@ -66,6 +67,31 @@ fn scenes() -> Vec<(&'static str, Model)> {
 
 fn search() -> Model {
     select(model::release_day(), "search")
+}
+
+/// The journal tells of a roll back that is proved and of an approval that is in doubt.
+fn journal() -> Model {
+    let mut model = after(search(), &[Key::Char('8')]);
+    let line = |seq, action: &str, kind: &str, says: &str| Record {
+        seq,
+        at: jiff::Timestamp::from_second(1_763_647_000 + i64::try_from(seq).unwrap() * 7).unwrap(),
+        kind: kind.into(),
+        action: ActionId(action.into()),
+        actor: "mara@desk".into(),
+        says: says.into(),
+        open: says.starts_with("in doubt"),
+    };
+    model.records = Some(Ok(vec![
+        line(1, "20261120T1-1", "intent", "Approve v2.15.0 for checkout/production"),
+        line(2, "20261120T1-1", "sending", "POST /repos/acme/checkout/actions/runs/66/pending_deployments"),
+        line(3, "20261120T1-1", "no-answer", "connection closed before the answer"),
+        line(4, "20261120T1-1", "outcome", "in doubt: no answer in 30 s, and the run is gone"),
+        line(5, "20261120T1-2", "intent", "Roll back search/production to v4.1.1"),
+        line(6, "20261120T1-2", "sending", "PATCH /apis/apps/v1/namespaces/production/deployments/search"),
+        line(7, "20261120T1-2", "receipt", "200 deployment/search"),
+        line(8, "20261120T1-2", "outcome", "verified: 8 of 8 replicas run v4.1.1"),
+    ]));
+    model
 }
 
 /// The newest action at its end.
@@ -148,6 +174,7 @@ portraits! {
     a_service_in_depth "depth"
     every_gate_and_what_it_would_ship "gates"
     what_can_be_gone_back_to "revisions"
+    what_the_journal_tells "journal"
     every_source "sources"
 }
 

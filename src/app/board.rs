@@ -332,6 +332,7 @@ pub fn ask(model: &Model) -> Ask {
             }
         }
     }
+    spans.extend(views::spans(model));
     spans.sort();
     spans.dedup();
     Ask { spans, focus: model.selected.clone(), runs: runs_in_doubt(model) }

@@ -131,6 +131,7 @@ pub const COMMANDS: &[Entry] = &[
     view(View::Inbox, &[Key::Char('2')], "go to the inbox: everything that waits for a human"),
     view(View::Service, &[Key::Char('3')], "go to the selected service in depth"),
     view(View::Revisions, &[Key::Char('6')], "go to what the selected environment can go back to"),
+    view(View::Journal, &[Key::Char('8')], "go to the journal: who did what, when, and what came of it"),
     view(View::Sources, &[Key::Char('9')], "go to the sources: what is asked, how old, what is wrong"),
     entry(Command::Down, "down", &[Key::Char('j'), Key::Down], "next line"),
     entry(Command::Up, "up", &[Key::Char('k'), Key::Up], "previous line"),

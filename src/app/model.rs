@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::action::Plan;
 use crate::domain::service::Access;
 use crate::domain::{
-    ActionId, Ask, Assessment, ChangeSet, Gate, GateKey, Now, Outcome, Place, SafeText, Seen, Service,
-    ServiceName, SourceName, World,
+    ActionId, Ask, Assessment, ChangeSet, Gate, GateKey, Now, Outcome, Place, Record, SafeText, Seen,
+    Service, ServiceName, SourceName, World,
 };
 
 use super::activity::Event;
@@ -36,6 +36,8 @@ pub enum Panel {
     Revisions,
     /// How every source is.
     Sources,
+    /// What the journal tells.
+    Journal,
 }
 
 impl Panel {
@@ -55,6 +57,7 @@ impl Panel {
             Self::Activity => "activity",
             Self::Revisions => "revisions",
             Self::Sources => "sources",
+            Self::Journal => "journal",
         }
     }
 }
@@ -249,6 +252,8 @@ pub struct Model {
     pub toast: Option<Toast>,
     /// Why actions are off, if the journal cannot be written.
     pub journal_fault: Option<SafeText>,
+    /// The newest lines of the journal, oldest first, once they were read.
+    pub records: Option<Result<Vec<Record>, SafeText>>,
     /// What earlier sessions left without an outcome; taken up with the first tick.
     pub left: Vec<Unfinished>,
     /// Counts preparations.
@@ -320,6 +325,7 @@ impl Model {
             activity: VecDeque::new(),
             toast: None,
             journal_fault: None,
+            records: None,
             left: Vec::new(),
             tickets: 0,
             confirmed: 0,

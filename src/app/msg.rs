@@ -50,6 +50,8 @@ pub enum Effect {
     },
     /// Find out whether the journal can be written again.
     TryJournal,
+    /// Read the newest lines of the journal.
+    ReadJournal,
     /// What the next looks should answer.
     Ask(Ask),
     /// Look at this source now, and often until told otherwise by a quieter world.
@@ -58,4 +60,12 @@ pub enum Effect {
     Copy(SafeText),
     /// End the program.
     Quit,
+}
+
+impl Effect {
+    /// Whether carrying it out leaves a line in the journal.
+    #[must_use]
+    pub const fn records(&self) -> bool {
+        matches!(self, Self::Execute { .. } | Self::Conclude { .. })
+    }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::model::{Model, Tone};
 use super::msg::{Effect, Msg};
+use super::views::View;
 use super::{board, deed, keys};
-use crate::domain::{Absorbed, Now, Target};
+use crate::domain::{Absorbed, Now, Progress, Target};
 
 /// How long an information shows.
 const SHOWN: Duration = Duration::from_secs(4);
@@ -16,8 +17,9 @@ pub const REST: Duration = Duration::from_millis(250);
 
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
-    let selected = model.selected.clone();
+    let (selected, trail) = (model.selected.clone(), model.trail.clone());
     let mut asks = !model.left.is_empty();
+    let recorded = matches!(&msg, Msg::Progress(progress) if !matches!(progress, Progress::JournalRead(_)));
     let mut effects = match msg {
         Msg::Tick(now) => tick(model, now),
         Msg::Key(stroke) => keys::press(model, stroke),
@@ -53,7 +55,12 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     if model.selected != selected {
         model.moved = model.now;
     }
-    if asks || (rests && model.unasked()) {
+    if model.trail.view() == View::Journal
+        && (model.trail != trail || recorded || effects.iter().any(Effect::records))
+    {
+        effects.push(Effect::ReadJournal);
+    }
+    if asks || model.trail != trail || (rests && model.unasked()) {
         let ask = board::ask(model);
         if ask != model.ask {
             model.ask = ask.clone();

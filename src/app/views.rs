@@ -1,10 +1,18 @@
 //! Where the operator is: the trail from the cockpit inwards, and what is selected on the way, by identity.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::model::{Model, Panel};
-use crate::domain::assess::stage_of;
-use crate::domain::{Job, Place, Revision, RunKey, RunState, SafeText, ServiceName, SourceName, Verdict};
+use crate::domain::assess::{self, stage_of};
+use crate::domain::code::Commit;
+use crate::domain::record::{Deed, deeds};
+use crate::domain::time::ago;
+use crate::domain::{
+    ActionId, ChangeSet, Job, Place, Revision, RunKey, RunState, SafeText, ServiceName, SourceName, Span,
+    SpanAsk, Verdict,
+};
 
 /// A whole screen of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,13 +26,16 @@ pub enum View {
     Service,
     /// What the selected environment can go back to.
     Revisions,
+    /// Who did what, when, knowing what, and what came of it.
+    Journal,
     /// What is asked, how old each answer is, what is wrong, what may still be asked.
     Sources,
 }
 
 impl View {
     /// In the order of their keys.
-    pub const ALL: [Self; 5] = [Self::Cockpit, Self::Inbox, Self::Service, Self::Revisions, Self::Sources];
+    pub const ALL: [Self; 6] =
+        [Self::Cockpit, Self::Inbox, Self::Service, Self::Revisions, Self::Journal, Self::Sources];
 
     /// Its name, for tabs, breadcrumbs and the palette.
     #[must_use]
@@ -34,6 +45,7 @@ impl View {
             Self::Inbox => "inbox",
             Self::Service => "service",
             Self::Revisions => "revisions",
+            Self::Journal => "journal",
             Self::Sources => "sources",
         }
     }
@@ -46,6 +58,7 @@ impl View {
             Self::Inbox => &[Panel::Inbox],
             Self::Service => &[Panel::Pipeline, Panel::Environments, Panel::Health],
             Self::Revisions => &[Panel::Revisions],
+            Self::Journal => &[Panel::Journal],
             Self::Sources => &[Panel::Sources],
         }
     }
@@ -77,6 +90,8 @@ pub struct Trail {
     pub job: Option<JobKey>,
     /// The selected revision of a place, if the operator chose one.
     pub revision: Option<(Place, SafeText)>,
+    /// The selected action of the journal, if the operator chose one.
+    pub deed: Option<ActionId>,
     /// The selected source, if the operator chose one.
     pub source: Option<SourceName>,
 }
@@ -193,6 +208,84 @@ pub fn revision_at_hand(model: &Model) -> Option<SafeText> {
     let ((service, _), environment) = model.selected().zip(model.selected_environment())?;
     let rollout = model.world.rollout(service, environment)?;
     rollout.value.previous().or_else(|| revisions.first()).map(|r| r.id.clone())
+}
+
+/// Revisions of one place that are told in depth.
+const IN_DEPTH: usize = 12;
+
+/// The change sets that the list of revisions shows: what each one brought, and what going back to the selected one
+/// would take away.
+#[must_use]
+pub fn spans(model: &Model) -> Vec<SpanAsk> {
+    let Some((service, _)) = model.selected() else { return Vec::new() };
+    if model.trail.view() != View::Revisions || service.code.is_none() {
+        return Vec::new();
+    }
+    let revisions = revisions(model);
+    let pairs = revisions.windows(2).take(IN_DEPTH);
+    let brought = pairs.filter_map(|pair| match pair {
+        [newer, older] => assess::span(&older.artifact, &newer.artifact),
+        _ => None,
+    });
+    let at_hand = revision_at_hand(model);
+    let back = revisions.iter().find(|r| Some(&r.id) == at_hand.as_ref()).and_then(|r| back_to(model, r));
+    brought.chain(back).map(|span| SpanAsk { service: service.name.clone(), span }).collect()
+}
+
+/// From a revision to what is asked for now: what going back to it would take away.
+fn back_to(model: &Model, revision: &Revision) -> Option<Span> {
+    let ((service, _), environment) = model.selected().zip(model.selected_environment())?;
+    let rollout = model.world.rollout(service, environment)?;
+    assess::span(&revision.artifact, &rollout.value.target)
+}
+
+/// What going back to a revision of the selected place would take away, if it is known.
+#[must_use]
+pub fn taken_away<'a>(model: &'a Model, revision: &Revision) -> Option<&'a ChangeSet> {
+    changes(model, &back_to(model, revision)?)
+}
+
+/// How many commits a revision brought over the one before it, and the newest that is no mere housekeeping, if they
+/// are known.
+#[must_use]
+pub fn brought<'a>(model: &'a Model, revision: &Revision) -> Option<(usize, &'a Commit)> {
+    let revisions = revisions(model);
+    let at = revisions.iter().position(|r| r.id == revision.id)?;
+    let older = revisions.get(at + 1)?;
+    let changes = changes(model, &assess::span(&older.artifact, &revision.artifact)?)?;
+    let telling = |commit: &&Commit| commit.kind.as_ref().is_none_or(|kind| *kind != "chore");
+    let commit = changes.commits.iter().find(telling).or(changes.commits.first())?;
+    Some((changes.total, commit))
+}
+
+fn changes<'a>(model: &'a Model, span: &Span) -> Option<&'a ChangeSet> {
+    let (service, _) = model.selected()?;
+    model.world.repository(service)?.value.changes.get(span)?.as_ref().ok()
+}
+
+/// How long a revision ran until the next one came, as far as the target's times tell; none for the newest.
+#[must_use]
+pub fn ran(revisions: &[Revision], revision: &Revision) -> Option<Duration> {
+    let began = revision.created?;
+    let next = revisions.iter().filter_map(|r| r.created).filter(|at| *at > began).min()?;
+    Some(ago(next, began))
+}
+
+/// The actions that the journal tells of, newest first.
+#[must_use]
+pub fn recorded(model: &Model) -> Vec<Deed<'_>> {
+    match &model.records {
+        Some(Ok(records)) => deeds(records),
+        _ => Vec::new(),
+    }
+}
+
+/// The action of the journal that is selected: the chosen one while it is told of, else the newest.
+#[must_use]
+pub fn deed_at_hand(model: &Model) -> Option<ActionId> {
+    let deeds = recorded(model);
+    let chosen = deeds.iter().find(|deed| Some(deed.action) == model.trail.deed.as_ref());
+    chosen.or_else(|| deeds.first()).map(|deed| deed.action.clone())
 }
 
 /// The next service in the worst verdict that there is, after the selected one in board order.

@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::name::{Place, ServiceName, SourceName};
 use super::people::People;
 use super::pipeline::{Decision, GateKey, RunKey};
+use super::record::Record;
 use super::rollout::Artifact;
 use super::text::SafeText;
 use super::time::Now;
@@ -447,6 +448,8 @@ pub enum Progress {
     JournalFailed(SafeText),
     /// The journal can be written again: actions are on.
     JournalWorks,
+    /// The newest lines of the journal, oldest first, or why they cannot be read.
+    JournalRead(Result<Vec<Record>, SafeText>),
 }
 
 #[cfg(test)]

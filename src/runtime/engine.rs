@@ -128,6 +128,10 @@ impl Engine {
                 let executor = self.executor.clone();
                 self.tasks.spawn(async move { executor.try_journal().await });
             }
+            Effect::ReadJournal => {
+                let executor = self.executor.clone();
+                self.looking.spawn(async move { executor.read_journal().await });
+            }
             Effect::Ask(ask) => self.ask(ask),
             Effect::Look(source) => {
                 if let Some(lane) = self.lanes.get(&source) {

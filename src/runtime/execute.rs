@@ -82,6 +82,12 @@ impl Executor {
         self.tell(progress).await;
     }
 
+    /// Reads the newest lines of the journal, for the screen.
+    pub async fn read_journal(&self) {
+        let read = self.recorder.recent().await;
+        self.tell(Progress::JournalRead(read)).await;
+    }
+
     /// Writes the outcome of an action.
     pub async fn conclude(&self, id: ActionId, outcome: Outcome) {
         failpoint::hit("before-outcome");

@@ -6,9 +6,12 @@
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::journal::{Entry, Journal, JournalError};
+use super::journal::{Entry, Journal, JournalError, Line};
 use super::mishap;
-use crate::domain::SafeText;
+use crate::domain::{Record, SafeText};
+
+/// How much of the journal's end the screen shows, in bytes.
+const SHOWN: u64 = 1 << 20;
 
 /// Where actions are recorded.
 #[derive(Clone, Debug)]
@@ -44,11 +47,19 @@ impl Recorder {
         self.with_journal(move |journal| journal.recover(clock.now().wall)).await
     }
 
+    /// The newest lines, oldest of them first.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    pub async fn recent(&self) -> Result<Vec<Record>, SafeText> {
+        self.with_journal(|journal| Ok(journal.recent(SHOWN)?.iter().map(Line::record).collect())).await
+    }
+
     /// Does something with the journal where waiting for a disk holds nobody up.
-    async fn with_journal(
+    async fn with_journal<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Journal) -> Result<(), JournalError> + Send + 'static,
-    ) -> Result<(), SafeText> {
+        work: impl FnOnce(&Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, SafeText> {
         let Self::Journal(journal) = self else {
             return Err("this program was started without a journal".into());
         };

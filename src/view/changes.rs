@@ -55,7 +55,7 @@ pub(super) fn panel(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     super::panel::more_below(sheet, scene.theme, below);
 }
 
-fn body(scene: Scene<'_>, changes: &ChangeSet, room: usize) -> Vec<Line<'static>> {
+pub(super) fn body(scene: Scene<'_>, changes: &ChangeSet, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default(), change_words(scene.words(), changes).within(room)];
     let words = match (&changes.base, &changes.head) {
         (Some(base), Some(head)) => scene

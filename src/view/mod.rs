@@ -32,6 +32,7 @@ mod header;
 mod health;
 mod help;
 mod inbox;
+mod journal;
 mod json;
 mod overlay;
 mod panel;
@@ -188,6 +189,7 @@ fn one(scene: Scene<'_>, panel: Panel, sheet: &mut Sheet<'_>) {
         Panel::Health => health::draw(scene, sheet),
         Panel::Activity => activity::draw(scene, sheet),
         Panel::Revisions => revisions::draw(scene, sheet),
+        Panel::Journal => journal::draw(scene, sheet),
         Panel::Sources => sources::draw(scene, sheet),
     }
 }
@@ -202,6 +204,16 @@ fn page(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) {
             pipeline::draw(scene, &mut sheet.part(0, 0, left, height - lower));
             environments::draw(scene, &mut sheet.part(0, height - lower, left, lower));
             health::draw(scene, &mut sheet.part(left, 0, width - left, height));
+        }
+        (View::Revisions, Arrangement::Wide | Arrangement::Medium) => {
+            let left = (width * 11 / 20).max(60).min(width);
+            revisions::draw(scene, &mut sheet.part(0, 0, left, height));
+            revisions::depth(scene, &mut sheet.part(left, 0, width - left, height));
+        }
+        (View::Revisions, _) => {
+            let upper = (height / 2).max(4).min(height);
+            revisions::draw(scene, &mut sheet.part(0, 0, width, upper));
+            revisions::depth(scene, &mut sheet.part(0, upper, width, height - upper));
         }
         (View::Inbox, Arrangement::Wide | Arrangement::Medium) => {
             inbox::draw(scene, &mut sheet.part(0, 0, left, height));

@@ -68,6 +68,10 @@ pub fn progress(model: &mut Model, progress: Progress) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Progress::JournalRead(read) => {
+            model.records = Some(read);
+            Vec::new()
+        }
         Progress::JournalFailed(why) => {
             model.journal_fault = Some(why.clone());
             refuse(model, &format!("the journal cannot be written: {why}; actions are off"));

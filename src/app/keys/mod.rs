@@ -130,6 +130,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         (_, Panel::Inbox) => View::Inbox,
         (View::Cockpit, Panel::Board | Panel::Pipeline) => View::Service,
         (_, Panel::Environments) => View::Revisions,
+        (View::Cockpit, Panel::Activity) => View::Journal,
         _ => {
             model.zoom = if model.zoom == Zoom::Full { Zoom::Shared } else { Zoom::Full };
             return Vec::new();

@@ -75,6 +75,13 @@ pub(super) fn go(model: &mut Model, step: Go) {
             let chosen = revisions.get(step.from(at, revisions.len())).map(|r| r.id.clone());
             model.trail.revision = model.selected_place().zip(chosen);
         }
+        Panel::Journal => {
+            let at_hand = views::deed_at_hand(model);
+            let deeds = views::recorded(model);
+            let at = deeds.iter().position(|deed| Some(deed.action) == at_hand.as_ref());
+            let chosen = deeds.get(step.from(at, deeds.len())).map(|deed| deed.action.clone());
+            model.trail.deed = chosen;
+        }
         Panel::Sources => {
             let at = model.setup.sources.iter().position(|s| Some(s) == model.trail.source.as_ref());
             let source = model.setup.sources.get(step.from(at, model.setup.sources.len()));

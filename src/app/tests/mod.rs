@@ -6,6 +6,7 @@ mod judge;
 mod people;
 mod resume;
 mod steps;
+mod views;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -18,6 +18,7 @@ mod head;
 mod places;
 mod read;
 mod recent;
+mod said;
 mod segment;
 mod tail;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use disk::{Disk, DiskFile, Open, RealDisk};
 pub use entry::Entry;
 pub use git::GitError;
 pub use head::Head;
+pub use said::said;
 
 use crate::domain::SafeText;
 use anchor::Anchorer;
