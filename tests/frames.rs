@@ -5,7 +5,7 @@
 mod model;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gonogo::app::dialog::Draft;
 use gonogo::app::key::Key;
@@ -277,9 +277,9 @@ fn every_size_can_be_drawn_and_the_same_model_gives_the_same_frame() {
         (1..=200).step_by(13).flat_map(|w| (1..=60).step_by(7).map(move |h| (w, h))).collect();
     sizes.extend([
         (1, 1),
-        (59, 16),
-        (60, 15),
-        (60, 16),
+        (40, 11),
+        (39, 12),
+        (40, 12),
         (95, 28),
         (96, 28),
         (119, 36),
@@ -348,23 +348,6 @@ fn what_a_dead_source_said_last_stays_and_is_marked() {
         !text.contains("✓ error-rate") && !text.contains("✗ error-rate"),
         "stale evidence still judges:\n{text}"
     );
-}
-
-#[test]
-fn a_frame_costs_the_same_at_a_thousand_services_as_at_ten() {
-    let theme = Theme::built_in("dark").unwrap();
-    let best = |model: &Model| {
-        (0..15)
-            .map(|_| {
-                let start = Instant::now();
-                std::hint::black_box(still(model, &theme, 160, 50));
-                start.elapsed()
-            })
-            .min()
-            .unwrap()
-    };
-    let (few, many) = (best(&model::many(10)), best(&model::many(1000)));
-    assert!(many < few * 2 + Duration::from_millis(2), "10 services: {few:?}, 1,000 services: {many:?}");
 }
 
 #[test]

@@ -35,7 +35,9 @@ impl Columns {
             120..150 => (15, 22, 7),
             96..120 => (13, 19, 5),
             76..96 => (12, 18, 3),
-            _ => (14, 0, 3),
+            60..76 => (14, 0, 3),
+            // One column for the name, one for the verdict: the stages are in the service's own view.
+            _ => (18, 0, 0),
         };
         let used = 2 + service + versions + stage * 8 + 1 + verdict;
         let waits = width.saturating_sub(used + 1);
@@ -125,7 +127,7 @@ fn heads(scene: Scene<'_>, columns: Columns) -> Words<'_> {
     if columns.versions > 0 {
         words = words.say(Role::Muted, text::fit("LIVE → COMING", columns.versions));
     }
-    for stage in Stage::ALL {
+    for stage in Stage::ALL.into_iter().filter(|_| columns.stage > 0) {
         words = words.say(Role::Muted, centred(head(stage, columns.stage), columns.stage));
     }
     words = words.gap(1).say(Role::Muted, text::fit(" VERDICT", columns.verdict));
@@ -170,7 +172,10 @@ fn row<'a>(
     if columns.versions > 0 {
         words = words.then(version_cell(scene, assessment, columns.versions));
     }
-    words = lane(scene, words, assessment, columns.stage).gap(1);
+    if columns.stage > 0 {
+        words = lane(scene, words, assessment, columns.stage);
+    }
+    words = words.gap(1);
     let verdict = verdict_words(scene.theme, assessment.verdict);
     let pad = columns.verdict.saturating_sub(verdict.width());
     words = words.then(verdict).gap(pad);
@@ -251,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_columns_never_need_more_than_the_width() {
-        for width in 60..220 {
+        for width in 40..220 {
             let c = Columns::of(width);
             assert!(
                 2 + c.service + c.versions + c.stage * 8 + 1 + c.verdict + c.waits <= width,

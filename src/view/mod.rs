@@ -17,7 +17,8 @@
 //! keys
 //! ```
 //!
-//! Below 60x16 the screen says so instead of lying by omission.
+//! From 40x12 to 60x16 the panel with the keyboard is alone, in one column. Below that the screen says so in a plain
+//! sentence instead of lying by omission.
 
 mod activity;
 mod board;
@@ -61,7 +62,7 @@ use scene::Scene;
 use sheet::Sheet;
 
 /// The smallest screen that is drawn: columns, rows.
-pub const SMALLEST: (u16, u16) = (60, 16);
+pub const SMALLEST: (u16, u16) = (40, 12);
 
 /// Draws one frame.
 pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
@@ -82,6 +83,7 @@ pub fn still(model: &Model, theme: &Theme, width: u16, height: u16) -> Buffer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Arrangement {
     TooSmall,
+    Narrow,
     Compact,
     Medium,
     Wide,
@@ -91,6 +93,8 @@ impl Arrangement {
     const fn of(width: u16, height: u16) -> Self {
         if width < SMALLEST.0 || height < SMALLEST.1 {
             Self::TooSmall
+        } else if width < 60 || height < 16 {
+            Self::Narrow
         } else if width >= 120 && height >= 36 {
             Self::Wide
         } else if width >= 96 && height >= 28 {
@@ -104,7 +108,10 @@ impl Arrangement {
 /// Draws into `area` of `buf`.
 fn render(model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let arrangement = Arrangement::of(area.width, area.height);
-    let edge = if arrangement == Arrangement::Compact { Edge::Rule } else { Edge::Box };
+    let edge = match arrangement {
+        Arrangement::Wide | Arrangement::Medium => Edge::Box,
+        _ => Edge::Rule,
+    };
     let scene = Scene::new(model, theme, edge);
     let mut sheet = Sheet::new(buf, area);
     sheet.clear(theme.style(Role::Base));
@@ -156,6 +163,7 @@ fn panels(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) -> 
         (_, Zoom::Full) => 1,
         (Arrangement::Wide, _) => decision::rows(scene, 5),
         (Arrangement::Medium, _) => decision::rows(scene, 5),
+        (Arrangement::Narrow, _) => decision::rows(scene, 2),
         _ => decision::rows(scene, if height >= 22 { 3 } else { 1 }),
     };
     decision::draw(scene, &mut sheet.part(0, y, width, card));
@@ -171,6 +179,7 @@ fn panels(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) -> 
         _ if scene.model.trail.view() != View::Cockpit => page(scene, arrangement, &mut middle),
         (_, Arrangement::Wide) => wide(scene, &mut middle),
         (_, Arrangement::Medium) => medium(scene, &mut middle),
+        (_, Arrangement::Narrow) => one(scene, scene.model.focus, &mut middle),
         _ => compact(scene, &mut middle),
     }
     let area = sheet.area();

@@ -16,7 +16,12 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width());
     let crumbs = crumbs(scene);
     let whole = tabs(scene, usize::MAX);
-    let words = if whole.width() <= room { whole } else { tabs(scene, 4) };
+    let words = if whole.width() <= room {
+        whole
+    } else {
+        let brief = tabs(scene, 4);
+        if brief.width() <= room { brief } else { tabs(scene, 0) }
+    };
     let fits = crumbs.width() > 0 && words.width() + crumbs.width() + 3 <= room;
     sheet.line(0, &words.within(room));
     if fits {
@@ -36,7 +41,8 @@ fn tabs(scene: Scene<'_>, room: usize) -> Words<'_> {
             words.styled(reversed, format!(" {key} {} ", view.title()))
         } else {
             let name: String = view.title().chars().take(room).collect();
-            words.gap(1).say(Role::Key, key).say(Role::Muted, format!(" {name}")).gap(1)
+            let name = if name.is_empty() { name } else { format!(" {name}") };
+            words.gap(1).say(Role::Key, key).say(Role::Muted, name).gap(1)
         };
         words = words.then(badge(scene, view));
     }
