@@ -50,6 +50,18 @@ impl View {
         }
     }
 
+    /// Its name where cells are dear.
+    #[must_use]
+    pub const fn brief(self) -> &'static str {
+        match self {
+            Self::Service => "svc",
+            Self::Revisions => "back",
+            Self::Journal => "jrnl",
+            Self::Sources => "src",
+            Self::Cockpit | Self::Inbox => self.title(),
+        }
+    }
+
     /// The panels that can have the keyboard, in the order of `tab`.
     #[must_use]
     pub const fn panels(self) -> &'static [Panel] {

@@ -24,7 +24,10 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let used = left.width() + right.width() + 4;
     let x = u16::try_from(left.width() + 2).unwrap_or(u16::MAX);
     sheet.line(0, &left.line());
-    sheet.line_at(x, 0, &sources(scene, width.saturating_sub(used)).line());
+    let room = width.saturating_sub(used);
+    if room >= 12 {
+        sheet.line_at(x, 0, &sources(scene, room).line());
+    }
     sheet.line_right(0, &right.line());
 }
 

@@ -164,7 +164,7 @@ fn panels(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) -> 
         (Arrangement::Wide, _) => decision::rows(scene, 5),
         (Arrangement::Medium, _) => decision::rows(scene, 5),
         (Arrangement::Narrow, _) => decision::rows(scene, 2),
-        _ => decision::rows(scene, if height >= 22 { 3 } else { 1 }),
+        _ => decision::rows(scene, if height >= 20 { 3 } else { 1 }),
     };
     decision::draw(scene, &mut sheet.part(0, y, width, card));
     y += card;

@@ -11,17 +11,20 @@ use crate::app::views::View;
 use crate::domain::Verdict;
 use crate::theme::{Role, Sign};
 
+/// How much of the other views' names is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Whole,
+    Brief,
+    None,
+}
+
 /// Draws the tabs.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width());
     let crumbs = crumbs(scene);
-    let whole = tabs(scene, usize::MAX);
-    let words = if whole.width() <= room {
-        whole
-    } else {
-        let brief = tabs(scene, 4);
-        if brief.width() <= room { brief } else { tabs(scene, 0) }
-    };
+    let [whole, brief, none] = [Names::Whole, Names::Brief, Names::None].map(|names| tabs(scene, names));
+    let words = [whole, brief].into_iter().find(|words| words.width() <= room).unwrap_or(none);
     let fits = crumbs.width() > 0 && words.width() + crumbs.width() + 3 <= room;
     sheet.line(0, &words.within(room));
     if fits {
@@ -29,8 +32,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     }
 }
 
-/// Every view; the names of those that are not looked at in at most `room` letters.
-fn tabs(scene: Scene<'_>, room: usize) -> Words<'_> {
+fn tabs(scene: Scene<'_>, names: Names) -> Words<'_> {
     let here = scene.model.trail.view();
     let reversed = scene.theme.style(Role::Focus).add_modifier(Modifier::REVERSED);
     let mut words = scene.words();
@@ -40,8 +42,11 @@ fn tabs(scene: Scene<'_>, room: usize) -> Words<'_> {
         words = if view == here {
             words.styled(reversed, format!(" {key} {} ", view.title()))
         } else {
-            let name: String = view.title().chars().take(room).collect();
-            let name = if name.is_empty() { name } else { format!(" {name}") };
+            let name = match names {
+                Names::Whole => format!(" {}", view.title()),
+                Names::Brief => format!(" {}", view.brief()),
+                Names::None => String::new(),
+            };
             words.gap(1).say(Role::Key, key).say(Role::Muted, name).gap(1)
         };
         words = words.then(badge(scene, view));
