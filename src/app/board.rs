@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::activity::{self, Event, EventKind};
+use super::incident;
 use super::model::{Action, Model, Selection};
 use super::touched::{Touched, was_stale};
 use super::views;
@@ -158,6 +159,7 @@ fn reassess(model: &mut Model, which: impl Fn(&Service, &Assessment) -> bool, no
         fresh.push(new);
     }
     model.assessments = fresh;
+    incident::judged(model);
     for event in events {
         activity::push(&mut model.activity, event);
     }

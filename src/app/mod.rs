@@ -8,6 +8,7 @@ pub mod board;
 pub mod command;
 pub mod deed;
 pub mod dialog;
+pub mod incident;
 mod index;
 pub mod key;
 pub mod keys;

@@ -13,6 +13,7 @@ use crate::domain::{
 use super::activity::Event;
 use super::deed::resume::Unfinished;
 use super::dialog::Dialog;
+use super::incident::Incident;
 use super::index::Index;
 use super::views::Trail;
 
@@ -246,6 +247,8 @@ pub struct Model {
     pub typing: Typing,
     /// Actions of this session, oldest first.
     pub actions: Vec<Action>,
+    /// Services that were NO-GO in this session, oldest first.
+    pub incidents: Vec<Incident>,
     /// What happened, newest last.
     pub activity: VecDeque<Event>,
     /// A short message, if one shows.
@@ -322,6 +325,7 @@ impl Model {
             filter: String::new(),
             typing: Typing::default(),
             actions: Vec::new(),
+            incidents: Vec::new(),
             activity: VecDeque::new(),
             toast: None,
             journal_fault: None,

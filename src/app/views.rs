@@ -309,11 +309,14 @@ pub fn worst(model: &Model) -> Option<ServiceName> {
     next.map(|(_, name)| (*name).clone())
 }
 
-/// The first service in board order that is NO-GO, if any is.
+/// The first service in board order that is NO-GO, else the first on HOLD, if any is.
 #[must_use]
 pub fn worst_of_all(model: &Model) -> Option<ServiceName> {
-    let mut all = model.setup.services.iter().zip(&model.assessments);
-    all.find(|(_, a)| a.verdict == Verdict::NoGo).map(|(service, _)| service.name.clone())
+    let first = |verdict| {
+        let mut all = model.setup.services.iter().zip(&model.assessments);
+        all.find(|(_, a)| a.verdict == verdict).map(|(service, _)| service.name.clone())
+    };
+    first(Verdict::NoGo).or_else(|| first(Verdict::Hold))
 }
 
 /// Index and name of every service in the worst verdict, if that is not GO.

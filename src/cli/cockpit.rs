@@ -1,7 +1,8 @@
 //! `gonogo`: the cockpit itself, one printed frame of it, or its status where there is no terminal.
 
 use super::start::{Laid, Purpose, Started, lay, start};
-use super::{Common, Done, Surroundings, code, print, say, status};
+use super::{Common, Done, Surroundings, code, print, review, say, status};
+use crate::app::Model;
 use crate::runtime::{headless, screen};
 use crate::view;
 
@@ -12,6 +13,16 @@ pub(super) async fn run(common: &Common, surroundings: &Surroundings) -> Done {
 
 /// Opens the cockpit; `banner` stays on top of it.
 pub(super) async fn open(common: &Common, surroundings: &Surroundings, banner: Option<&str>) -> Done {
+    open_then(common, surroundings, banner, review::farewell).await
+}
+
+/// Opens the cockpit; what `then` tells of the session stays in the terminal after it.
+pub(super) async fn open_then(
+    common: &Common,
+    surroundings: &Surroundings,
+    banner: Option<&str>,
+    then: impl FnOnce(&Model) -> String,
+) -> Done {
     if common.print {
         return print_frame(common, surroundings, banner).await;
     }
@@ -24,27 +35,12 @@ pub(super) async fn open(common: &Common, surroundings: &Surroundings, banner: O
         screen::run(&mut model, || opening.engine(), |model, frame| view::draw(model, &theme, frame)).await?;
     Ok(match exit {
         screen::Exit::Left => {
-            say(&farewell(&model))?;
+            say(&then(&model))?;
             code::OK
         }
         screen::Exit::Signal(number) => u8::try_from(128 + number).unwrap_or(code::FAILED),
         screen::Exit::Gone => 129,
     })
-}
-
-/// What was done in this session, in a few lines that stay in the terminal.
-fn farewell(model: &crate::app::Model) -> String {
-    use crate::app::model::ActionStage;
-    model
-        .actions
-        .iter()
-        .map(|action| match &action.stage {
-            ActionStage::Ended(outcome) => {
-                format!("{}: {}: {}\n", action.plan.title, outcome.word(), outcome.text())
-            }
-            _ => format!("{}: in doubt: left before it was proved\n", action.plan.title),
-        })
-        .collect()
 }
 
 async fn print_frame(common: &Common, surroundings: &Surroundings, banner: Option<&str>) -> Done {

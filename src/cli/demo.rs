@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Common, Done, Failure, Surroundings, cockpit, code, say, status};
+use super::{Common, Done, Failure, Surroundings, cockpit, code, review, say, status};
 use crate::sandbox::{self, Clock, Folder, Sandbox, Scenario};
 
 /// The line that stays on top.
@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// Only serve: print the config's path and the addresses, until interrupted
     #[arg(long)]
     serve: bool,
+    /// Play it as a drill: a task to do, and a review of what happened at the end
+    #[arg(long, conflicts_with_all = ["serve", "status"])]
+    drill: bool,
     /// Print the status instead of opening the cockpit
     #[arg(long)]
     status: bool,
@@ -55,17 +58,40 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
         folder: if args.keep { Folder::Keep } else { Folder::Remove },
         start: None,
     };
+    let drill = args.drill.then(|| scenario.drill.clone());
     let world = Sandbox::start(scenario, options).map_err(failed)?;
     if args.serve {
         return serve(&world).await;
     }
     let common = Common { config: Some(world.config_path().to_owned()), ..common.clone() };
     let surroundings = within(&world, surroundings);
-    let banner = format!("{BANNER} · {}", args.scenario);
+    let banner = match &drill {
+        Some(drill) => format!("DRILL: {}", drill.task),
+        None => format!("{BANNER} · {}", args.scenario),
+    };
     if args.status {
         return status::run(&status::Args::default(), &common, &surroundings).await;
     }
-    cockpit::open(&common, &surroundings, Some(&banner)).await
+    let Some(drill) = drill.filter(|_| !common.print) else {
+        return cockpit::open(&common, &surroundings, Some(&banner)).await;
+    };
+    let journal = surroundings.journal();
+    cockpit::open_then(&common, &surroundings, Some(&banner), |model| {
+        let goals = drill.runs.iter().map(|runs| reached(&world, runs)).collect();
+        review::text(model, &review::Drill { task: drill.task.clone(), goals }, journal.as_deref())
+    })
+    .await
+}
+
+/// Whether the world runs what the drill wants, and nothing else there.
+fn reached(world: &Sandbox, runs: &sandbox::Runs) -> review::Goal {
+    let running = world.world().running(&runs.service, &runs.environment);
+    let each: Vec<String> = running.iter().map(|(tag, count)| format!("{count} × {tag}")).collect();
+    review::Goal {
+        what: format!("{} in {} runs {}", runs.service, runs.environment, runs.version),
+        is: each.join(", "),
+        reached: !running.is_empty() && running.iter().all(|(tag, _)| *tag == runs.version),
+    }
 }
 
 /// The user's own state stays untouched: journal and caches of a demo live and die with its folder.

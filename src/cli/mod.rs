@@ -9,6 +9,7 @@ mod doctor;
 mod init;
 mod journal;
 mod print;
+mod review;
 mod start;
 mod status;
 

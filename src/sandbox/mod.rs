@@ -23,7 +23,7 @@ mod signals;
 mod world;
 
 pub use fault::{Act, Answered, Effect, Entry, Faults, Rule, Server};
-pub use scenario::Scenario;
+pub use scenario::{Drill, Runs, Scenario};
 pub use world::World;
 
 use github::GitHub;

@@ -37,12 +37,37 @@ pub struct Scenario {
     /// Why production is frozen, from the day before to the day after; none if it is not.
     #[serde(default)]
     pub freeze: Option<String>,
+    /// What is to be done here when it is played as a drill.
+    pub drill: Drill,
     /// The services.
     #[serde(default, rename = "service")]
     pub services: Vec<ServiceScript>,
     /// What happens without the operator.
     #[serde(default, rename = "event")]
     pub events: Vec<Event>,
+}
+
+/// A scenario as a drill: the task, and how the world should be at the end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    /// What is to be done, in one sentence.
+    pub task: String,
+    /// What must run at the end.
+    #[serde(default)]
+    pub runs: Vec<Runs>,
+}
+
+/// What must run where.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runs {
+    /// The service.
+    pub service: String,
+    /// The environment.
+    pub environment: String,
+    /// The tag, and no other.
+    pub version: String,
 }
 
 /// A service as the day begins.

@@ -9,6 +9,7 @@ use crate::action::{Breach, Glass, Plan, Refused, Rule, barred, offer, plan};
 use crate::app::activity::EventKind;
 use crate::app::command::model_surroundings;
 use crate::app::dialog::{Choice, DEAF, Dialog, Draft, Field};
+use crate::app::incident;
 use crate::app::model::{Action, ActionStage, Answered, Model, Origin, Overlay};
 use crate::app::msg::Effect;
 use crate::domain::time::spoken;
@@ -210,6 +211,7 @@ pub fn confirm(model: &mut Model) -> Vec<Effect> {
     model.overlays.pop();
     model.confirmed += 1;
     let id = ActionId(SafeText::new(&format!("{}-{}", model.session, model.confirmed)));
+    incident::acted(model, &plan.intent);
     note(model, &plan.intent, EventKind::Deed, &format!("{}: confirmed", plan.title));
     model.actions.push(Action {
         id: id.clone(),

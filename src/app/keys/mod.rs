@@ -9,6 +9,7 @@ use super::board;
 use super::command::{Command, available, command_of};
 use super::deed;
 use super::dialog::{Dialog, Draft, Field};
+use super::incident;
 use super::key::{Key, Stroke};
 use super::model::{Leaving, Model, Overlay, Panel, Selection, Toast, Tone, Typing, Zoom};
 use super::msg::Effect;
@@ -19,6 +20,7 @@ use moves::{Go, Turn, environment, focus, go};
 /// Takes one key press.
 pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
     model.selection = Selection::Settled;
+    incident::noticed(model);
     if stroke.key == Key::Ctrl('c') {
         return quit(model);
     }

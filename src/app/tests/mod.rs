@@ -2,6 +2,7 @@
 
 mod freeze;
 mod glass;
+mod incidents;
 mod judge;
 mod people;
 mod resume;
