@@ -1,5 +1,5 @@
 //! A scenario played as a drill: the task on top, and a review of what happened at the end.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "support/pty.rs"]
 #[expect(dead_code, reason = "shared with the tests of the terminal, which use more of it")]
