@@ -75,7 +75,8 @@ pub(crate) fn prometheus(bytes: &[u8]) {
     match metrics::fuzz::instant(&answer, Duration::from_secs(300)) {
         Ok(Reading::Value(value)) => {
             assert!(value.is_finite(), "{value}");
-            let said: Envelope = serde_json::from_slice(bytes).expect("a number comes from an answer of the API");
+            let said: Envelope =
+                serde_json::from_slice(bytes).expect("a number comes from an answer of the API");
             assert_eq!((said.status.as_str(), said.error), ("success", None), "only from a success");
         }
         Ok(Reading::Unknown(why)) => assert!(!why.is_empty(), "an unknown says why"),
