@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails; what was measured is printed"
 )]
 
+#[path = "terminal/asleep.rs"]
+mod asleep;
 #[path = "terminal/exits.rs"]
 mod exits;
 #[path = "terminal/floods.rs"]

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::enforcement::Enforcement;
-use super::http::{Auth, Endpoint, EndpointSpec, Limits, Read, query};
+use super::http::{Answer, Auth, Endpoint, EndpointSpec, Limits, Read, query};
 use super::promql::substitute;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
@@ -161,16 +161,7 @@ type Seen<'a> = (&'a Place, Result<Sight, Fault>);
 impl Alertmanager {
     async fn sight(&self, path: &str) -> Result<Sight, Fault> {
         let answer = self.endpoint.read(&Read::get(path)).await?.ok()?;
-        let wire: Vec<WireAlert> = answer.json()?;
-        let all = wire.len();
-        let mut alerts: Vec<Alert> = wire.into_iter().map(Alert::from).collect();
-        // Loud ones first, then the longest lasting; the server's own order changes from answer to answer.
-        alerts.sort_by(|a, b| {
-            let key =
-                |alert: &Alert| (alert.state != AlertState::Firing, alert.since.unwrap_or(Timestamp::MAX));
-            key(a).cmp(&key(b)).then_with(|| (&a.name, &a.summary).cmp(&(&b.name, &b.summary)))
-        });
-        alerts.truncate(KEPT);
+        let (alerts, all) = alerts(&answer)?;
         Ok(Sight { alerts, all, date: answer.date() })
     }
 
@@ -213,6 +204,24 @@ impl Alertmanager {
             _ => Ok(observation),
         }
     }
+}
+
+/// The alerts in an answer to `GET /api/v2/alerts`: loud ones first, then the longest lasting, 200 at the most; and
+/// how many there were.
+///
+/// # Errors
+/// `Malformed` when it is not as documented.
+pub fn alerts(answer: &Answer) -> Result<(Vec<Alert>, usize), Fault> {
+    let wire: Vec<WireAlert> = answer.json()?;
+    let all = wire.len();
+    let mut alerts: Vec<Alert> = wire.into_iter().map(Alert::from).collect();
+    // The server's own order changes from answer to answer.
+    alerts.sort_by(|a, b| {
+        let key = |alert: &Alert| (alert.state != AlertState::Firing, alert.since.unwrap_or(Timestamp::MAX));
+        key(a).cmp(&key(b)).then_with(|| (&a.name, &a.summary).cmp(&(&b.name, &b.summary)))
+    });
+    alerts.truncate(KEPT);
+    Ok((alerts, all))
 }
 
 /// Whether asking for other places makes no sense.

@@ -52,6 +52,14 @@ pub enum Act {
     DropBefore,
     /// Lets the request take effect, then closes the connection without an answer.
     DropAfter,
+    /// Resets the connection; the request has no effect.
+    ResetBefore,
+    /// Lets the request take effect, then resets the connection without an answer.
+    ResetAfter,
+    /// Never answers, for as long as the other side waits; the request has no effect.
+    SilenceBefore,
+    /// Lets the request take effect, then never answers, for as long as the other side waits.
+    SilenceAfter,
     /// Lets the request take effect and answers 502 from a proxy.
     BadGatewayAfter,
     /// Sends the headers and half of the body, then nothing more, for as long as the other side waits.
@@ -133,7 +141,7 @@ impl Rule {
 pub enum Answered {
     /// With this status.
     Status(u16),
-    /// Not at all: the connection was closed.
+    /// Not at all: the connection was closed, reset, or left silent.
     Dropped,
 }
 

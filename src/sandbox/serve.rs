@@ -14,7 +14,10 @@ use hyper::service::Service as _;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -84,15 +87,34 @@ async fn bind(address: SocketAddr) -> Option<TcpListener> {
 async fn connection(site: Site, stream: TcpStream) {
     // Nagle's delay would show as latency of the cockpit.
     let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |request| answer(site.clone(), request));
+    // Set when the connection is to end with a reset: hyper keeps its stream, so a second one is held on the same socket.
+    let resets = Arc::new(AtomicBool::new(false));
+    let Ok((stream, second)) = twice(stream) else { return };
+    let cut = Arc::clone(&resets);
+    let service = hyper::service::service_fn(move |request| answer(site.clone(), request, Arc::clone(&cut)));
     // An error here is a connection that ended, by us on purpose or by the other side: nobody is left to tell.
     let _ = hyper::server::conn::http1::Builder::new()
         .preserve_header_case(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;
+    if resets.load(Ordering::SeqCst) {
+        // With no time to linger, closing the last one resets.
+        let _ = second.set_zero_linger();
+    }
 }
 
-async fn answer(site: Site, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+/// Two streams on one socket.
+fn twice(stream: TcpStream) -> io::Result<(TcpStream, TcpStream)> {
+    let first = stream.into_std()?;
+    let second = first.try_clone()?;
+    Ok((TcpStream::from_std(first)?, TcpStream::from_std(second)?))
+}
+
+async fn answer(
+    site: Site,
+    request: Request<Incoming>,
+    resets: Arc<AtomicBool>,
+) -> Result<Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
     let bytes = to_bytes(Body::new(body), BODY_LIMIT).await.map_err(|_| Cut)?;
@@ -106,7 +128,7 @@ async fn answer(site: Site, request: Request<Incoming>) -> Result<Response<Body>
             }
             None => {
                 note.write(Effect::NotApplied, Answered::Dropped);
-                Err(Cut)
+                ended(act.as_ref(), &resets).await
             }
         };
     }
@@ -117,9 +139,9 @@ async fn answer(site: Site, request: Request<Incoming>) -> Result<Response<Body>
     let request = Request::from_parts(parts, Body::from(bytes));
     let response = TowerToHyperService::new(site.router.clone()).call(request).await.map_err(|_| Cut)?;
     let effect = if response.status().is_success() { Effect::Applied } else { Effect::NotApplied };
-    if act == Some(Act::DropAfter) {
+    if matches!(act, Some(Act::DropAfter | Act::ResetAfter | Act::SilenceAfter)) {
         note.write(effect, Answered::Dropped);
-        return Err(Cut);
+        return ended(act.as_ref(), &resets).await;
     }
     if act == Some(Act::BadGatewayAfter) {
         note.write(effect, Answered::Status(502));
@@ -129,11 +151,21 @@ async fn answer(site: Site, request: Request<Incoming>) -> Result<Response<Body>
     damaged(response, act).await
 }
 
+/// The end of a connection that gets no answer: closed, reset, or left silent until the other side has had enough.
+async fn ended(act: Option<&Act>, resets: &AtomicBool) -> Result<Response<Body>, Cut> {
+    match act {
+        Some(Act::SilenceBefore | Act::SilenceAfter) => std::future::pending().await,
+        Some(Act::ResetBefore | Act::ResetAfter) => resets.store(true, Ordering::SeqCst),
+        _ => {}
+    }
+    Err(Cut)
+}
+
 /// What is answered without asking the router: `Some(None)` closes the connection.
 fn instead(act: &Act, world: &World) -> Option<Option<Response<Body>>> {
     let now = world.now().as_second();
     let response = match act {
-        Act::DropBefore => return Some(None),
+        Act::DropBefore | Act::ResetBefore | Act::SilenceBefore => return Some(None),
         Act::GarbageJson => page(200, "application/json", "{\"workflow_runs\": [{\"id\": 1,, ".into()),
         Act::LoginPage => page(
             200,
@@ -155,7 +187,13 @@ fn instead(act: &Act, world: &World) -> Option<Option<Response<Body>>> {
             page(429, "application/json", r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again.","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api","status":"429"}"#.into()),
             &[("retry-after".into(), retry_after.to_string())],
         ),
-        Act::Delay(_) | Act::DropAfter | Act::BadGatewayAfter | Act::StallBody | Act::TruncateBody => return None,
+        Act::Delay(_)
+        | Act::DropAfter
+        | Act::ResetAfter
+        | Act::SilenceAfter
+        | Act::BadGatewayAfter
+        | Act::StallBody
+        | Act::TruncateBody => return None,
     };
     Some(Some(response))
 }

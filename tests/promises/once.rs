@@ -52,23 +52,26 @@ async fn lost(deed: Deed, act: Act) -> (Deed, Act, Vec<Effect>, Outcome, Cockpit
 
 /// Runs every case, as often as the figure wants it.
 async fn every_case(acts: &[Act]) {
-    let rounds = size(1, 100);
+    cases(acts, &Deed::ALL).await;
+}
+
+async fn cases(acts: &[Act], deeds: &[Deed]) {
+    let rounds = size(1, 200);
     for _ in 0..rounds {
-        one_round(acts).await;
+        one_round(acts, deeds).await;
     }
     println!(
         "R3: {rounds} rounds of {} verbs, {acts:?}: sent once each, verdict and ledger agree",
-        Deed::ALL.len()
+        deeds.len()
     );
 }
 
 /// Runs every case at once: the slow ones wait for the providers' own deadlines, which no test can shorten.
-async fn one_round(acts: &[Act]) {
+async fn one_round(acts: &[Act], deeds: &[Deed]) {
     let mut cases = JoinSet::new();
     for act in acts {
-        for deed in Deed::ALL {
-            let act = act.clone();
-            cases.spawn(lost(deed, act));
+        for deed in deeds {
+            cases.spawn(lost(*deed, act.clone()));
         }
     }
     let mut decided = 0;
@@ -111,6 +114,24 @@ async fn a_bad_gateway_after_the_effect_is_never_taken_for_a_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_or_stalled_answer_is_never_taken_for_a_failure() {
     every_case(&[Act::TruncateBody, Act::StallBody]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_reset_before_the_effect_ends_as_not_applied_and_is_never_sent_again() {
+    every_case(&[Act::ResetBefore]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_reset_after_the_effect_ends_as_verified_and_is_never_sent_again() {
+    every_case(&[Act::ResetAfter]).await;
+}
+
+/// Without a single byte of an answer, each provider gives up at its own deadline: every day one verb of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_before_or_after_the_effect_is_never_taken_for_a_failure_and_nothing_is_sent_again() {
+    let each = [Deed::Approve, Deed::PromoteDeployment, Deed::PromoteSwarm];
+    let deeds: &[Deed] = if size(1, 200) == 1 { &each } else { &Deed::ALL };
+    cases(&[Act::SilenceBefore, Act::SilenceAfter], deeds).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,6 +35,40 @@ async fn a_connection_cut_before_has_no_effect() {
     assert_eq!(review(&sandbox, "demo-token", "checkout", "approved").await.unwrap().status(), 200);
 }
 
+/// What a request's end says, cause by cause.
+fn causes(error: &reqwest::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        said.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    said
+}
+
+#[tokio::test]
+async fn a_connection_is_reset_before_or_after_the_effect() {
+    for (act, effect) in [(Act::ResetBefore, Effect::NotApplied), (Act::ResetAfter, Effect::Applied)] {
+        let sandbox = start("release-day");
+        sandbox.faults().add(Rule::once(Server::Github, act).on("POST", "*/pending_deployments"));
+        let error = review(&sandbox, "demo-token", "checkout", "approved").await.unwrap_err();
+        assert!(causes(&error).contains("reset"), "{}", causes(&error));
+        let writes = sandbox.faults().writes(Server::Github);
+        assert_eq!(writes.len(), 1);
+        assert_eq!((writes[0].effect, writes[0].answered), (effect, Answered::Dropped));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stays_silent_gives_no_byte() {
+    for act in [Act::SilenceBefore, Act::SilenceAfter] {
+        let sandbox = start("quiet");
+        sandbox.faults().add(Rule::once(Server::Github, act));
+        assert!(plain(&sandbox).await.unwrap_err().is_timeout());
+        assert_eq!(sandbox.faults().ledger().len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_bad_gateway_after_takes_effect() {
     let sandbox = start("release-day");

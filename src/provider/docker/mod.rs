@@ -12,6 +12,8 @@ mod address;
 mod differ;
 mod enforcement;
 mod engine;
+#[doc(hidden)]
+pub mod fuzz;
 mod observe;
 mod splice;
 mod wire;

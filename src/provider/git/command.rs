@@ -225,14 +225,7 @@ impl Reading for GitCommand {
         let (most, hidden) = (format!("--max-count={most}"), format!("^{base}"));
         let args = ["rev-list", "--date-order", "--encoding=UTF-8", &most, COMMIT_FORMAT, head, &hidden];
         let listing = self.sure(&args)?;
-        // Before the first NUL stands the line "commit ..." that comes ahead of every commit.
-        let fields: Vec<&[u8]> = listing.split(|byte| *byte == 0).skip(1).collect();
-        let count = fields.len() / 5;
-        let each = fields.chunks(5).enumerate().map(|(index, chunk)| {
-            let next = if index + 1 < count { Follows::Commit } else { Follows::Nothing };
-            parse_commit(chunk, next).ok_or_else(|| malformed("rev-list"))
-        });
-        each.collect()
+        parse_commits(&listing).ok_or_else(|| malformed("rev-list"))
     }
 
     fn ids(&mut self, base: &str, head: &str) -> Result<BTreeSet<String>, Fault> {
@@ -274,14 +267,15 @@ impl GitCommand {
     }
 }
 
-struct ParsedRef {
-    name: String,
+/// A line of `for-each-ref`.
+pub(super) struct ParsedRef {
+    pub(super) name: String,
     target: String,
-    commit: Option<(String, i64)>,
+    pub(super) commit: Option<(String, i64)>,
     upstream: Option<String>,
 }
 
-fn parse_ref(line: &str) -> Option<ParsedRef> {
+pub(super) fn parse_ref(line: &str) -> Option<ParsedRef> {
     let mut fields = line.split('\0');
     let mut next = || fields.next();
     let (name, target, kind, at) = (next()?, next()?, next()?, next()?);
@@ -327,8 +321,20 @@ fn parse_commit(fields: &[&[u8]], follows: Follows) -> Option<RawCommit> {
     })
 }
 
+/// Every commit of a listing in [`COMMIT_FORMAT`].
+pub(super) fn parse_commits(listing: &[u8]) -> Option<Vec<RawCommit>> {
+    // Before the first NUL stands the line "commit ..." that comes ahead of every commit.
+    let fields: Vec<&[u8]> = listing.split(|byte| *byte == 0).skip(1).collect();
+    let count = fields.len() / 5;
+    let each = fields.chunks(5).enumerate().map(|(index, chunk)| {
+        let next = if index + 1 < count { Follows::Commit } else { Follows::Nothing };
+        parse_commit(chunk, next)
+    });
+    each.collect()
+}
+
 /// `:mode mode id id STATUS NUL path NUL [path NUL]` records, then `added TAB removed TAB path NUL` records.
-fn parse_diff(output: &[u8]) -> Option<RawDiff> {
+pub(super) fn parse_diff(output: &[u8]) -> Option<RawDiff> {
     let mut diff = RawDiff::default();
     let mut counted = 0;
     let mut fields = output.split(|byte| *byte == 0).filter(|field| !field.is_empty());

@@ -6,6 +6,8 @@
 
 mod change;
 mod command;
+#[doc(hidden)]
+pub mod fuzz;
 mod library;
 mod look;
 mod reading;

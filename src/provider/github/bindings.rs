@@ -18,7 +18,7 @@ pub(super) struct Project {
 }
 
 impl Project {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (owner, repo) = text.split_once('/')?;
         let fine = |part: &str| !part.is_empty() && !part.contains(['/', ' ']) && part != "." && part != "..";
         (fine(owner) && fine(repo)).then(|| Self {

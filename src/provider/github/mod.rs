@@ -28,6 +28,8 @@ mod budget;
 mod decide;
 mod dispatch;
 mod enforcement;
+#[doc(hidden)]
+pub mod fuzz;
 mod gates;
 mod live;
 mod look;

@@ -25,6 +25,8 @@ mod client;
 mod conditional;
 mod exchange;
 mod failure;
+#[doc(hidden)]
+pub mod fuzz;
 mod when;
 
 pub use answer::{Answer, Headers};

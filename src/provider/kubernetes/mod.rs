@@ -19,6 +19,8 @@ mod enforcement;
 mod fault;
 #[cfg(test)]
 mod fixture;
+#[doc(hidden)]
+pub mod fuzz;
 mod hazard;
 mod history;
 mod link;

@@ -23,6 +23,8 @@ use crate::domain::{
     Settings, Signal, Step, Thresholds, Value,
 };
 
+#[doc(hidden)]
+pub mod fuzz;
 mod reading;
 
 use reading::{Instant, Window};
