@@ -16,6 +16,7 @@ pub mod msg;
 mod touched;
 pub mod update;
 pub mod views;
+pub mod wall;
 
 pub use command::{COMMANDS, Command};
 pub use key::{Key, Stroke};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::model::{Model, Panel};
+use super::wall;
 use crate::domain::assess::stage_of;
 use crate::domain::{Job, Place, Revision, RunKey, RunState, SafeText, ServiceName, SourceName, Verdict};
 
@@ -16,6 +17,8 @@ pub enum View {
     Inbox,
     /// One service in depth.
     Service,
+    /// The health of every service in every environment at a glance.
+    Wall,
     /// What the selected environment can go back to.
     Revisions,
     /// What is asked, how old each answer is, what is wrong, what may still be asked.
@@ -24,7 +27,8 @@ pub enum View {
 
 impl View {
     /// In the order of their keys.
-    pub const ALL: [Self; 5] = [Self::Cockpit, Self::Inbox, Self::Service, Self::Revisions, Self::Sources];
+    pub const ALL: [Self; 6] =
+        [Self::Cockpit, Self::Inbox, Self::Service, Self::Wall, Self::Revisions, Self::Sources];
 
     /// Its name, for tabs, breadcrumbs and the palette.
     #[must_use]
@@ -33,6 +37,7 @@ impl View {
             Self::Cockpit => "cockpit",
             Self::Inbox => "inbox",
             Self::Service => "service",
+            Self::Wall => "wall",
             Self::Revisions => "revisions",
             Self::Sources => "sources",
         }
@@ -45,6 +50,7 @@ impl View {
             Self::Cockpit => &Panel::ALL,
             Self::Inbox => &[Panel::Inbox],
             Self::Service => &[Panel::Pipeline, Panel::Environments, Panel::Health],
+            Self::Wall => &[Panel::Wall],
             Self::Revisions => &[Panel::Revisions],
             Self::Sources => &[Panel::Sources],
         }
@@ -137,6 +143,7 @@ pub fn arrived(model: &mut Model) {
             model.gate = had.or_else(|| gates().next()).cloned();
         }
         Panel::Pipeline => model.trail.job = job_at_hand(model),
+        Panel::Wall => wall::arrive(model),
         Panel::Sources if model.trail.source.is_none() => {
             model.trail.source = model.setup.sources.first().cloned();
         }
