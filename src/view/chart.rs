@@ -276,6 +276,8 @@ mod tests {
             thresholds: Thresholds { bad_when: BadWhen::Above, hold: Some(1.0), no_go: Some(2.0) },
             reading: Reading::Value(0.5),
             series: Some(Series { start: Timestamp::UNIX_EPOCH, step: Duration::from_secs(10), values }),
+            split: None,
+            budget: None,
         }
     }
 

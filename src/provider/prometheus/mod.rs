@@ -240,6 +240,8 @@ impl Prometheus {
                 thresholds: watch.thresholds,
                 reading,
                 series,
+                split: None,
+                budget: None,
             });
         }
         observation
