@@ -135,7 +135,7 @@ fn image(previous: &Artifact, rollout: &Rollout, stock: Option<&Stock>) -> Answe
     match stock {
         Some(Stock::Gone) => Answer::Fails(format!("the registry no longer has {}", previous.label())),
         Some(Stock::Moved(_)) => {
-            Answer::Fails(format!("the tag {} names another image by now", previous.label()))
+            Answer::Untold(format!("the tag {} names another image by now", previous.label()))
         }
         Some(Stock::There) => Answer::Holds("its image is in the registry".to_owned()),
         _ if running > 0 => Answer::Holds(format!("its image runs on {running}")),
