@@ -130,6 +130,7 @@ pub const COMMANDS: &[Entry] = &[
     view(View::Cockpit, &[Key::Char('1')], "go to the cockpit: everything at once"),
     view(View::Inbox, &[Key::Char('2')], "go to the inbox: everything that waits for a human"),
     view(View::Service, &[Key::Char('3')], "go to the selected service in depth"),
+    view(View::Wall, &[Key::Char('4')], "go to the health wall: every service in every environment"),
     view(View::Revisions, &[Key::Char('6')], "go to what the selected environment can go back to"),
     view(View::Journal, &[Key::Char('8')], "go to the journal: who did what, when, and what came of it"),
     view(View::Sources, &[Key::Char('9')], "go to the sources: what is asked, how old, what is wrong"),

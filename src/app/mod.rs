@@ -17,6 +17,7 @@ pub mod msg;
 mod touched;
 pub mod update;
 pub mod views;
+pub mod wall;
 
 pub use command::{COMMANDS, Command};
 pub use key::{Key, Stroke};

@@ -33,6 +33,8 @@ pub enum Panel {
     Health,
     /// What happened.
     Activity,
+    /// The health of every place.
+    Wall,
     /// What the selected environment can go back to.
     Revisions,
     /// How every source is.
@@ -56,6 +58,7 @@ impl Panel {
             Self::Environments => "environments",
             Self::Health => "health",
             Self::Activity => "activity",
+            Self::Wall => "health wall",
             Self::Revisions => "revisions",
             Self::Sources => "sources",
             Self::Journal => "journal",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Model, Panel};
+use super::wall;
 use crate::domain::assess::{self, stage_of};
 use crate::domain::code::Commit;
 use crate::domain::record::{Deed, deeds};
@@ -24,6 +25,8 @@ pub enum View {
     Inbox,
     /// One service in depth.
     Service,
+    /// The health of every service in every environment at a glance.
+    Wall,
     /// What the selected environment can go back to.
     Revisions,
     /// Who did what, when, knowing what, and what came of it.
@@ -34,8 +37,15 @@ pub enum View {
 
 impl View {
     /// In the order of their keys.
-    pub const ALL: [Self; 6] =
-        [Self::Cockpit, Self::Inbox, Self::Service, Self::Revisions, Self::Journal, Self::Sources];
+    pub const ALL: [Self; 7] = [
+        Self::Cockpit,
+        Self::Inbox,
+        Self::Service,
+        Self::Wall,
+        Self::Revisions,
+        Self::Journal,
+        Self::Sources,
+    ];
 
     /// Its name, for tabs, breadcrumbs and the palette.
     #[must_use]
@@ -44,6 +54,7 @@ impl View {
             Self::Cockpit => "cockpit",
             Self::Inbox => "inbox",
             Self::Service => "service",
+            Self::Wall => "wall",
             Self::Revisions => "revisions",
             Self::Journal => "journal",
             Self::Sources => "sources",
@@ -58,7 +69,7 @@ impl View {
             Self::Revisions => "back",
             Self::Journal => "jrnl",
             Self::Sources => "src",
-            Self::Cockpit | Self::Inbox => self.title(),
+            Self::Cockpit | Self::Inbox | Self::Wall => self.title(),
         }
     }
 
@@ -69,6 +80,7 @@ impl View {
             Self::Cockpit => &Panel::ALL,
             Self::Inbox => &[Panel::Inbox],
             Self::Service => &[Panel::Pipeline, Panel::Environments, Panel::Health],
+            Self::Wall => &[Panel::Wall],
             Self::Revisions => &[Panel::Revisions],
             Self::Journal => &[Panel::Journal],
             Self::Sources => &[Panel::Sources],
@@ -164,6 +176,7 @@ pub fn arrived(model: &mut Model) {
             model.gate = had.or_else(|| gates().next()).cloned();
         }
         Panel::Pipeline => model.trail.job = job_at_hand(model),
+        Panel::Wall => wall::arrive(model),
         Panel::Sources if model.trail.source.is_none() => {
             model.trail.source = model.setup.sources.first().cloned();
         }

@@ -110,8 +110,20 @@ impl<'t> Check<'t> {
         section.get("source");
         let settings = self.read_keys(&mut section, keys, &mut BTreeMap::new());
         self.check_thresholds(&mut section, &settings);
+        self.check_stable(&mut section, &settings);
         section.finish(&mut self.mistakes, &[]);
         Some(settings.with("name", Value::Text(name)))
+    }
+
+    /// Those that are no canary are only compared with a canary.
+    fn check_stable(&mut self, section: &mut Section<'_>, settings: &Settings) {
+        if settings.text("stable").is_none() || settings.text("canary").is_some() {
+            return;
+        }
+        if let Some(item) = section.get("stable") {
+            let cause = "`stable` is compared with `canary`, and there is no `canary`";
+            self.mistakes.hinted(&item.at(), cause, "add `canary`, or leave `stable` out");
+        }
     }
 
     /// `hold` and `no_go` must lie on the side that `bad_when` says.

@@ -73,6 +73,19 @@ pub struct Series {
     pub values: Vec<Option<f64>>,
 }
 
+/// A signal of the canary alone, beside that of the others, where the metrics tell them apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Split {
+    /// The canary's newest value.
+    pub canary: Reading,
+    /// The canary's recent course.
+    pub canary_series: Option<Series>,
+    /// The newest value of those that are no canary; none if it is not measured apart.
+    pub stable: Option<Reading>,
+    /// The recent course of those that are no canary.
+    pub stable_series: Option<Series>,
+}
+
 /// One configured signal in one place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
@@ -86,6 +99,23 @@ pub struct Signal {
     pub reading: Reading,
     /// Recent course, if it was to be had.
     pub series: Option<Series>,
+    /// The canary beside the others, if that is measured.
+    #[serde(default)]
+    pub split: Option<Split>,
+    /// What is left of the error budget, in per cent, if that is measured.
+    #[serde(default)]
+    pub budget: Option<Reading>,
+}
+
+impl Reading {
+    /// The number, if it is one.
+    #[must_use]
+    pub fn value(&self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(*value).filter(|v| v.is_finite()),
+            Self::Unknown(_) => None,
+        }
+    }
 }
 
 impl Signal {

@@ -24,7 +24,7 @@ pub mod world;
 pub use code::{ChangeSet, Repository, Sha, Span, SpanAsk};
 pub use fault::{Cause, Fault, Reached, Retry};
 pub use freeze::{Freeze, Frozen};
-pub use health::{Alert, AlertState, Reading, Series, Signal, Thresholds};
+pub use health::{Alert, AlertState, Reading, Series, Signal, Split, Thresholds};
 pub use intent::{
     ActionId, Basis, Difference, Guard, Hazard, Intent, Outcome, Permission, Prepared, Progress, Promise,
     Receipt, Refusal, Severity, Step, Target, Verb,
@@ -34,7 +34,7 @@ pub use observation::{Ask, Budget, Observation, Report};
 pub use people::People;
 pub use pipeline::{Decision, Gate, GateKey, Job, Pipeline, Run, RunKey, RunState};
 pub use record::Record;
-pub use rollout::{Artifact, Live, Owner, Phase, Replicas, Revision, Rollout};
+pub use rollout::{Artifact, Live, Owner, Phase, Replicas, Revision, Rollout, Stock};
 pub use service::{Bound, Environment, Policy, Role, Service, Settings, Value};
 pub use text::SafeText;
 pub use time::Now;

@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::health::{Alert, Signal};
 use super::name::{Place, ServiceName, SourceName};
 use super::pipeline::{Gate, Pipeline, RunKey};
-use super::rollout::{Live, Rollout};
+use super::rollout::{Live, Rollout, Stock};
 use super::text::SafeText;
 use super::time::Now;
 
@@ -60,6 +60,9 @@ pub struct Observation {
     pub live: BTreeMap<Place, Live>,
     /// What the target runs.
     pub rollouts: BTreeMap<Place, Rollout>,
+    /// What is known of the image that a roll back would start, where it was asked for.
+    #[serde(default)]
+    pub stock: BTreeMap<Place, Stock>,
     /// Signals in configured order.
     pub signals: BTreeMap<Place, Vec<Signal>>,
     /// Alerts; a place that was asked and has none maps to an empty list.

@@ -1,5 +1,7 @@
 //! What a deployment target runs: workloads, their rollout, and the revisions one can go back to.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -193,6 +195,9 @@ pub struct Rollout {
     pub revisions: Vec<Revision>,
     /// When the current revision began to roll out, if known.
     pub began: Option<Timestamp>,
+    /// How long it took to roll the current revision out whole, if it is and the target tells.
+    #[serde(default)]
+    pub took: Option<Duration>,
     /// Early signs of failure: `ImagePullBackOff on 2 pods`.
     pub signs: Vec<SafeText>,
     /// Who would undo a manual change.
@@ -223,6 +228,22 @@ impl Rollout {
     pub const fn at_rest(&self) -> bool {
         matches!(self.phase, Phase::Done | Phase::RolledBack | Phase::ScaledToZero)
     }
+}
+
+/// What is known of the image that a roll back would start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stock {
+    /// The registry has this very image.
+    There,
+    /// The registry has an image of that name; nobody knows whether it is the one that ran.
+    Named,
+    /// The registry has another image under that name: its digest.
+    Moved(SafeText),
+    /// The registry says that it is gone.
+    Gone,
+    /// Nobody could tell; why.
+    Untold(SafeText),
 }
 
 /// What a CI provider says is live in an environment.

@@ -12,7 +12,7 @@ use super::health::{Alert, Signal};
 use super::name::{Place, ServiceName, SourceName};
 use super::observation::{Observation, Report};
 use super::pipeline::{Gate, Pipeline};
-use super::rollout::{Live, Rollout};
+use super::rollout::{Live, Rollout, Stock};
 use super::service::{Environment, Service};
 use super::text::SafeText;
 use super::time::{Now, ago};
@@ -146,6 +146,13 @@ impl World {
     pub fn rollout(&self, service: &Service, environment: &Environment) -> Option<Seen<&Rollout>> {
         let source = environment.deploy.as_ref()?;
         self.look(source, &service.name, |o| o.rollouts.get(&service.place(environment)))
+    }
+
+    /// What is known of the image that a roll back of a place would start, if anybody asked.
+    #[must_use]
+    pub fn stock(&self, service: &Service, environment: &Environment) -> Option<Seen<&Stock>> {
+        let source = environment.deploy.as_ref()?;
+        self.look(source, &service.name, |o| o.stock.get(&service.place(environment)))
     }
 
     /// What the CI provider says is live in a place.
@@ -292,6 +299,7 @@ fn keep(new: &mut Observation, old: &Observation, service: &ServiceName) {
     }
     of_place(&mut new.live, &old.live, service);
     of_place(&mut new.rollouts, &old.rollouts, service);
+    of_place(&mut new.stock, &old.stock, service);
     of_place(&mut new.signals, &old.signals, service);
     of_place(&mut new.alerts, &old.alerts, service);
 }

@@ -17,6 +17,7 @@ pub mod prometheus;
 mod promql;
 pub mod registry;
 pub mod secret;
+mod stock;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -93,6 +93,9 @@ const SIGNALS: &str = r#"
 name = "error-rate"
 source = "prometheus"
 query = 'sum(rate(http_requests_total{service="$service",environment="$environment",code=~"5.."}[1m])) / sum(rate(http_requests_total{service="$service",environment="$environment"}[1m])) * 100'
+canary = 'sum(rate(http_requests_total{service="$service",environment="$environment",track="canary",code=~"5.."}[1m])) / sum(rate(http_requests_total{service="$service",environment="$environment",track="canary"}[1m])) * 100'
+stable = 'sum(rate(http_requests_total{service="$service",environment="$environment",track="stable",code=~"5.."}[1m])) / sum(rate(http_requests_total{service="$service",environment="$environment",track="stable"}[1m])) * 100'
+budget = '100 - sum(increase(http_requests_total{service="$service",environment="$environment",code=~"5.."}[1h])) / sum(increase(http_requests_total{service="$service",environment="$environment"}[1h])) / 0.01 * 100'
 unit = "%"
 hold = 1.0
 no_go = 2.0
@@ -101,6 +104,8 @@ no_go = 2.0
 name = "latency-p99"
 source = "prometheus"
 query = 'histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{service="$service",environment="$environment"}[1m]))) * 1000'
+canary = 'histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{service="$service",environment="$environment",track="canary"}[1m]))) * 1000'
+stable = 'histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{service="$service",environment="$environment",track="stable"}[1m]))) * 1000'
 unit = "ms"
 hold = 400
 no_go = 800

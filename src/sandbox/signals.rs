@@ -23,10 +23,45 @@ pub(super) struct Level {
     pub(super) ready: u32,
 }
 
+/// Which pods answer, where a rollout runs two versions beside each other: the label that scrapes give them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Track {
+    /// The newest version, while an older one still runs.
+    Canary,
+    /// All others.
+    Stable,
+}
+
+impl Track {
+    /// The label's value.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Canary => "canary",
+            Self::Stable => "stable",
+        }
+    }
+}
+
+/// What one track does.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    pub(super) track: Track,
+    /// The tag that it runs; of several the one with most pods.
+    pub(super) version: String,
+    pub(super) level: Level,
+}
+
+/// What runs from a moment on: all together, and each track.
+#[derive(Clone, Debug, PartialEq)]
+struct Moment {
+    all: Level,
+    parts: Vec<Part>,
+}
+
 /// The log.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Signals {
-    log: Vec<(Timestamp, Level)>,
+    log: Vec<(Timestamp, Moment)>,
 }
 
 impl Signals {
@@ -38,11 +73,11 @@ impl Signals {
         environment: &str,
         running: &[(String, u32)],
     ) {
-        let level = level(script, environment, running);
-        if self.log.last().is_some_and(|(_, last)| *last == level) {
+        let moment = moment(script, environment, running);
+        if self.log.last().is_some_and(|(_, last)| *last == moment) {
             return;
         }
-        self.log.push((now, level));
+        self.log.push((now, moment));
         if self.log.len() > LOG_LIMIT {
             self.log.remove(0);
         }
@@ -51,18 +86,43 @@ impl Signals {
     /// Ready pods at `time`.
     pub(super) fn ready(&self, time: Timestamp) -> u32 {
         let found = self.log.iter().rev().find(|(at, _)| *at <= time).or(self.log.first());
-        found.map_or(0, |(_, level)| level.ready)
+        found.map_or(0, |(_, moment)| moment.all.ready)
     }
 
     /// The mean over the `window` that ends at `time`; `None` when nothing served then. Before the log begins it was
     /// as ordinary as its first entry.
     pub(super) fn at(&self, time: Timestamp, window: SignedDuration) -> Option<Level> {
+        self.mean(time, window, |moment| Some(moment.all))
+    }
+
+    /// The same for each track that served then; its rate is its share of the traffic.
+    pub(super) fn tracks(&self, time: Timestamp, window: SignedDuration) -> Vec<Part> {
+        let of = |track: Track| {
+            let part = move |moment: &Moment| {
+                moment.parts.iter().find(|part| part.track == track).map(|part| part.level)
+            };
+            let level = self.mean(time, window, part)?;
+            let known = self.log.iter().rev().filter(|(at, _)| *at <= time).map(|(_, moment)| moment);
+            let mut known = known.chain(self.log.first().map(|(_, first)| first));
+            let version = known.find_map(|moment| moment.parts.iter().find(|part| part.track == track));
+            Some(Part { track, version: version?.version.clone(), level })
+        };
+        [Track::Canary, Track::Stable].into_iter().filter_map(of).collect()
+    }
+
+    /// The mean of a part of what ran.
+    fn mean(
+        &self,
+        time: Timestamp,
+        window: SignedDuration,
+        part: impl Fn(&Moment) -> Option<Level>,
+    ) -> Option<Level> {
         let (_, first) = self.log.first()?;
         let begin = time.checked_sub(window).unwrap_or(time);
-        let mut sum = Level { errors: 0.0, latency: 0.0, rate: 0.0, ready: first.ready };
+        let mut sum = Level { errors: 0.0, latency: 0.0, rate: 0.0, ready: first.all.ready };
         let (mut until, mut weight) = (time, 0.0);
-        let stretches = self.log.iter().rev().copied().chain([(Timestamp::MIN, *first)]);
-        for (at, level) in stretches {
+        let logged = self.log.iter().rev().map(|(at, moment)| (*at, moment));
+        for (at, moment) in logged.chain([(Timestamp::MIN, first)]) {
             if until <= begin {
                 break;
             }
@@ -70,11 +130,13 @@ impl Signals {
             if from >= until {
                 continue;
             }
-            let share = until.duration_since(from).as_secs_f64() * level.rate;
+            let seconds = until.duration_since(from).as_secs_f64();
+            until = from;
+            let Some(level) = part(moment) else { continue };
+            let share = seconds * level.rate;
             sum.errors += level.errors * share;
             sum.latency += level.latency * share;
             weight += share;
-            until = from;
         }
         let seconds = window.as_secs_f64();
         (weight > 0.0 && seconds > 0.0).then(|| Level {
@@ -84,6 +146,24 @@ impl Signals {
             ready: self.ready(time),
         })
     }
+}
+
+fn moment(script: &ServiceScript, environment: &str, running: &[(String, u32)]) -> Moment {
+    let all = level(script, environment, running);
+    let age = |tag: &str| script.tags.iter().position(|known| known == tag);
+    let serving = || running.iter().filter(|(_, ready)| *ready > 0);
+    let newest = serving().max_by_key(|(tag, _)| age(tag)).map(|(tag, _)| tag.clone());
+    let several = serving().any(|(tag, _)| Some(tag) != newest.as_ref());
+    let part = |track: Track| {
+        let own = |tag: &String| (several && Some(tag) == newest.as_ref()) == (track == Track::Canary);
+        let tags: Vec<_> = serving().filter(|(tag, _)| own(tag)).cloned().collect();
+        let (version, _) = tags.iter().max_by_key(|(_, ready)| *ready)?;
+        let ready: u32 = tags.iter().map(|(_, ready)| ready).sum();
+        let level = level(script, environment, &tags);
+        let rate = all.rate * f64::from(ready) / f64::from(all.ready.max(1));
+        Some(Part { track, version: version.clone(), level: Level { rate, ..level } })
+    };
+    Moment { all, parts: [Track::Canary, Track::Stable].into_iter().filter_map(part).collect() }
 }
 
 fn level(script: &ServiceScript, environment: &str, running: &[(String, u32)]) -> Level {

@@ -19,16 +19,17 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// The scale for a signal: all its values, and its thresholds as far as they are near enough to matter. Never so
-    /// narrow that ripples look like waves.
-    pub(super) fn of(signal: &Signal, series: &Series) -> Self {
-        let finite = || series.values.iter().flatten().copied().filter(|v| v.is_finite());
+    /// The scale of a course: all values that it shows, and the signal's thresholds as far as they are near enough to
+    /// matter. Never so narrow that ripples look like waves.
+    pub(super) fn of(course: Course<'_>) -> Self {
+        let all = course.series.values.iter().chain(course.canary.iter().flat_map(|c| &c.values));
+        let finite = || all.clone().flatten().copied().filter(|v| v.is_finite());
         let mut low = finite().fold(f64::INFINITY, f64::min);
         let mut high = finite().fold(f64::NEG_INFINITY, f64::max);
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        let limits = signal.thresholds;
+        let limits = course.signal.thresholds;
         // HOLD counts when it is within twelve times of what was seen, NO-GO when it is within four times of that.
         for (limit, times) in [(limits.hold, 11.0), (limits.no_go, 3.0)] {
             let reach = high.abs().max(low.abs()).max(f64::MIN_POSITIVE) * times;
@@ -71,6 +72,10 @@ pub(super) struct Course<'a> {
     pub(super) series: &'a Series,
     /// When the present revision began to roll out.
     pub(super) deploy: Option<Timestamp>,
+    /// What the signal was before the deploy: a faint line in the part after it.
+    pub(super) baseline: Option<f64>,
+    /// The canary's own course beside the others': beads, not a line.
+    pub(super) canary: Option<&'a Series>,
     /// Whether the values are too old to be shown in their colours.
     pub(super) faded: bool,
 }
@@ -81,12 +86,14 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>) {
     if width == 0 || height == 0 || course.series.values.is_empty() {
         return;
     }
-    let scale = Scale::of(course.signal, course.series);
+    let scale = Scale::of(course);
     if height == 1 {
         blocks(sheet, theme, course, scale);
     } else {
         limit_lines(sheet, theme, course.signal.thresholds, scale);
+        baseline(sheet, theme, course, scale);
         braille(sheet, theme, course, scale);
+        beads(sheet, theme, course, scale);
     }
     if let Some(x) = deploy_column(course, width) {
         for y in 0..height {
@@ -110,6 +117,39 @@ pub(super) fn deploy_column(course: Course<'_>, width: u16) -> Option<u16> {
         reason = "share is checked to lie in 0..1"
     )]
     (share < 1.0).then(|| (share * f64::from(width)) as u16)
+}
+
+/// What was, drawn under what is, from the deploy on.
+fn baseline(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
+    let Some(y) = course.baseline.and_then(|value| scale.line(value, sheet.height())) else { return };
+    let Some(from) = deploy_column(course, sheet.width()) else { return };
+    for x in from..sheet.width() {
+        sheet.dot(x, y, "┈", theme.style(Role::Muted));
+    }
+}
+
+/// The canary's values over the line of the others, every other cell, each where its time lies in the line's.
+fn beads(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
+    let Some(canary) = course.canary else { return };
+    let count = u32::try_from(course.series.values.len()).unwrap_or(0);
+    let whole = course.series.step.saturating_mul(count).as_secs_f64();
+    let apart = canary.start.duration_since(course.series.start).as_secs_f64();
+    let mut cells: Vec<Option<f64>> = vec![None; usize::from(sheet.width())];
+    let width = f64::from(sheet.width());
+    for (index, value) in (0u32..).zip(&canary.values) {
+        let at = apart + canary.step.saturating_mul(index).as_secs_f64();
+        let Some(value) = value.filter(|v| v.is_finite() && at >= 0.0 && at < whole) else { continue };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at lies in 0 .. whole")]
+        let x = (at / whole * width) as usize;
+        if let Some(cell) = cells.get_mut(x) {
+            *cell = Some(worse(course, *cell, value));
+        }
+    }
+    for (x, value) in (0u16..).zip(cells).step_by(2) {
+        let Some(value) = value else { continue };
+        let y = scale.row(value, sheet.height());
+        sheet.dot(x, y, "●", theme.style(role(course, value)));
+    }
 }
 
 fn limit_lines(sheet: &mut Sheet<'_>, theme: &Theme, limits: Thresholds, scale: Scale) {
@@ -236,6 +276,8 @@ mod tests {
             thresholds: Thresholds { bad_when: BadWhen::Above, hold: Some(1.0), no_go: Some(2.0) },
             reading: Reading::Value(0.5),
             series: Some(Series { start: Timestamp::UNIX_EPOCH, step: Duration::from_secs(10), values }),
+            split: None,
+            budget: None,
         }
     }
 
@@ -246,6 +288,8 @@ mod tests {
             signal,
             series: signal.series.as_ref().unwrap(),
             deploy: deploy.map(|s| Timestamp::from_second(s).unwrap()),
+            baseline: None,
+            canary: None,
             faded: false,
         };
         draw(&mut Sheet::new(&mut buf, Rect::new(0, 0, width, height)), &theme, course);

@@ -113,7 +113,8 @@ fn flat(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut 
     if let (Some(series), true) = (&signal.series, room > reserved + 4) {
         let x = u16::try_from(words.width()).unwrap_or(0);
         let width = u16::try_from(room - reserved).unwrap_or(0).min(60);
-        let course = Course { signal, series, deploy, faded: *age != Age::Fresh };
+        let course =
+            Course { signal, series, deploy, baseline: None, canary: None, faded: *age != Age::Fresh };
         chart::draw(&mut sheet.part(x, 0, width, 1), scene.theme, course);
     }
     if limits_room > 0 {
@@ -141,7 +142,7 @@ fn tall(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut 
     let Some(series) = &signal.series else {
         return sheet.line_at(FACTS, 1, &scene.words().say(Role::Muted, "its course is not known").line());
     };
-    let course = Course { signal, series, deploy, faded: *age != Age::Fresh };
+    let course = Course { signal, series, deploy, baseline: None, canary: None, faded: *age != Age::Fresh };
     let axes = scene.model.zoom == Zoom::Full && sheet.height() >= 6;
     let (left, below) = if axes { (8, 2) } else { (0, u16::from(sheet.height() >= 4)) };
     let width = sheet.width().saturating_sub(FACTS + left + 1);
@@ -155,7 +156,7 @@ fn tall(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut 
 
 /// The highest and the lowest value, and the limits where they lie.
 fn value_axis(scene: Scene<'_>, course: Course<'_>, sheet: &mut Sheet<'_>) {
-    let scale = Scale::of(course.signal, course.series);
+    let scale = Scale::of(course);
     let room = usize::from(sheet.width()).saturating_sub(1);
     let bottom = sheet.height().saturating_sub(1);
     for (y, value, role) in [(0, scale.high, Role::Muted), (bottom, scale.low, Role::Muted)] {

@@ -48,6 +48,7 @@ mod sheet;
 mod sources;
 mod tabs;
 mod text;
+mod wall;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -197,6 +198,7 @@ fn one(scene: Scene<'_>, panel: Panel, sheet: &mut Sheet<'_>) {
         Panel::Environments => environments::draw(scene, sheet),
         Panel::Health => health::draw(scene, sheet),
         Panel::Activity => activity::draw(scene, sheet),
+        Panel::Wall => wall::draw(scene, sheet),
         Panel::Revisions => revisions::draw(scene, sheet),
         Panel::Journal => journal::draw(scene, sheet),
         Panel::Sources => sources::draw(scene, sheet),

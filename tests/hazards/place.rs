@@ -20,6 +20,8 @@ pub(crate) fn signal(name: &str, bad_when: BadWhen, reading: Reading) -> Signal 
         thresholds: Thresholds { bad_when, hold, no_go },
         reading,
         series: None,
+        split: None,
+        budget: None,
     }
 }
 

@@ -403,6 +403,7 @@ fn rollout(
         target,
         running,
         began: Some(before(began)),
+        took: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),
@@ -475,6 +476,8 @@ fn signal(name: &str, unit: &str, bad_when: BadWhen, limits: (f64, f64), series:
         thresholds: Thresholds { bad_when, hold: Some(limits.0), no_go: Some(limits.1) },
         reading: Reading::Value((value * 100.0).round() / 100.0),
         series: Some(series),
+        split: None,
+        budget: None,
     }
 }
 

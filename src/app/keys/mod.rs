@@ -130,6 +130,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
             return Vec::new();
         }
         (_, Panel::Inbox) => View::Inbox,
+        (View::Wall, _) => View::Service,
         (View::Cockpit, Panel::Board | Panel::Pipeline) => View::Service,
         (_, Panel::Environments) => View::Revisions,
         (View::Cockpit, Panel::Activity) => View::Journal,
@@ -171,6 +172,9 @@ fn worst(model: &mut Model) {
         model.selected = Some(service);
         model.scroll.clear();
         board::refilter(model);
+        if model.focus == Panel::Wall {
+            views::arrived(model);
+        }
     }
 }
 

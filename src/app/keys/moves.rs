@@ -3,6 +3,7 @@
 use crate::app::board;
 use crate::app::model::{Model, Panel};
 use crate::app::views;
+use crate::app::wall;
 
 /// Which way the focus goes.
 #[derive(Clone, Copy)]
@@ -62,6 +63,11 @@ pub(super) fn go(model: &mut Model, step: Go) {
             }
         }
         Panel::Environments => environment(model, step),
+        Panel::Wall => match step {
+            Go::By(by) => wall::go(model, if by < 0 { wall::Way::Up } else { wall::Way::Down }),
+            Go::First => wall::go(model, wall::Way::First),
+            Go::Last => wall::go(model, wall::Way::Last),
+        },
         Panel::Pipeline => {
             let jobs = views::jobs(model);
             let at = jobs.iter().position(|(key, _)| Some(key) == model.trail.job.as_ref());
@@ -99,6 +105,9 @@ pub(super) fn go(model: &mut Model, step: Go) {
 }
 
 pub(super) fn environment(model: &mut Model, step: Go) {
+    if let (Panel::Wall, Go::By(by)) = (model.focus, step) {
+        return wall::go(model, if by < 0 { wall::Way::Left } else { wall::Way::Right });
+    }
     let Some((service, _)) = model.selected() else { return };
     let (name, len) = (service.name.clone(), service.environments.len());
     let at = model.environments.get(&name).copied().unwrap_or_else(|| len.saturating_sub(1));

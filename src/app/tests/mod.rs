@@ -122,6 +122,7 @@ fn rollout(target: &str) -> Rollout {
         running: vec![Running { artifact: artifact(target), ready: 3 }],
         revisions: vec![revision(target, Standing::Current), revision(other, Standing::Past)],
         began: None,
+        took: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

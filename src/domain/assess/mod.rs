@@ -3,10 +3,12 @@
 //! No evidence is UNKNOWN and never GO; a stage that nothing is configured for is not watched and neither
 //! blocks nor counts.
 
+pub mod compare;
 mod place;
 mod planned;
 mod runs;
 mod version;
+pub mod way_back;
 
 use std::time::Duration;
 

@@ -42,6 +42,7 @@ fn rollout(phase: Phase, available: u32) -> Rollout {
         target,
         revisions: Vec::new(),
         began: None,
+        took: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),
@@ -50,7 +51,15 @@ fn rollout(phase: Phase, available: u32) -> Rollout {
 
 fn signal(reading: Reading) -> Signal {
     let thresholds = Thresholds { bad_when: BadWhen::Above, hold: Some(1.0), no_go: Some(2.0) };
-    Signal { name: "error-rate".into(), unit: "%".into(), thresholds, reading, series: None }
+    Signal {
+        name: "error-rate".into(),
+        unit: "%".into(),
+        thresholds,
+        reading,
+        series: None,
+        split: None,
+        budget: None,
+    }
 }
 
 fn report(source: &str, at: Now, observation: Observation) -> Report {

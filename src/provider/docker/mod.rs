@@ -28,6 +28,7 @@ use futures_util::future::BoxFuture;
 use self::act::{Found, Fresh};
 use self::engine::{Engine, Patience};
 use self::wire::{Info, Service, Task};
+use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
     Artifact, Ask, Bound, Cause, Fault, Hazard, Intent, Observation, Place, Prepared, Receipt, Role, Rollout,
@@ -62,8 +63,9 @@ pub const KIND: Kind = Kind {
 
 fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let engine = Engine::new(&spec)?;
+    let stocks = Stocks::new(Arc::clone(&spec.env));
     let bounds = spec.bounds.into_iter().filter(|b| b.role == Role::Deploy).collect();
-    Ok(Arc::new(Docker { name: spec.name, engine, bounds, newest: Mutex::default() }))
+    Ok(Arc::new(Docker { name: spec.name, engine, bounds, stocks, newest: Mutex::default() }))
 }
 
 /// One engine.
@@ -71,13 +73,20 @@ struct Docker {
     name: SourceName,
     engine: Engine,
     bounds: Vec<Bound>,
+    /// Whether there is an image to go back to.
+    stocks: Stocks,
     /// The highest version index of each service that any answer had.
     newest: Mutex<BTreeMap<SafeText, u64>>,
 }
 
 impl Provider for Docker {
-    fn observe<'a>(&'a self, _ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
-        self.look().boxed()
+    fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
+        async move {
+            let mut seen = self.look().await?;
+            self.stocks.complete(ask, &mut seen).await;
+            Ok(seen)
+        }
+        .boxed()
     }
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {

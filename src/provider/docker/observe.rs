@@ -5,6 +5,7 @@
 //! accepted an update, and nothing on a service that was never updated.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -34,6 +35,7 @@ pub(super) fn rollout(service: &Service, tasks: &[Task], host: &SafeText) -> Res
         running: running(tasks),
         revisions: revisions(service, began),
         began,
+        took: took(service),
         signs: signs(tasks, signs_since(service)),
         owner: None,
         remarks: remarks(service, tasks),
@@ -127,6 +129,13 @@ pub(super) fn began(service: &Service) -> Option<Timestamp> {
         .or(service.updated_at)
         .or(service.created_at)
         .filter(|at| at.as_second() > 0)
+}
+
+/// How long the last update took, if the engine says that it is complete.
+fn took(service: &Service) -> Option<Duration> {
+    let status = service.update_status.as_ref().filter(|_| Update::of(service) == Update::Completed)?;
+    let took = status.completed_at?.duration_since(status.started_at?);
+    Duration::try_from(took).ok().filter(|took| !took.is_zero())
 }
 
 /// Since when failures count: since the update began. If the engine does not say when that was, all of them do.

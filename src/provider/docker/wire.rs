@@ -100,6 +100,8 @@ pub(super) struct UpdateStatus {
     #[serde(default)]
     pub(super) started_at: Option<Timestamp>,
     #[serde(default)]
+    pub(super) completed_at: Option<Timestamp>,
+    #[serde(default)]
     pub(super) message: Option<SafeText>,
 }
 

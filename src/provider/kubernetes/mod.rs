@@ -47,6 +47,7 @@ use tokio::task::JoinSet;
 use self::connect::{Asked, Pin};
 use self::link::Link;
 use self::look::{Look, Namespace};
+use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
     Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, SafeText, Settings,
@@ -126,6 +127,7 @@ struct Kubernetes {
     source: SourceName,
     asked: Asked,
     bindings: Vec<Binding>,
+    stocks: Stocks,
     session: Mutex<Session>,
     wake: Arc<Notify>,
 }
@@ -163,6 +165,7 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     };
     Ok(Arc::new(Kubernetes {
         source: spec.name,
+        stocks: Stocks::new(Arc::clone(&spec.env)),
         asked: Asked {
             kubeconfig: spec.settings.text("kubeconfig").map(PathBuf::from),
             context: spec.settings.text("context").map(str::to_owned),
@@ -327,8 +330,12 @@ const fn of_the_whole(cause: Cause) -> bool {
 }
 
 impl Provider for Kubernetes {
-    fn observe<'a>(&'a self, _ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
-        Box::pin(self.look())
+    fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
+        Box::pin(async move {
+            let mut seen = self.look().await?;
+            self.stocks.complete(ask, &mut seen).await;
+            Ok(seen)
+        })
     }
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {

@@ -3,6 +3,7 @@
 //! Knows Deployments, their ReplicaSets and pods as values; asks nobody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -75,6 +76,7 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
         running: pods::running(&all, container),
         revisions: history::revisions(deployment, &owned, &by_set, container),
         began: began(deployment, current.map(AsRef::as_ref)),
+        took: took(deployment, current.map(AsRef::as_ref)),
         signs,
         owner: owner::owner(deployment, seen.namespace),
         remarks,
@@ -144,6 +146,15 @@ fn began(deployment: &Deployment, current: Option<&ReplicaSet>) -> Option<Timest
             .template_written
             .or_else(|| deployment.status.condition("Progressing").and_then(|c| c.last_update_time)),
     }
+}
+
+/// How long the rollout of the current revision took: from its ReplicaSet's creation until the controller said that
+/// it is available. Of a revision that came back nobody wrote down when it did.
+fn took(deployment: &Deployment, current: Option<&ReplicaSet>) -> Option<Duration> {
+    let began = current.filter(|set| !history::came_back(set))?.meta.creation_timestamp?;
+    let progress = deployment.status.condition("Progressing")?;
+    let done = progress.last_update_time.filter(|_| progress.reason == "NewReplicaSetAvailable")?;
+    Duration::try_from(done.duration_since(began)).ok().filter(|took| !took.is_zero())
 }
 
 #[cfg(test)]

@@ -20,13 +20,15 @@ use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec, promql};
 use crate::domain::health::BadWhen;
 use crate::domain::{
     Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Reading, Receipt, Role, SafeText, Series,
-    Settings, Signal, Step, Thresholds, Value,
+    Settings, Signal, Split, Step, Thresholds, Value,
 };
 
+mod aside;
 #[doc(hidden)]
 pub mod fuzz;
 mod reading;
 
+use aside::Aside;
 use reading::{Instant, Window};
 
 /// Prometheus' line in the registry.
@@ -63,6 +65,9 @@ pub const KIND: Kind = Kind {
             Key::optional("hold", KeyType::Number, "at or beyond this: HOLD"),
             Key::optional("no_go", KeyType::Number, "at or beyond this: NO-GO"),
             Key::optional("bad_when", KeyType::Text, "above (default) or below the thresholds is bad"),
+            Key::optional("canary", KeyType::Text, "PromQL: the same number of the canary alone"),
+            Key::optional("stable", KeyType::Text, "PromQL: the same number of those that are no canary"),
+            Key::optional("budget", KeyType::Text, "PromQL: what is left of the error budget, in per cent"),
             Key::optional("lookback", KeyType::Text, "a sample older than this is no evidence (default 5m)"),
         ],
     )],
@@ -89,6 +94,7 @@ struct Watch {
     unit: SafeText,
     thresholds: Thresholds,
     query: String,
+    aside: Aside,
     max_age: Duration,
 }
 
@@ -182,13 +188,16 @@ fn watch(bound: &Bound) -> Result<Watch, Fault> {
     let thresholds = Thresholds { bad_when, hold: settings.number("hold"), no_go: settings.number("no_go") };
     let unit = SafeText::new(settings.text("unit").unwrap_or_default());
     let max_age = duration(settings, "lookback")?.unwrap_or(Duration::from_secs(300));
-    Ok(Watch { place, name, unit, thresholds, query, max_age })
+    let aside = Aside::of(settings, &place, &name)?;
+    Ok(Watch { place, name, unit, thresholds, query, aside, max_age })
 }
 
 /// What a look saw of one signal.
 struct Sight {
     reading: Reading,
     series: Option<Series>,
+    split: Option<Split>,
+    budget: Option<Reading>,
     date: Option<Timestamp>,
 }
 
@@ -228,13 +237,17 @@ impl Prometheus {
     fn observation(&self, mut seen: BTreeMap<(Place, SafeText), Result<Sight, Fault>>) -> Observation {
         let mut observation = Observation::default();
         for watch in &self.watches {
-            let (reading, series) = match seen.remove(&(watch.place.clone(), watch.name.clone())) {
+            let (reading, series, split, budget) = match seen
+                .remove(&(watch.place.clone(), watch.name.clone()))
+            {
                 Some(Ok(sight)) => {
                     observation.server_time = observation.server_time.max(sight.date);
-                    (sight.reading, sight.series)
+                    (sight.reading, sight.series, sight.split, sight.budget)
                 }
-                Some(Err(fault)) => (Reading::Unknown(SafeText::new(&fault.to_string())), None),
-                None => (Reading::Unknown(SafeText::new("configured twice under this name")), None),
+                Some(Err(fault)) => (Reading::Unknown(SafeText::new(&fault.to_string())), None, None, None),
+                None => {
+                    (Reading::Unknown(SafeText::new("configured twice under this name")), None, None, None)
+                }
             };
             observation.signals.entry(watch.place.clone()).or_default().push(Signal {
                 name: watch.name.clone(),
@@ -242,6 +255,8 @@ impl Prometheus {
                 thresholds: watch.thresholds,
                 reading,
                 series,
+                split,
+                budget,
             });
         }
         observation
@@ -262,7 +277,11 @@ impl Prometheus {
             Some(now) => self.course(watch, now, focus).await?,
             None => None,
         };
-        Ok(Sight { reading, series, date })
+        let (split, budget) = match (date, focus) {
+            (Some(now), Focus::Looked) => (self.split(watch, now).await?, self.budget(watch).await?),
+            _ => (None, None),
+        };
+        Ok(Sight { reading, series, split, budget, date })
     }
 
     /// The signal's recent course: asked for at every look if the operator looks at it, else now and then.
@@ -273,20 +292,12 @@ impl Prometheus {
         if focus == Focus::Aside && age.is_some_and(|age| (0..KEPT).contains(&age)) {
             return Ok(kept.map(|(_, series)| series));
         }
-        let span = self.window.ending(now);
-        match self.ask("/api/v1/query_range", &watch.query, span.form()).await {
-            Ok(answer) => {
-                let series = reading::course(&answer, &span);
-                match &series {
-                    Some(series) => self.courses().insert(key, (now, series.clone())),
-                    None => self.courses().remove(&key),
-                };
-                Ok(series)
-            }
-            Err(fault) if fault.cause == Cause::RateLimited => Err(fault),
-            // The course is an ornament to the value, which we have.
-            Err(_) => Ok(None),
-        }
+        let series = self.range(&watch.query, now).await?;
+        match &series {
+            Some(series) => self.courses().insert(key, (now, series.clone())),
+            None => self.courses().remove(&key),
+        };
+        Ok(series)
     }
 
     fn courses(&self) -> std::sync::MutexGuard<'_, BTreeMap<(Place, SafeText), (Timestamp, Series)>> {

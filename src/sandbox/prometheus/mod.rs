@@ -66,7 +66,9 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
         "/api/v1/rules" => write(Ok(rules(&state, &form))),
         "/api/v1/status/buildinfo" => write(Ok(json!({"version": "3.5.0", "revision": "", "branch": "",
             "buildUser": "", "buildDate": "", "goVersion": ""}))),
-        "/api/v1/labels" => write(Ok(json!(["__name__", "code", "environment", "job", "le", "service"]))),
+        "/api/v1/labels" => {
+            write(Ok(json!(["__name__", "code", "environment", "job", "le", "service", "track", "version"])))
+        }
         _ => page(404, "text/plain; charset=utf-8", "404 page not found\n".into()),
     }
 }

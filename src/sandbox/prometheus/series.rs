@@ -2,7 +2,7 @@
 
 use super::evaluate::{Labels, Reading, fits};
 use super::parse::Matcher;
-use crate::sandbox::signals::{Level, noise};
+use crate::sandbox::signals::{Level, Part, Track, noise};
 use crate::sandbox::world::{Place, Service};
 use jiff::{SignedDuration, Timestamp};
 
@@ -89,44 +89,54 @@ impl Series<'_> {
                 found.push((labels(&more), ready));
             }
             "http_requests_total" => {
-                let Some(level) = self.level(service, place, time, window) else { return };
-                let bad = level.rate * (level.errors / 100.0).clamp(0.0, 1.0);
-                found.push((labels(&[("code", "200")]), (level.rate - bad) * scale));
-                found.push((labels(&[("code", "500")]), bad * scale));
+                for part in self.parts(service, place, time, window) {
+                    let level = part.level;
+                    let bad = level.rate * (level.errors / 100.0).clamp(0.0, 1.0);
+                    let of = |code| {
+                        labels(&[("code", code), ("track", part.track.word()), ("version", &part.version)])
+                    };
+                    found.push((of("200"), (level.rate - bad) * scale));
+                    found.push((of("500"), bad * scale));
+                }
             }
             "http_request_duration_seconds_count" => {
-                let Some(level) = self.level(service, place, time, window) else { return };
-                found.push((labels(&[]), level.rate * scale));
+                for Part { track, version, level } in self.parts(service, place, time, window) {
+                    let labels = labels(&[("track", track.word()), ("version", &version)]);
+                    found.push((labels, level.rate * scale));
+                }
             }
             "http_request_duration_seconds_bucket" => {
-                let Some(level) = self.level(service, place, time, window) else { return };
-                // Waiting times as they are: most are short, one in a hundred is longer than the 99th percentile.
-                let decay = 100.0_f64.ln() / (level.latency / 1000.0);
-                for bound in BOUNDS {
-                    let count = level.rate * (1.0 - (-bound * decay).exp()) * scale;
-                    found.push((labels(&[("le", &bound.to_string())]), count));
+                for Part { track, version, level } in self.parts(service, place, time, window) {
+                    let of = |le: &str| labels(&[("le", le), ("track", track.word()), ("version", &version)]);
+                    // Waiting times as they are: most are short, one in a hundred is longer than the 99th percentile.
+                    let decay = 100.0_f64.ln() / (level.latency / 1000.0);
+                    for bound in BOUNDS {
+                        let count = level.rate * (1.0 - (-bound * decay).exp()) * scale;
+                        found.push((of(&bound.to_string()), count));
+                    }
+                    found.push((of("+Inf"), level.rate * scale));
                 }
-                found.push((labels(&[("le", "+Inf")]), level.rate * scale));
             }
             _ => {}
         }
     }
 
-    /// The level with its noise.
-    fn level(
-        &self,
-        service: &Service,
-        place: &Place,
-        time: Timestamp,
-        window: SignedDuration,
-    ) -> Option<Level> {
-        let level = place.signals.at(time, window)?;
-        let shake = |what: &str| noise(self.seed, &[&service.script.name, place.environment, what], time);
-        Some(Level {
-            errors: level.errors * (1.0 + 0.18 * shake("errors")),
-            latency: level.latency * (1.0 + 0.07 * shake("latency")),
-            rate: level.rate * (1.0 + 0.05 * shake("rate")),
-            ready: level.ready,
-        })
+    /// What each track does, with its noise.
+    fn parts(&self, service: &Service, place: &Place, time: Timestamp, window: SignedDuration) -> Vec<Part> {
+        let mut parts = place.signals.tracks(time, window);
+        for Part { track, level, .. } in &mut parts {
+            let shake = |what: &str| {
+                let words = [&service.script.name, place.environment, what, "canary"];
+                let words = if *track == Track::Canary { &words[..] } else { &words[..3] };
+                noise(self.seed, words, time)
+            };
+            *level = Level {
+                errors: level.errors * (1.0 + 0.18 * shake("errors")),
+                latency: level.latency * (1.0 + 0.07 * shake("latency")),
+                rate: level.rate * (1.0 + 0.05 * shake("rate")),
+                ready: level.ready,
+            };
+        }
+        parts
     }
 }
