@@ -23,7 +23,9 @@ pub(super) fn gate<'a>(scene: Scene<'a>) -> Option<&'a Gate> {
 
 /// Draws the card as a box of five rows, or as few as there are.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
-    let Some(gate) = gate(scene) else { return quiet(scene, sheet) };
+    let Some(gate) = gate(scene) else {
+        return if sheet.height() < 4 { quiet(scene, sheet) } else { reserved(scene, sheet) };
+    };
     if sheet.height() < 4 {
         return small(scene, gate, sheet);
     }
@@ -203,6 +205,21 @@ pub(super) fn key<'a>(scene: Scene<'a>, words: Words<'a>, command: Command) -> W
     words.say(strong, key.to_string()).say(plain, format!(" {}", entry.name))
 }
 
+/// Whether no source has said anything yet.
+fn nobody_answered(scene: Scene<'_>) -> bool {
+    let mut sources = scene.model.world.sources().peekable();
+    sources.peek().is_some() && sources.all(|(_, state)| state.last.is_none() && state.fault.is_none())
+}
+
+/// The card's place before anybody answered: what arrives moves nothing below it.
+fn reserved(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let border = scene.theme.style(Role::Border);
+    panel::boxed(sheet, border, ["╭", "╮", "╰", "╯", "─", "│"]);
+    let room = usize::from(sheet.width()).saturating_sub(4);
+    let mut inside = sheet.part(2, 2, sheet.width().saturating_sub(4), 1);
+    inside.line(0, &quiet_words(scene).within(room));
+}
+
 /// Nothing waits: one calm line, which names the worst that is known.
 fn quiet(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width()).saturating_sub(2);
@@ -280,5 +297,5 @@ pub(super) const fn outcome_sign(outcome: &crate::domain::Outcome) -> Sign {
 
 /// How many rows the card wants.
 pub(super) fn rows(scene: Scene<'_>, most: u16) -> u16 {
-    if gate(scene).is_some() { most } else { 1 }
+    if gate(scene).is_some() || nobody_answered(scene) { most } else { 1 }
 }
