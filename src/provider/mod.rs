@@ -13,6 +13,7 @@ pub mod git;
 pub mod github;
 pub mod http;
 pub mod kubernetes;
+pub mod login;
 pub mod prometheus;
 mod promql;
 pub mod registry;

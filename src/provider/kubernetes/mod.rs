@@ -15,6 +15,7 @@ mod author;
 mod autoscaler;
 mod config;
 mod connect;
+mod contexts;
 mod enforcement;
 mod fault;
 #[cfg(test)]
@@ -32,6 +33,8 @@ mod rollout;
 mod template;
 mod watch;
 mod wire;
+
+pub use contexts::{Context, contexts};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
