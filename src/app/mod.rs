@@ -15,6 +15,7 @@ pub mod model;
 pub mod msg;
 mod touched;
 pub mod update;
+pub mod welcome;
 
 pub use command::{COMMANDS, Command};
 pub use key::{Key, Stroke};

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use super::{Common, Done, Failure, Surroundings, cockpit, code, say, status};
+use crate::runtime::screen::Keys;
 use crate::sandbox::{self, Clock, Folder, Sandbox, Scenario};
 
 /// The line that stays on top.
 const BANNER: &str = "DEMO: nothing here is real";
 
+/// The day that is shown unless another one is named.
+const USUAL: &str = "release-day";
+
 /// Options of `gonogo demo`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// Which day (see --list)
-    #[arg(default_value = "release-day")]
+    #[arg(default_value = USUAL)]
     scenario: String,
     /// Name the scenarios and what each teaches
     #[arg(long)]
@@ -39,6 +43,10 @@ pub(super) struct Args {
 
 /// Starts the world and opens the cockpit on it.
 pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surroundings) -> Done {
+    begin(args, common, surroundings, None).await
+}
+
+async fn begin(args: &Args, common: &Common, surroundings: &Surroundings, keys: Option<Keys>) -> Done {
     if args.list {
         return list();
     }
@@ -65,7 +73,22 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
     if args.status {
         return status::run(&status::Args::default(), &common, &surroundings).await;
     }
-    cockpit::open(&common, &surroundings, Some(&banner)).await
+    cockpit::open(&common, &surroundings, Some(&banner), keys).await
+}
+
+/// The usual day, for somebody who comes from the first screen.
+pub(super) async fn open(common: &Common, surroundings: &Surroundings, keys: Keys) -> Done {
+    let args = Args {
+        scenario: USUAL.to_owned(),
+        list: false,
+        serve: false,
+        status: false,
+        speed: 1.0,
+        seed: 1,
+        services: None,
+        keep: false,
+    };
+    begin(&args, common, surroundings, Some(keys)).await
 }
 
 /// The user's own state stays untouched: journal and caches of a demo live and die with its folder.

@@ -11,6 +11,7 @@ mod journal;
 mod print;
 mod start;
 mod status;
+mod welcome;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -43,6 +43,7 @@ mod resumed;
 mod scene;
 mod sheet;
 mod text;
+pub mod welcome;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

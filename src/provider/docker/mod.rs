@@ -22,10 +22,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use self::act::{Found, Fresh};
 use self::engine::{Engine, Patience};
 use self::wire::{Info, Service, Task};
+use super::examine::Finding;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
     Artifact, Ask, Bound, Cause, Fault, Hazard, Intent, Observation, Place, Prepared, Receipt, Role, Rollout,
@@ -76,6 +78,10 @@ struct Docker {
 impl Provider for Docker {
     fn observe<'a>(&'a self, _ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
         self.look().boxed()
+    }
+
+    fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {
+        self.engine.examine(now).boxed()
     }
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {

@@ -17,6 +17,7 @@ mod config;
 mod connect;
 mod contexts;
 mod enforcement;
+mod examine;
 mod fault;
 #[cfg(test)]
 mod fixture;
@@ -42,12 +43,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use self::connect::{Asked, Pin};
 use self::link::Link;
 use self::look::{Look, Namespace};
+use super::examine::Finding;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
     Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, SafeText, Settings,
@@ -330,6 +333,11 @@ const fn of_the_whole(cause: Cause) -> bool {
 impl Provider for Kubernetes {
     fn observe<'a>(&'a self, _ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
         Box::pin(self.look())
+    }
+
+    fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {
+        let _ = now;
+        Box::pin(self.examined())
     }
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
