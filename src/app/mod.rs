@@ -18,6 +18,7 @@ mod touched;
 pub mod update;
 pub mod views;
 pub mod wall;
+pub mod welcome;
 
 pub use command::{COMMANDS, Command};
 pub use key::{Key, Stroke};

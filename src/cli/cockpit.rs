@@ -1,19 +1,27 @@
 //! `gonogo`: the cockpit itself, one printed frame of it, or its status where there is no terminal.
 
 use super::start::{Laid, Purpose, Started, lay, start};
-use super::{Common, Done, Surroundings, code, print, review, say, status};
+use super::{Common, Done, Surroundings, code, print, review, say, status, welcome};
 use crate::app::Model;
 use crate::runtime::{headless, screen};
 use crate::view;
 
 /// Opens the cockpit on the user's config.
 pub(super) async fn run(common: &Common, surroundings: &Surroundings) -> Done {
-    open(common, surroundings, None).await
+    if let Some(path) = welcome::wanted(common, surroundings) {
+        return welcome::run(path, common, surroundings).await;
+    }
+    open(common, surroundings, None, None).await
 }
 
 /// Opens the cockpit; `banner` stays on top of it.
-pub(super) async fn open(common: &Common, surroundings: &Surroundings, banner: Option<&str>) -> Done {
-    open_then(common, surroundings, banner, review::farewell).await
+pub(super) async fn open(
+    common: &Common,
+    surroundings: &Surroundings,
+    banner: Option<&str>,
+    keys: Option<screen::Keys>,
+) -> Done {
+    open_then(common, surroundings, banner, keys, review::farewell).await
 }
 
 /// Opens the cockpit; what `then` tells of the session stays in the terminal after it.
@@ -21,6 +29,7 @@ pub(super) async fn open_then(
     common: &Common,
     surroundings: &Surroundings,
     banner: Option<&str>,
+    keys: Option<screen::Keys>,
     then: impl FnOnce(&Model) -> String,
 ) -> Done {
     if common.print {
@@ -32,14 +41,14 @@ pub(super) async fn open_then(
     let Laid { mut model, opening, theme, glyphs } = lay(common, surroundings, Purpose::Act, banner)?;
     let theme = print::theme(common, surroundings, theme.as_ref(), glyphs)?;
     let exit =
-        screen::run(&mut model, || opening.engine(), |model, frame| view::draw(model, &theme, frame)).await?;
+        screen::run(&mut model, || opening.engine(), |model, frame| view::draw(model, &theme, frame), keys)
+            .await?;
     Ok(match exit {
         screen::Exit::Left => {
             say(&then(&model))?;
             code::OK
         }
-        screen::Exit::Signal(number) => u8::try_from(128 + number).unwrap_or(code::FAILED),
-        screen::Exit::Gone => 129,
+        exit => welcome::code_of(exit),
     })
 }
 

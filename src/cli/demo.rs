@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use super::{Common, Done, Failure, Surroundings, cockpit, code, review, say, status};
+use crate::runtime::screen::Keys;
 use crate::sandbox::{self, Clock, Folder, Sandbox, Scenario};
 
 /// The line that stays on top.
 const BANNER: &str = "DEMO: nothing here is real";
 
+/// The day that is shown unless another one is named.
+const USUAL: &str = "release-day";
+
 /// Options of `gonogo demo`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// Which day (see --list)
-    #[arg(default_value = "release-day")]
+    #[arg(default_value = USUAL)]
     scenario: String,
     /// Name the scenarios and what each teaches
     #[arg(long)]
@@ -42,6 +46,10 @@ pub(super) struct Args {
 
 /// Starts the world and opens the cockpit on it.
 pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surroundings) -> Done {
+    begin(args, common, surroundings, None).await
+}
+
+async fn begin(args: &Args, common: &Common, surroundings: &Surroundings, keys: Option<Keys>) -> Done {
     if args.list {
         return list();
     }
@@ -73,10 +81,10 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
         return status::run(&status::Args::default(), &common, &surroundings).await;
     }
     let Some(drill) = drill.filter(|_| !common.print) else {
-        return cockpit::open(&common, &surroundings, Some(&banner)).await;
+        return cockpit::open(&common, &surroundings, Some(&banner), keys).await;
     };
     let journal = surroundings.journal();
-    cockpit::open_then(&common, &surroundings, Some(&banner), |model| {
+    cockpit::open_then(&common, &surroundings, Some(&banner), keys, |model| {
         let goals = drill.runs.iter().map(|runs| reached(&world, runs)).collect();
         review::text(model, &review::Drill { task: drill.task.clone(), goals }, journal.as_deref())
     })
@@ -92,6 +100,22 @@ fn reached(world: &Sandbox, runs: &sandbox::Runs) -> review::Goal {
         is: each.join(", "),
         reached: !running.is_empty() && running.iter().all(|(tag, _)| *tag == runs.version),
     }
+}
+
+/// The usual day, for somebody who comes from the first screen.
+pub(super) async fn open(common: &Common, surroundings: &Surroundings, keys: Keys) -> Done {
+    let args = Args {
+        scenario: USUAL.to_owned(),
+        list: false,
+        serve: false,
+        status: false,
+        speed: 1.0,
+        seed: 1,
+        services: None,
+        keep: false,
+        drill: false,
+    };
+    begin(&args, common, surroundings, Some(keys)).await
 }
 
 /// The user's own state stays untouched: journal and caches of a demo live and die with its folder.

@@ -12,6 +12,7 @@ mod print;
 mod review;
 mod start;
 mod status;
+mod welcome;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -82,8 +83,8 @@ enum Command {
     Status(status::Args),
     /// Check configuration, sources, credentials, clock and journal; each problem with what mends it
     Doctor(doctor::Args),
-    /// Write a commented config to start from; changes nothing else
-    Init,
+    /// Write a commented config of what is found here; changes nothing else, overwrites nothing
+    Init(init::Args),
     /// Show, verify or export the record of every action
     Journal(journal::Args),
 }
@@ -203,7 +204,7 @@ fn dispatch(args: Args, surroundings: &Surroundings) -> Done {
             Some(Command::Demo(demo)) => demo::run(&demo, &common, surroundings).await,
             Some(Command::Status(status)) => status::run(&status, &common, surroundings).await,
             Some(Command::Doctor(doctor)) => doctor::run(&doctor, &common, surroundings).await,
-            Some(Command::Init) => init::run(&common, surroundings),
+            Some(Command::Init(init)) => init::run(&init, &common, surroundings).await,
             Some(Command::Journal(journal)) => journal::run(&journal, &common, surroundings),
         }
     });

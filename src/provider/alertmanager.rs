@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::enforcement::Enforcement;
+use super::examine::Finding;
 use super::http::{Answer, Auth, Endpoint, EndpointSpec, Limits, Read, query};
 use super::promql::substitute;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
@@ -251,6 +252,10 @@ impl Provider for Alertmanager {
             };
             tokio::time::timeout(LOOK, self.look(ask)).await.unwrap_or_else(|_| Err(late()))
         })
+    }
+
+    fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(self.endpoint.way(now))
     }
 
     fn prepare<'a>(&'a self, _: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {

@@ -9,10 +9,12 @@ pub mod alertmanager;
 pub mod child;
 pub mod docker;
 pub mod enforcement;
+pub mod examine;
 pub mod git;
 pub mod github;
 pub mod http;
 pub mod kubernetes;
+pub mod login;
 pub mod prometheus;
 mod promql;
 pub mod registry;
@@ -25,9 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use self::enforcement::Enforcement;
+use self::examine::Finding;
 use crate::domain::{
     Ask, Bound, Fault, Intent, Observation, Prepared, Receipt, Role, Settings, SourceName, Step,
 };
@@ -55,6 +59,13 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// A [`Fault`] whose `reached` tells whether the request may have had its effect.
     fn perform<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>>;
+
+    /// What an operator wants to know when something does not work: the way there, who we are, what we may. Reads
+    /// only. `now` is this machine's time.
+    fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {
+        let _ = now;
+        Box::pin(std::future::ready(Vec::new()))
+    }
 
     /// Rings when something changed at the source, for providers that can watch. A ring means "look now".
     fn wake(&self) -> Option<Arc<Notify>> {

@@ -1,5 +1,6 @@
 //! The loop: receive one, drain the rest, update for each, draw once, write only what changed.
 
+mod ask;
 mod canvas;
 mod signals;
 
@@ -15,6 +16,7 @@ use super::engine::{Beyond, Engine, Heard};
 use super::input::{self, Input};
 use super::mishap;
 use super::terminal::{Guard, last_words};
+pub use ask::{Answer, ask};
 use canvas::Canvas;
 use signals::{Asked, Signals};
 
@@ -39,6 +41,9 @@ pub enum Exit {
     Gone,
 }
 
+/// The keyboard, read by one thread for as long as the program lasts.
+pub type Keys = mpsc::Receiver<Input>;
+
 /// Everything that can happen next.
 enum Next {
     Outside(Heard),
@@ -49,7 +54,8 @@ enum Next {
 }
 
 /// Runs the cockpit until the operator leaves, a signal comes, or the terminal vanishes. The first frame is on the
-/// screen before the engine is made: clients read the system's certificates, which takes its time.
+/// screen before the engine is made: clients read the system's certificates, which takes its time. `keys` are those of
+/// a screen before this one.
 ///
 /// # Errors
 /// When the terminal cannot be taken or written to, or when the engine cannot be made.
@@ -57,13 +63,21 @@ pub async fn run<E: From<io::Error>>(
     model: &mut Model,
     engine: impl FnOnce() -> Result<Engine, E>,
     draw: impl Fn(&Model, &mut Frame<'_>),
+    keys: Option<Keys>,
 ) -> Result<Exit, E> {
     let mut signals = Signals::new()?;
     let guard = Guard::take()?;
     let mut canvas = Canvas::new()?;
     model.size = canvas.fit()?;
     canvas.draw(|frame| draw(model, frame))?;
-    let mut keys = input::start()?;
+    let mut keys = match keys {
+        None => input::start()?,
+        Some(mut keys) => {
+            // What was typed before this screen was there was not meant for it.
+            while keys.try_recv().is_ok() {}
+            keys
+        }
+    };
     mishap::fail("engine")?;
     let engine = &mut engine()?;
     let exit = loop_until_exit(model, engine, &draw, &guard, &mut canvas, &mut keys, &mut signals).await;

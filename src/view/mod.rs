@@ -49,6 +49,7 @@ mod sources;
 mod tabs;
 mod text;
 mod wall;
+pub mod welcome;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

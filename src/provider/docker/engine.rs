@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::act::Found;
@@ -13,6 +14,7 @@ use super::address::Address;
 use super::wire::{self, Accepted, Complaint, Distribution, Info, ServiceName, Task, TaskOwner};
 use crate::domain::{Cause, Fault, Receipt, SafeText, SourceName, Step};
 use crate::provider::SourceSpec;
+use crate::provider::examine::Finding;
 use crate::provider::http::{Answer, Endpoint, EndpointSpec, Limits, Read, query};
 
 /// The newest API version that this was written for.
@@ -110,6 +112,20 @@ impl Engine {
         }
         let api = api.min(NEWEST);
         Ok(format!("/v{}.{}", api.0, api.1))
+    }
+
+    /// The way there, and which engine it is.
+    pub(super) async fn examine(&self, now: Timestamp) -> Vec<Finding> {
+        let (mut findings, api) = tokio::join!(self.endpoint.way(now), self.prefix());
+        if let Ok(api) = api {
+            let api = api.trim_start_matches("/v");
+            findings.push(Finding::well("API", format!("{api} is spoken with it")));
+            findings.push(Finding::well(
+                "permissions",
+                "an engine asks nobody: whoever reaches it may do everything, and is root on its host",
+            ));
+        }
+        findings
     }
 
     /// Where we are; a fault unless the engine manages a swarm.

@@ -24,10 +24,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use self::act::{Found, Fresh};
 use self::engine::{Engine, Patience};
 use self::wire::{Info, Service, Task};
+use super::examine::Finding;
 use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
@@ -87,6 +89,10 @@ impl Provider for Docker {
             Ok(seen)
         }
         .boxed()
+    }
+
+    fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {
+        self.engine.examine(now).boxed()
     }
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {

@@ -3,7 +3,7 @@
 //! Owner validation stays on. The library runs no hooks, filters, textconv or fsmonitor of a repository.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use git2::{Delta, Diff, DiffFindOptions, DiffOptions, ErrorCode, Oid, Patch, Repository, Sort};
 
@@ -46,6 +46,38 @@ fn not_opened(path: &Path, error: &git2::Error) -> NotOpened {
         ErrorCode::NotFound => super::not_a_repository(path),
         _ => fault("open", error),
     })
+}
+
+/// A repository on this machine, and what its remotes are called and where they lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkout {
+    /// Its work tree, or its own folder if it is bare.
+    pub folder: PathBuf,
+    /// Name and address of each remote, as they stand in its configuration: text from outside. An address may carry
+    /// a credential.
+    pub remotes: Vec<(String, String)>,
+}
+
+/// The repository that `start` lies in.
+///
+/// # Errors
+/// A `Local` fault when there is none, or when it is somebody else's.
+pub fn checkout(start: &Path) -> Result<Checkout, Fault> {
+    let repository = Repository::discover(start).map_err(|error| match not_opened(start, &error) {
+        NotOpened::Fault(fault) => fault,
+        NotOpened::Unsupported(why) => Fault::new(Cause::Local, why),
+    })?;
+    let folder = repository.workdir().unwrap_or_else(|| repository.path()).to_owned();
+    let names = repository.remotes().map_err(|e| fault("list the remotes", &e))?;
+    let mut remotes = Vec::new();
+    for name in names.iter().filter_map(|name| name.ok().flatten()) {
+        if let Ok(remote) = repository.find_remote(name)
+            && let Ok(url) = remote.url()
+        {
+            remotes.push((name.to_owned(), url.to_owned()));
+        }
+    }
+    Ok(Checkout { folder, remotes })
 }
 
 /// The folder belongs to somebody else, who could have prepared it.

@@ -31,6 +31,7 @@ use crate::provider::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 
 use change::Meaning;
 use command::GitCommand;
+pub use library::{Checkout, checkout};
 use library::{Library, NotOpened};
 use look::{Memory, look};
 

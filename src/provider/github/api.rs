@@ -102,6 +102,16 @@ impl Api {
         if answer.is_success() { Ok(answer) } else { Err(self.refused(&answer)) }
     }
 
+    /// Asks anew and gives the whole answer, headers included.
+    pub(super) async fn whole(&self, path: &str) -> Result<Answer, Fault> {
+        self.ask(&Read::get(path).accept(ACCEPT)).await
+    }
+
+    /// The endpoint, for questions about the way there.
+    pub(super) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     async fn ask(&self, read: &Read) -> Result<Answer, Fault> {
         let answer = self.endpoint.read(read).await?;
         locked(&self.meter).note(&answer);

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 
+use super::examine::Finding;
 use super::http::{Auth, Endpoint, EndpointSpec, Limits};
 use super::secret::Secret;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
@@ -28,6 +30,7 @@ mod budget;
 mod decide;
 mod dispatch;
 mod enforcement;
+mod examine;
 #[doc(hidden)]
 pub mod fuzz;
 mod gates;
@@ -329,6 +332,10 @@ impl Provider for GitHub {
             };
             self.noticed(seen)
         })
+    }
+
+    fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(async move { self.examined(now).await })
     }
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {

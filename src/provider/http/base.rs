@@ -73,6 +73,16 @@ impl Base {
         self.socket.as_ref()
     }
 
+    /// The host alone; none for a socket.
+    pub(super) fn host(&self) -> Option<&str> {
+        if self.socket.is_some() { None } else { self.url.host_str() }
+    }
+
+    /// The port, said or usual.
+    pub(super) fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
     /// Whether requests stay on this machine.
     pub(super) fn is_local(&self) -> bool {
         self.socket.is_some() || is_loopback(&self.url)

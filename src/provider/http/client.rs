@@ -44,6 +44,7 @@ fn one(
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .referer(false)
+        .tls_info(true)
         .connect_timeout(spec.limits.connect);
     if !base.may_use_tls() && matches!(proxies, Proxies::None) {
         // Nothing is redirected, so no certificate is ever looked at: the system's need not be read.

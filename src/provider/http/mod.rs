@@ -21,12 +21,14 @@ use crate::domain::{Cause, Fault, Step};
 
 mod answer;
 mod base;
+mod certificate;
 mod client;
 mod conditional;
 mod exchange;
 mod failure;
 #[doc(hidden)]
 pub mod fuzz;
+mod way;
 mod when;
 
 pub use answer::{Answer, Headers};
@@ -266,6 +268,7 @@ struct Inner {
     auth: Auth,
     headers: Vec<(String, String)>,
     limits: Limits,
+    env: Arc<std::collections::BTreeMap<String, String>>,
     reads: client::Client,
     writes: client::Client,
     permits: Semaphore,
@@ -298,8 +301,8 @@ impl Endpoint {
         }
         let (reads, writes) = client::build(&spec, &base)?;
         let permits = Semaphore::new(spec.limits.concurrency.max(1));
-        let EndpointSpec { auth, headers, limits, .. } = spec;
-        Ok(Self { inner: Arc::new(Inner { base, auth, headers, limits, reads, writes, permits }) })
+        let EndpointSpec { auth, headers, limits, env, .. } = spec;
+        Ok(Self { inner: Arc::new(Inner { base, auth, headers, limits, env, reads, writes, permits }) })
     }
 
     /// The host (and port) that this endpoint is bound to; for a socket, its path.

@@ -101,20 +101,7 @@ fn pinned(config: &Config, context: String, before: Option<&Pin>) -> Result<Pin,
 /// The files that make up the kubeconfig, merged as the first one to say something wins. `None`: there is none,
 /// and this runs inside a cluster.
 async fn kubeconfig(asked: &Asked) -> Result<Option<Kubeconfig>, Fault> {
-    let var = |name: &str| asked.env.get(name).filter(|v| !v.is_empty());
-    let paths: Vec<PathBuf> = match (&asked.kubeconfig, var("KUBECONFIG"), var("HOME")) {
-        (Some(path), _, _) => vec![path.clone()],
-        (None, Some(list), _) => std::env::split_paths(list).filter(|p| !p.as_os_str().is_empty()).collect(),
-        (None, None, Some(home)) => vec![Path::new(home).join(".kube/config")],
-        (None, None, None) => Vec::new(),
-    };
-    if let Some(relative) = paths.iter().find(|p| p.is_relative()) {
-        return Err(Fault::new(
-            Cause::Local,
-            format!("the kubeconfig {} is named by a relative path", relative.display()),
-        )
-        .with_hint("name it by its absolute path: the current folder must not choose the cluster"));
-    }
+    let paths = paths(asked)?;
     let named = asked.kubeconfig.is_some();
     let merged = tokio::task::spawn_blocking(move || merge(&paths, named))
         .await
@@ -127,7 +114,26 @@ async fn kubeconfig(asked: &Asked) -> Result<Option<Kubeconfig>, Fault> {
     Ok(merged)
 }
 
-fn merge(paths: &[PathBuf], named: bool) -> Result<Option<Kubeconfig>, Fault> {
+/// Which files make it up: the one that is configured, else `$KUBECONFIG`'s, else the usual one.
+pub(super) fn paths(asked: &Asked) -> Result<Vec<PathBuf>, Fault> {
+    let var = |name: &str| asked.env.get(name).filter(|v| !v.is_empty());
+    let paths: Vec<PathBuf> = match (&asked.kubeconfig, var("KUBECONFIG"), var("HOME")) {
+        (Some(path), _, _) => vec![path.clone()],
+        (None, Some(list), _) => std::env::split_paths(list).filter(|p| !p.as_os_str().is_empty()).collect(),
+        (None, None, Some(home)) => vec![Path::new(home).join(".kube/config")],
+        (None, None, None) => Vec::new(),
+    };
+    match paths.iter().find(|p| p.is_relative()) {
+        None => Ok(paths),
+        Some(relative) => Err(Fault::new(
+            Cause::Local,
+            format!("the kubeconfig {} is named by a relative path", relative.display()),
+        )
+        .with_hint("name it by its absolute path: the current folder must not choose the cluster")),
+    }
+}
+
+pub(super) fn merge(paths: &[PathBuf], named: bool) -> Result<Option<Kubeconfig>, Fault> {
     let mut merged: Option<Kubeconfig> = None;
     for path in paths {
         // Like kubectl: files of a list may be missing, one that is named may not.

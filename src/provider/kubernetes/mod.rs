@@ -15,7 +15,9 @@ mod author;
 mod autoscaler;
 mod config;
 mod connect;
+mod contexts;
 mod enforcement;
+mod examine;
 mod fault;
 #[cfg(test)]
 mod fixture;
@@ -35,18 +37,22 @@ mod template;
 mod watch;
 mod wire;
 
+pub use contexts::{Context, contexts};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use self::connect::{Asked, Pin};
 use self::link::Link;
 use self::look::{Look, Namespace};
+use super::examine::Finding;
 use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
@@ -336,6 +342,11 @@ impl Provider for Kubernetes {
             self.stocks.complete(ask, &mut seen).await;
             Ok(seen)
         })
+    }
+
+    fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {
+        let _ = now;
+        Box::pin(self.examined())
     }
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {

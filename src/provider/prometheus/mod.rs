@@ -15,6 +15,7 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
 use super::enforcement::Enforcement;
+use super::examine::Finding;
 use super::http::{Answer, Auth, Endpoint, EndpointSpec, Limits, Read};
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec, promql};
 use crate::domain::health::BadWhen;
@@ -364,6 +365,10 @@ impl Provider for Prometheus {
             };
             tokio::time::timeout(LOOK, self.look(ask)).await.unwrap_or_else(|_| Err(late()))
         })
+    }
+
+    fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(self.endpoint.way(now))
     }
 
     fn prepare<'a>(&'a self, _: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
