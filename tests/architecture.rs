@@ -234,7 +234,12 @@ fn other_programs_are_started_in_one_place() {
         .collect();
     assert_eq!(
         askers,
-        ["provider/git/command.rs", "provider/kubernetes/plugin.rs", "provider/secret/fetch.rs"]
+        [
+            "provider/child/notice.rs",
+            "provider/git/command.rs",
+            "provider/kubernetes/plugin.rs",
+            "provider/secret/fetch.rs"
+        ]
     );
     for (name, text) in sources().iter().filter(|(n, _)| askers.contains(n)) {
         let environment = ["child::scrubbed(", "KEPT"];

@@ -7,6 +7,10 @@
     reason = "a test that cannot go on fails; what was measured is printed"
 )]
 
+#[path = "terminal/citizen.rs"]
+mod citizen;
+#[path = "terminal/colours.rs"]
+mod colours;
 #[path = "terminal/exits.rs"]
 mod exits;
 #[path = "terminal/floods.rs"]

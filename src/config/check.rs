@@ -13,7 +13,6 @@ use super::secret;
 use super::signals::SignalDraft;
 use super::sources::Draft;
 use super::{Config, Source, Surroundings};
-use crate::domain::service::Access;
 use crate::domain::{Policy, Role, SourceName};
 use crate::provider::{Kind, SourceSpec};
 

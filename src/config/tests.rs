@@ -210,7 +210,10 @@ fn looks_and_notices_of_the_cockpit_are_read() {
     );
     let ui = config.ui;
     assert_eq!((ui.theme, ui.charts, ui.notify), (Some(Theme::Auto), Some(Charts::Block), Notify::Osc777));
-    assert_eq!((ui.notify_command, ui.link_hosts), (vec!["/bin/tell".into(), "-t".into()], vec!["git.example".into()]));
+    assert_eq!(
+        (ui.notify_command, ui.link_hosts),
+        (vec!["/bin/tell".into(), "-t".into()], vec!["git.example".into()])
+    );
     for name in THEMES {
         assert_eq!(sound(&format!("[ui]\ntheme='{name}'\n")).ui.theme, Some(Theme::BuiltIn(name)));
     }

@@ -125,8 +125,7 @@ impl Check<'_> {
         ];
         let notify = section.get("notify").and_then(|item| item.choice(&mut self.mistakes, &notify));
         ui.notify = notify.unwrap_or_default();
-        ui.notify_command =
-            section.get("notify_command").map(|item| self.program(item)).unwrap_or_default();
+        ui.notify_command = section.get("notify_command").map(|item| self.program(item)).unwrap_or_default();
         ui.link_hosts = section.get("link_hosts").map(|item| self.hosts(item)).unwrap_or_default();
         if section.get("read_only").and_then(|item| item.switch(&mut self.mistakes)) == Some(true) {
             access = Access::ReadOnly;

@@ -329,7 +329,10 @@ mod tests {
         let ascii = drawn(&rising, 12, 4, None, Charts::Ascii).concat().replace('╌', "");
         assert!(ascii.is_ascii() && ascii.contains('|'), "{ascii:?}");
         let blocks = drawn(&rising, 4, 3, None, Charts::Block).concat();
-        assert!(blocks.chars().all(|c| c == ' ' || c == '╌' || BLOCKS.contains(&c.to_string().as_str())), "{blocks}");
+        assert!(
+            blocks.chars().all(|c| c == ' ' || c == '╌' || BLOCKS.contains(&c.to_string().as_str())),
+            "{blocks}"
+        );
         let row = &drawn(&rising, 4, 1, None, Charts::Ascii)[0];
         let height = |at| LETTERS.iter().position(|l| l.chars().next() == row.chars().nth(at));
         assert!(row.is_ascii() && height(0) < height(1) && height(1) < height(3), "{row}");
