@@ -5,11 +5,13 @@
 //! never carried by colour alone: every sign has a shape of its own, in both glyph sets.
 
 mod ascii;
+mod depth;
 mod file;
 
 use ratatui::style::Style;
 
 pub use ascii::plain;
+pub use depth::Depth;
 pub use file::{Mistake, ThemeError};
 
 macro_rules! roles {
@@ -182,13 +184,29 @@ pub enum Glyphs {
     Ascii,
 }
 
-/// A style for every role, and a glyph set.
+/// What the course of a signal is drawn with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Charts {
+    /// Braille: two by four dots a cell.
+    #[default]
+    Braille,
+    /// Bars of eighths of a cell.
+    Block,
+    /// ASCII only.
+    Ascii,
+}
+
+/// A style for every role, and the shapes it is drawn with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Theme {
     /// What it is called.
     pub name: String,
     /// Which shapes it uses.
     pub glyphs: Glyphs,
+    /// How it draws courses. Where only ASCII can be shown, these are ASCII as well.
+    pub charts: Charts,
+    /// The built-in theme that stands for it where there are only sixteen colours.
+    sixteen: Option<String>,
     styles: Vec<Style>,
 }
 
@@ -196,7 +214,12 @@ pub struct Theme {
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("dark", include_str!("../themes/dark.toml")),
     ("light", include_str!("../themes/light.toml")),
-    ("ansi", include_str!("../themes/ansi.toml")),
+    ("inherit", include_str!("../themes/inherit.toml")),
+    ("high-contrast", include_str!("../themes/high-contrast.toml")),
+    ("high-contrast-light", include_str!("../themes/high-contrast-light.toml")),
+    ("safe", include_str!("../themes/safe.toml")),
+    ("safe-light", include_str!("../themes/safe-light.toml")),
+    ("safe-16", include_str!("../themes/safe-16.toml")),
     ("mono", include_str!("../themes/mono.toml")),
 ];
 
@@ -209,10 +232,10 @@ impl Theme {
         file::parse(text)
     }
 
-    /// A theme that comes with the program: `dark`, `light`, `ansi` (16 colours of the terminal's own palette) or
-    /// `mono` (no colour at all, for `NO_COLOR`).
+    /// A theme that comes with the program, by its name in [`BUILT_IN`]. `ansi` is another name of `inherit`.
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
+        let name = if name == "ansi" { "inherit" } else { name };
         let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
         file::parse(text).ok()
     }
@@ -229,14 +252,23 @@ impl Theme {
         self.glyphs = glyphs;
         self
     }
+
+    /// The same theme with other charts.
+    #[must_use]
+    pub fn with_charts(mut self, charts: Charts) -> Self {
+        self.charts = charts;
+        self
+    }
 }
 
 impl Default for Theme {
     /// The terminal's own 16 colours on its own ground: readable on dark and on light.
     fn default() -> Self {
-        Self::built_in("ansi").unwrap_or_else(|| Self {
+        Self::built_in("inherit").unwrap_or_else(|| Self {
             name: "plain".to_owned(),
             glyphs: Glyphs::default(),
+            charts: Charts::default(),
+            sixteen: None,
             styles: Vec::new(),
         })
     }

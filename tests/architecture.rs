@@ -236,6 +236,7 @@ fn other_programs_are_started_in_one_place() {
     assert_eq!(
         askers,
         [
+            "provider/child/notice.rs",
             "provider/git/command.rs",
             "provider/kubernetes/plugin.rs",
             "provider/login.rs",

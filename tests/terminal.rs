@@ -9,6 +9,10 @@
 
 #[path = "terminal/asleep.rs"]
 mod asleep;
+#[path = "terminal/citizen.rs"]
+mod citizen;
+#[path = "terminal/colours.rs"]
+mod colours;
 #[path = "terminal/exits.rs"]
 mod exits;
 #[path = "terminal/floods.rs"]

@@ -14,6 +14,7 @@ pub mod key;
 pub mod keys;
 pub mod model;
 pub mod msg;
+pub mod outward;
 mod touched;
 pub mod update;
 pub mod views;

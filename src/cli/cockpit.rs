@@ -1,10 +1,10 @@
 //! `gonogo`: the cockpit itself, one printed frame of it, or its status where there is no terminal.
 
+use super::looks::{self, Looks};
 use super::start::{Laid, Purpose, Started, lay, start};
 use super::{Common, Done, Surroundings, code, print, review, say, status, welcome};
 use crate::app::Model;
 use crate::runtime::{headless, screen};
-use crate::view;
 
 /// Opens the cockpit on the user's config.
 pub(super) async fn run(common: &Common, surroundings: &Surroundings) -> Done {
@@ -38,11 +38,11 @@ pub(super) async fn open_then(
     if !surroundings.full_screen() {
         return status::run(&status::Args::default(), common, surroundings).await;
     }
-    let Laid { mut model, opening, theme, glyphs } = lay(common, surroundings, Purpose::Act, banner)?;
-    let theme = print::theme(common, surroundings, theme.as_ref(), glyphs)?;
-    let exit =
-        screen::run(&mut model, || opening.engine(), |model, frame| view::draw(model, &theme, frame), keys)
-            .await?;
+    let Laid { mut model, opening, ui, hosts } = lay(common, surroundings, Purpose::Act, banner)?;
+    let manner = looks::manner(surroundings, &ui);
+    let links = manner.ability.links.then_some(hosts);
+    let looks = Looks::new(common, surroundings, &ui)?.linked(links);
+    let exit = screen::run(&mut model, looks, manner, keys, || opening.engine()).await?;
     Ok(match exit {
         screen::Exit::Left => {
             say(&then(&model))?;
@@ -53,12 +53,11 @@ pub(super) async fn open_then(
 }
 
 async fn print_frame(common: &Common, surroundings: &Surroundings, banner: Option<&str>) -> Done {
-    let Started { mut model, mut engine, theme, glyphs } =
-        start(common, surroundings, Purpose::Look, banner)?;
-    let theme = print::theme(common, surroundings, theme.as_ref(), glyphs)?;
+    let Started { mut model, mut engine, ui } = start(common, surroundings, Purpose::Look, banner)?;
+    let looks = Looks::new(common, surroundings, &ui)?;
     let strokes = print::strokes(&common.keys)?;
     headless::look(&mut model, &mut engine, headless::ANSWER).await;
     headless::press(&mut model, &mut engine, &strokes).await;
-    say(&print::frame(&model, &theme, common)?)?;
+    say(&print::frame(&model, looks.theme(), common)?)?;
     Ok(code::OK)
 }

@@ -8,10 +8,12 @@ mod demo;
 mod doctor;
 mod init;
 mod journal;
+mod looks;
 mod print;
 mod review;
 mod start;
 mod status;
+mod themes;
 mod welcome;
 
 use std::collections::BTreeMap;
@@ -58,7 +60,7 @@ struct Common {
     /// Look only: no key can change anything
     #[arg(long, global = true)]
     read_only: bool,
-    /// dark, light, ansi, mono, or a theme file
+    /// auto, one of `gonogo themes`, or a theme file
     #[arg(long, global = true, value_name = "THEME")]
     theme: Option<String>,
     /// Draw one frame as soon as the sources have answered, and exit
@@ -87,6 +89,8 @@ enum Command {
     Init(init::Args),
     /// Show, verify or export the record of every action
     Journal(journal::Args),
+    /// List the themes with a preview of each, or print a theme file to start from
+    Themes(themes::Args),
 }
 
 /// What the program was started with.
@@ -206,6 +210,7 @@ fn dispatch(args: Args, surroundings: &Surroundings) -> Done {
             Some(Command::Doctor(doctor)) => doctor::run(&doctor, &common, surroundings).await,
             Some(Command::Init(init)) => init::run(&init, &common, surroundings).await,
             Some(Command::Journal(journal)) => journal::run(&journal, &common, surroundings),
+            Some(Command::Themes(themes)) => themes::run(&themes, &common, surroundings),
         }
     });
     // Looks that are still under way have nothing to lose.

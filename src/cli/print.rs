@@ -1,12 +1,11 @@
-//! One frame as text, ANSI or SVG; themes by name; keys written as text.
+//! One frame as text, ANSI or SVG; keys written as text.
 
 use clap::ValueEnum;
 
-use super::{Common, Failure, Surroundings, code};
+use super::{Common, Failure, code};
 use crate::app::Model;
 use crate::app::key::{Key, Pace, Stroke};
-use crate::config;
-use crate::theme::{Glyphs, Theme};
+use crate::theme::Theme;
 use crate::view;
 
 /// How a frame is printed.
@@ -28,44 +27,6 @@ pub(super) fn size(text: &str) -> Result<(u16, u16), String> {
         (Ok(columns @ 1..=500), Ok(rows @ 1..=300)) => Ok((columns, rows)),
         _ => Err(wrong()),
     }
-}
-
-/// The theme: asked for, else NO_COLOR, else configured, else dark.
-pub(super) fn theme(
-    common: &Common,
-    surroundings: &Surroundings,
-    configured: Option<&config::Theme>,
-    glyphs: Option<config::Glyphs>,
-) -> Result<Theme, Failure> {
-    let theme = match (&common.theme, surroundings.var("NO_COLOR"), configured) {
-        (Some(name), _, _) => named(name)?,
-        (None, Some(_), _) => named("mono")?,
-        (None, None, Some(config::Theme::Dark)) => named("dark")?,
-        (None, None, Some(config::Theme::Light)) => named("light")?,
-        (None, None, Some(config::Theme::Ansi)) => named("ansi")?,
-        (None, None, Some(config::Theme::File(path))) => from_file(path)?,
-        (None, None, None) => named(if truecolor(surroundings) { "dark" } else { "ansi" })?,
-    };
-    Ok(match glyphs {
-        Some(config::Glyphs::Ascii) => theme.with_glyphs(Glyphs::Ascii),
-        _ => theme,
-    })
-}
-
-/// Whether the terminal says that it knows 24-bit colours. A frame printed as a picture always does.
-fn truecolor(surroundings: &Surroundings) -> bool {
-    let full = |v: &str| matches!(v, "truecolor" | "24bit");
-    surroundings.var("COLORTERM").is_some_and(full) || !surroundings.full_screen()
-}
-
-fn named(name: &str) -> Result<Theme, Failure> {
-    Theme::built_in(name).map_or_else(|| from_file(std::path::Path::new(name)), Ok)
-}
-
-fn from_file(path: &std::path::Path) -> Result<Theme, Failure> {
-    let usage = |why: String| Failure::new(code::USAGE, format!("theme {}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| usage(error.to_string()))?;
-    Theme::parse(&text).map_err(|error| usage(error.to_string()))
 }
 
 /// Draws one frame of the model.

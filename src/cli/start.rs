@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::journal::anchor_place;
-use super::{Common, Failure, Surroundings, code, warn};
+use super::{Common, Failure, Surroundings, code, looks, warn};
 use crate::app::Model;
 use crate::app::model::Setup;
 use crate::config::{self, Config};
@@ -16,22 +16,26 @@ use crate::provider::KINDS;
 use crate::runtime::record::Recorder;
 use crate::runtime::session::Sessions;
 use crate::runtime::{Clock, Engine, Journal, Source, recover};
+use crate::view::links::Hosts;
+
+/// Where GitHub is, unless a source says otherwise.
+const GITHUB: &str = "https://api.github.com";
 
 /// Everything that a screen or a headless command needs.
 pub(super) struct Started {
     pub model: Model,
     pub engine: Engine,
-    /// Colours by the config, if it names any.
-    pub theme: Option<config::Theme>,
-    pub glyphs: Option<config::Glyphs>,
+    /// How it should look.
+    pub ui: config::Ui,
 }
 
 /// The same before anybody was asked: enough for the first frame.
 pub(super) struct Laid {
     pub model: Model,
     pub opening: Opening,
-    pub theme: Option<config::Theme>,
-    pub glyphs: Option<config::Glyphs>,
+    pub ui: config::Ui,
+    /// Where links may lead.
+    pub hosts: Hosts,
 }
 
 /// What an engine is made from.
@@ -82,7 +86,11 @@ pub(super) fn read(common: &Common, surroundings: &Surroundings) -> Result<(Conf
         Failure::new(code::USAGE, "no config folder is known here; name a file with --config")
     })?;
     let text = std::fs::read_to_string(&path).map_err(|error| missing(&path, &error))?;
-    let around = config::Surroundings { home: surroundings.home(), env: Arc::clone(&surroundings.env) };
+    let around = config::Surroundings {
+        home: surroundings.home(),
+        env: Arc::clone(&surroundings.env),
+        themes: looks::own(common, surroundings),
+    };
     let config = config::load(&text, &path.display().to_string(), &around, KINDS)
         .map_err(|errors| Failure::new(code::USAGE, format!("the config has mistakes\n{errors}")))?;
     Ok((config, path))
@@ -108,8 +116,8 @@ pub(super) fn start(
     purpose: Purpose,
     banner: Option<&str>,
 ) -> Result<Started, Failure> {
-    let Laid { model, opening, theme, glyphs } = lay(common, surroundings, purpose, banner)?;
-    Ok(Started { model, engine: opening.engine()?, theme, glyphs })
+    let Laid { model, opening, ui, .. } = lay(common, surroundings, purpose, banner)?;
+    Ok(Started { model, engine: opening.engine()?, ui })
 }
 
 /// Reads the config and lays out the model; asks nobody yet.
@@ -130,7 +138,7 @@ pub(super) fn lay(
         (Purpose::Act, Access::ReadWrite) => Recorder::Journal(Arc::new(journal(&config, surroundings)?)),
         _ => Recorder::Nowhere,
     };
-    let (theme, glyphs) = (config.ui.theme.clone(), config.ui.glyphs);
+    let (ui, hosts) = (config.ui.clone(), hosts(&config));
     let setup = Setup {
         sources: config.sources.iter().map(|s| s.spec.name.clone()).collect(),
         services: config.services,
@@ -157,7 +165,21 @@ pub(super) fn lay(
         })?;
     }
     let access = purpose.access(access);
-    Ok(Laid { model, opening: Opening { sources, recorder, access, clock, sessions }, theme, glyphs })
+    Ok(Laid { model, opening: Opening { sources, recorder, access, clock, sessions }, ui, hosts })
+}
+
+/// Where links on the screen may lead: the hosts of the sources that have one, github.com for those of its interface,
+/// and those that the config names.
+fn hosts(config: &Config) -> Hosts {
+    let mut hosts = config.ui.link_hosts.clone();
+    for source in &config.sources {
+        let github = source.kind.name == "github";
+        let url = source.spec.settings.text("url").or(github.then_some(GITHUB));
+        let host = url.and_then(|url| url.strip_prefix("https://")?.split(['/', ':']).next());
+        let pages = host.map(|host| if github { host.strip_prefix("api.").unwrap_or(host) } else { host });
+        hosts.extend(pages.map(str::to_ascii_lowercase));
+    }
+    Hosts::new(hosts)
 }
 
 /// Three looks must fit into the tightest limit of age that a source's word is held to: else what is healthy would

@@ -3,8 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{Common, Done, Failure, Surroundings, code, demo, init, print, say};
+use super::looks::Looks;
+use super::{Common, Done, Failure, Surroundings, code, demo, init, say};
 use crate::app::welcome::{Proposal, Welcome, Wish};
+use crate::config::Ui;
 use crate::domain::SafeText;
 use crate::runtime::screen::{self, Answer, Exit};
 use crate::view::welcome;
@@ -22,7 +24,7 @@ pub(super) fn wanted(common: &Common, surroundings: &Surroundings) -> Option<Pat
 
 /// Shows the first screen, and does what was chosen.
 pub(super) async fn run(path: PathBuf, common: &Common, surroundings: &Surroundings) -> Done {
-    let theme = print::theme(common, surroundings, None, None)?;
+    let looks = Looks::new(common, surroundings, &Ui::default())?;
     let mut state = Welcome {
         path: SafeText::new(&path.display().to_string()),
         places: places(&path, surroundings),
@@ -34,7 +36,7 @@ pub(super) async fn run(path: PathBuf, common: &Common, surroundings: &Surroundi
         look,
         |state, found| state.proposal = Some(proposal(found)),
         Welcome::press,
-        |state, frame| welcome::draw(state, &theme, frame),
+        |state, frame| welcome::draw(state, looks.theme(), frame),
     )
     .await?;
     match answer {

@@ -12,8 +12,7 @@ use super::report::{Lines, Mistakes, Spot, suggest};
 use super::secret;
 use super::signals::SignalDraft;
 use super::sources::Draft;
-use super::{Clock, Config, Glyphs, Source, Surroundings, Theme, Ui};
-use crate::domain::service::Access;
+use super::{Config, Source, Surroundings};
 use crate::domain::{Policy, Role, SourceName};
 use crate::provider::{Kind, SourceSpec};
 
@@ -72,7 +71,7 @@ impl<'t> Check<'t> {
         let (source, signal) = (root.get("source"), root.get("signal"));
         let (service, policy) = (root.get("service"), root.get("policy"));
         root.finish(&mut self.mistakes, &[]);
-        let (ui, access) = self.read_ui(ui);
+        let (ui, access) = self.read_ui(ui, &around.themes);
         let (journal, anchor) = self.read_journal(journal);
         self.read_sources(source);
         self.read_policies(policy);
@@ -82,43 +81,6 @@ impl<'t> Check<'t> {
         let sources = std::mem::take(&mut self.sources);
         let sources = sources.into_iter().filter_map(|draft| finished(draft, around)).collect();
         Config { sources, services, ui, access, journal, anchor }
-    }
-
-    fn read_ui(&mut self, item: Option<Item<'_>>) -> (Ui, Access) {
-        let mut ui = Ui::default();
-        let mut access = Access::default();
-        let section = item.and_then(|item| item.section(&mut self.mistakes, "[ui]", "[ui]"));
-        let Some(mut section) = section else { return (ui, access) };
-        ui.theme = section.get("theme").and_then(|item| self.theme(item));
-        let glyphs = [("unicode", Glyphs::Unicode), ("ascii", Glyphs::Ascii)];
-        ui.glyphs = section.get("glyphs").and_then(|item| item.choice(&mut self.mistakes, &glyphs));
-        let clock = section.get("clock").and_then(|item| {
-            item.choice(&mut self.mistakes, &[("utc", Clock::Utc), ("local", Clock::Local)])
-        });
-        ui.clock = clock.unwrap_or_default();
-        if section.get("read_only").and_then(|item| item.switch(&mut self.mistakes)) == Some(true) {
-            access = Access::ReadOnly;
-        }
-        section.finish(&mut self.mistakes, &[]);
-        (ui, access)
-    }
-
-    fn theme(&mut self, item: Item<'_>) -> Option<Theme> {
-        let said = item.text(&mut self.mistakes)?;
-        match said {
-            "dark" => Some(Theme::Dark),
-            "light" => Some(Theme::Light),
-            "ansi" => Some(Theme::Ansi),
-            path if path.contains('/') => {
-                item.path(&mut self.mistakes, self.home.as_deref()).map(Theme::File)
-            }
-            _ => {
-                let hint = suggest(said, &["dark", "light", "ansi"], '"');
-                let cause = format!("`theme` is neither a theme nor the path of one: {said:?}");
-                self.mistakes.note(&item.at(), cause, hint);
-                None
-            }
-        }
     }
 
     /// Says that a name is taken, with both places.

@@ -78,13 +78,12 @@ fn is_reference(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
     use crate::config::{Config, ConfigErrors, Surroundings, load};
 
     fn read(text: &str) -> Result<Config, ConfigErrors> {
-        let around = Surroundings { home: Some(PathBuf::from("/home/ada")), env: Arc::default() };
+        let around = Surroundings { home: Some(PathBuf::from("/home/ada")), ..Surroundings::default() };
         load(text, "config.toml", &around, &[])
     }
 

@@ -18,6 +18,7 @@ mod sources;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod ui;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use journal::Anchor;
 pub use report::{ConfigErrors, Mistake};
+pub use ui::{Charts, Clock, Glyphs, Notify, THEMES, Theme, Ui};
 
 use crate::domain::service::Access;
 use crate::domain::{Service, SourceName};
@@ -77,49 +79,6 @@ impl fmt::Debug for Source {
     }
 }
 
-/// How the cockpit looks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ui {
-    /// Colours; none: by the terminal.
-    pub theme: Option<Theme>,
-    /// Which characters may be drawn; none: by the terminal.
-    pub glyphs: Option<Glyphs>,
-    /// Whose time the header shows.
-    pub clock: Clock,
-}
-
-/// Which colours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Theme {
-    /// For dark terminals.
-    Dark,
-    /// For light terminals.
-    Light,
-    /// The terminal's own sixteen colours.
-    Ansi,
-    /// A theme file.
-    File(PathBuf),
-}
-
-/// Which characters may be drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Glyphs {
-    /// Box drawing, braille, marks.
-    Unicode,
-    /// What every terminal has.
-    Ascii,
-}
-
-/// Whose time is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Clock {
-    /// Universal time.
-    #[default]
-    Utc,
-    /// The time zone of the machine.
-    Local,
-}
-
 /// What the config may depend on beside its own text.
 #[derive(Clone, Default)]
 pub struct Surroundings {
@@ -127,6 +86,8 @@ pub struct Surroundings {
     pub home: Option<PathBuf>,
     /// Environment variables, handed on to the providers unread.
     pub env: Arc<BTreeMap<String, String>>,
+    /// The user's own themes: name and file.
+    pub themes: BTreeMap<String, PathBuf>,
 }
 
 /// Reads and checks a config. `file` is only for the messages.

@@ -61,7 +61,7 @@ kind!(ALERTMANAGER "alertmanager" keys!["url" Url required, "token" Secret optio
 const FAKES: [&Kind; 6] = [&GIT, &GITHUB, &KUBERNETES, &DOCKER, &PROMETHEUS, &ALERTMANAGER];
 
 fn surroundings() -> Surroundings {
-    Surroundings { home: Some(PathBuf::from("/home/ada")), env: Arc::default() }
+    Surroundings { home: Some(PathBuf::from("/home/ada")), ..Surroundings::default() }
 }
 
 fn read(text: &str) -> Result<Config, ConfigErrors> {
@@ -198,9 +198,36 @@ fn switches_and_paths_of_the_cockpit_are_read() {
         "[ui]\ntheme='~/t.toml'\nglyphs='ascii'\nclock='local'\nread_only=true\n[journal]\npath='/var/j'\n",
     );
     let theme = Some(Theme::File(PathBuf::from("/home/ada/t.toml")));
-    assert_eq!(config.ui, Ui { theme, glyphs: Some(Glyphs::Ascii), clock: Clock::Local });
+    assert_eq!(config.ui, Ui { theme, glyphs: Some(Glyphs::Ascii), clock: Clock::Local, ..Ui::default() });
     assert_eq!(config.access, Access::ReadOnly);
     assert_eq!(config.journal, Some(PathBuf::from("/var/j")));
+}
+
+#[test]
+fn looks_and_notices_of_the_cockpit_are_read() {
+    let config = sound(
+        "[ui]\ntheme='auto'\ncharts='block'\nnotify='osc777'\nnotify_command=['/bin/tell','-t']\nlink_hosts=['Git.Example']\n",
+    );
+    let ui = config.ui;
+    assert_eq!((ui.theme, ui.charts, ui.notify), (Some(Theme::Auto), Some(Charts::Block), Notify::Osc777));
+    assert_eq!(
+        (ui.notify_command, ui.link_hosts),
+        (vec!["/bin/tell".into(), "-t".into()], vec!["git.example".into()])
+    );
+    for name in THEMES {
+        assert_eq!(sound(&format!("[ui]\ntheme='{name}'\n")).ui.theme, Some(Theme::BuiltIn(name)));
+    }
+    let mut around = surroundings();
+    around.themes.insert("mine".into(), "/home/ada/.config/gonogo/themes/mine.toml".into());
+    let own = load("[ui]\ntheme='mine'\n", "c.toml", &around, &[]).unwrap().ui.theme;
+    assert_eq!(own, Some(Theme::File("/home/ada/.config/gonogo/themes/mine.toml".into())));
+    tells(
+        "[ui]\nnotify_command = ['notify-send']\nlink_hosts = ['https://a.example']\n",
+        &[
+            "2:18 `notify_command` must begin with the whole path of a program = for example [\"/usr/bin/notify-send\", \"gonogo\"]",
+            "3:15 `link_hosts` holds names of hosts only, not \"https://a.example\" = for example \"github.com\"",
+        ],
+    );
 }
 
 #[test]
@@ -213,7 +240,7 @@ fn every_mistake_of_the_top_is_told_at_once() {
             "4:10 `glyphs` cannot be \"utf8\" = there is \"unicode\", \"ascii\"",
             "5:9 `clock` must be a text in quotes, not a number",
             "6:13 `read_only` must be true or false, not a text",
-            "7:1 unknown key `font` in [ui] = there is `theme`, `glyphs`, `clock`, `read_only`",
+            "7:1 unknown key `font` in [ui] = there is `theme`, `glyphs`, `charts`, `clock`, `notify`, `notify_command`, `link_hosts`, `read_only`",
             "9:8 `path` must be a whole path = begin with / or ~/ : the config means the same from every folder",
             "10:2 `source` must be a list of tables = write [[source]] in double brackets, once for each",
         ],
@@ -555,7 +582,7 @@ fn secret_places_must_be_one_and_whole() {
 #[test]
 fn nothing_of_the_environment_shows_in_a_config() {
     let env = [("SECRET".to_owned(), CANARY.to_owned())].into();
-    let around = Surroundings { home: None, env: Arc::new(env) };
+    let around = Surroundings { env: Arc::new(env), ..Surroundings::default() };
     let config = load("[[source]]\nname='g'\nkind='git'\n", "c", &around, &FAKES).unwrap();
     assert_eq!(config.sources[0].spec.env.get("SECRET").map(String::as_str), Some(CANARY));
     assert!(!format!("{config:?}").contains(CANARY));

@@ -4,6 +4,7 @@
 //! key from the beginning of a sequence, and only silence ends a paste whose end never comes. What is not understood
 //! is dropped, whole: the rest of an unknown sequence is never taken for keys.
 
+use super::replies::{self, Reply};
 use crate::app::key::Key;
 use crate::domain::SafeText;
 
@@ -23,6 +24,8 @@ pub enum Event {
     Key(Key),
     /// A paste, complete or cut off.
     Paste(SafeText),
+    /// What the terminal says of itself.
+    Reply(Reply),
 }
 
 /// What is still open after the last byte.
@@ -32,6 +35,8 @@ pub enum Open {
     Nothing,
     /// The escape key, or a sequence.
     Sequence,
+    /// An answer of the terminal, which a slow line may bring in pieces.
+    Text,
     /// A paste.
     Paste,
 }
@@ -45,8 +50,8 @@ enum State {
     Ss3,
     /// After `ESC [`, with the parameters so far.
     Csi(Vec<u8>),
-    /// In a string of the terminal's own (OSC, DCS, APC, PM, SOS); the last byte.
-    Text(u8),
+    /// In a string of the terminal's own (OSC, DCS, APC, PM, SOS); the string so far, which of them it is first.
+    Text(Vec<u8>),
     /// This many bytes belong to a sequence that is of no use here.
     Skip(u8),
     /// A character of several bytes: those so far, how many it has.
@@ -82,6 +87,7 @@ impl Decoder {
         match self.state {
             State::Ground => Open::Nothing,
             State::Paste(_) => Open::Paste,
+            State::Text(_) => Open::Text,
             _ => Open::Sequence,
         }
     }
@@ -106,8 +112,7 @@ impl Decoder {
                     State::Paste(paste)
                 }
             }
-            (State::Text(0x1b), b'\\') | (State::Text(_), 0x07) => State::Ground,
-            (State::Text(_), _) => State::Text(byte),
+            (State::Text(text), _) => string(text, byte, events),
             (State::Skip(left), _) => {
                 if left > 1 {
                     State::Skip(left - 1)
@@ -123,7 +128,7 @@ impl Decoder {
             (State::Ground, _) => ground(byte, events),
             (State::Escape, b'[') => State::Csi(Vec::new()),
             (State::Escape, b'O') => State::Ss3,
-            (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => State::Text(0),
+            (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => State::Text(vec![byte]),
             // Alt and a key: no command is bound to it, and it is not the key alone.
             (State::Escape, _) => {
                 if byte >= 0xc0 {
@@ -213,12 +218,30 @@ fn csi(mut parameters: Vec<u8>, byte: u8, events: &mut Vec<Event>) -> State {
         b'[' if parameters.is_empty() => State::Skip(1),
         b'M' if parameters.is_empty() => State::Skip(3),
         b'~' => tilde(&parameters, events),
+        b'I' | b'O' | b'c' => {
+            events.extend(replies::sequence(&parameters, byte).map(Event::Reply));
+            State::Ground
+        }
         0x40..=0x7e => {
             events.extend(arrow(byte));
             State::Ground
         }
         _ => State::Ground,
     }
+}
+
+/// One more byte of a string. What is longer than any answer is read to its end and means nothing.
+fn string(mut text: Vec<u8>, byte: u8, events: &mut Vec<Event>) -> State {
+    let over = byte == 0x07 || (byte == b'\\' && text.last() == Some(&0x1b));
+    if over {
+        events.extend(replies::string(&text).map(Event::Reply));
+        return State::Ground;
+    }
+    if text.len() >= LONGEST_SEQUENCE {
+        text.pop();
+    }
+    text.push(byte);
+    State::Text(text)
 }
 
 fn tilde(parameters: &[u8], events: &mut Vec<Event>) -> State {
@@ -266,7 +289,7 @@ mod tests {
     fn keys(bytes: &[u8]) -> Vec<Key> {
         let key = |event| match event {
             Event::Key(key) => key,
-            Event::Paste(text) => panic!("a paste: {text}"),
+            other => panic!("{other:?}"),
         };
         all(bytes).into_iter().map(key).collect()
     }
@@ -314,7 +337,6 @@ mod tests {
             b"\x1b[[A",
             b"\x1b[M q\r",
             b"\x1b[<0;10;10M",
-            b"\x1b[I",
             b"\x1b[201~",
             b"\x1b]52;c;cQ==\x07",
             b"\x1b]0;q\r\x1b\\",

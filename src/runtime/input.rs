@@ -4,7 +4,8 @@
 //! vanishes (crossterm#793), it waits for the end of a paste for ever, and it loses the key that comes with a change
 //! of the size: it asks the kernel for edges, and drops the one of the keyboard when it has seen the one of the size.
 
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::decoder::{Decoder, Event, Open};
 use super::mishap;
+use super::replies::Reply;
 use crate::app::key::{Key, Pace, Stroke};
 use crate::domain::SafeText;
 
@@ -31,6 +33,9 @@ const ALONE: Duration = Duration::from_millis(12);
 /// After this much silence an escape is the key, and not the beginning of a sequence.
 const ESCAPE: Duration = Duration::from_millis(40);
 
+/// After this much silence an answer of the terminal is over, also without its end: lines are slower than fingers.
+const ANSWER: Duration = Duration::from_millis(300);
+
 /// After this much silence a paste is over, also without its end.
 const PASTE: Duration = Duration::from_millis(1_000);
 
@@ -44,28 +49,53 @@ pub enum Input {
     Key(Stroke),
     /// Pasted text.
     Paste(SafeText),
+    /// The terminal says this of itself.
+    Reply(Reply),
     /// The terminal is gone.
     Gone,
 }
 
-/// Starts the reading thread. It ends with the terminal, with the receiver, or with the program. When it crashes, the
-/// receiver hears the end of the channel without [`Input::Gone`].
+/// The keyboard, for as long as this is kept. When it is dropped, nothing is read any more, so that another program
+/// can have the terminal.
+#[derive(Debug)]
+pub struct Keys {
+    /// What comes in. When the reading thread crashes, this ends without [`Input::Gone`].
+    pub inbox: mpsc::Receiver<Input>,
+    /// Closing it ends the thread.
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.inbox.close();
+        self.stop = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the reader of the keyboard had crashed");
+        }
+    }
+}
+
+/// Starts the reading thread. It ends with the terminal, with what this returns, or with the program.
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub fn start() -> io::Result<mpsc::Receiver<Input>> {
+pub fn start() -> io::Result<Keys> {
     mishap::fail("input")?;
     let (out, inbox) = mpsc::channel(1_024);
-    std::thread::Builder::new().name("keys".into()).spawn(move || {
-        if let Err(error) = read(&out) {
+    let (stopped, stop) = io::pipe()?;
+    let thread = std::thread::Builder::new().name("keys".into()).spawn(move || {
+        if let Err(error) = read(&out, &stopped) {
             tracing::debug!(%error, "keys can no longer be read");
         }
         let _ended = out.blocking_send(Input::Gone);
     })?;
-    Ok(inbox)
+    Ok(Keys { inbox, stop: Some(stop), thread: Some(thread) })
 }
 
-fn read(out: &mpsc::Sender<Input>) -> io::Result<()> {
+fn read(out: &mpsc::Sender<Input>, stopped: &PipeReader) -> io::Result<()> {
     let mut decoder = Decoder::default();
     let mut pacer = Pacer::default();
     let mut pasting: Option<Instant> = None;
@@ -73,12 +103,13 @@ fn read(out: &mpsc::Sender<Input>) -> io::Result<()> {
         let patience = match decoder.open() {
             Open::Nothing => None,
             Open::Sequence => Some(ESCAPE),
+            Open::Text => Some(ANSWER),
             Open::Paste => {
                 let since = *pasting.get_or_insert_with(Instant::now);
                 Some(PASTE.min(LONGEST_PASTE.saturating_sub(since.elapsed())))
             }
         };
-        let mut events = match wait(patience)? {
+        let mut events = match wait(patience, stopped)? {
             Readiness::Gone => return Ok(()),
             Readiness::Quiet => decoder.quiet().into_iter().collect(),
             Readiness::Readable => match read_some(&mut decoder)? {
@@ -89,7 +120,7 @@ fn read(out: &mpsc::Sender<Input>) -> io::Result<()> {
         if decoder.open() != Open::Paste {
             pasting = None;
         }
-        let last_words = pacer.follow_up(&mut events, &mut decoder)?;
+        let last_words = pacer.follow_up(&mut events, &mut decoder, stopped)?;
         mishap::crash_if("keys", !events.is_empty());
         for input in pacer.paced(events, Instant::now()) {
             if out.blocking_send(input).is_err() {
@@ -126,12 +157,17 @@ struct Pacer {
 impl Pacer {
     /// An enter that stands alone may be the first piece of a flood or of a held key: what follows at once is taken
     /// together with it.
-    fn follow_up(&self, events: &mut Vec<Event>, decoder: &mut Decoder) -> io::Result<Readiness> {
+    fn follow_up(
+        &self,
+        events: &mut Vec<Event>,
+        decoder: &mut Decoder,
+        stopped: &PipeReader,
+    ) -> io::Result<Readiness> {
         if *events != [Event::Key(Key::Enter)] {
             return Ok(Readiness::Quiet);
         }
         let held = self.enter.is_some_and(|enter| enter.elapsed() < HOLD);
-        let readiness = wait(Some(if held { HELD } else { ALONE }))?;
+        let readiness = wait(Some(if held { HELD } else { ALONE }), stopped)?;
         if readiness == Readiness::Readable {
             match read_some(decoder)? {
                 Some(more) => events.extend(more),
@@ -154,6 +190,10 @@ impl Pacer {
                     inputs.push(Input::Paste(text));
                     continue;
                 }
+                Event::Reply(reply) => {
+                    inputs.push(Input::Reply(reply));
+                    continue;
+                }
             };
             let held = key == Key::Enter && within(self.enter, HELD);
             let pace = if together || held || within(self.last, BURST) { Pace::Burst } else { Pace::Single };
@@ -172,19 +212,23 @@ enum Readiness {
     Gone,
 }
 
-/// Sleeps until there is something to read, the terminal is gone, or it has been quiet for `patience`.
-fn wait(patience: Option<Duration>) -> io::Result<Readiness> {
+/// Sleeps until there is something to read, the terminal is gone or no longer ours to read, or it has been quiet for
+/// `patience`.
+fn wait(patience: Option<Duration>, stopped: &PipeReader) -> io::Result<Readiness> {
     let stdin = io::stdin();
     let end = patience.map(|patience| Instant::now() + patience);
     loop {
         let left = end.map(|end| Timespec::try_from(end.saturating_duration_since(Instant::now())));
         let left = left.transpose().map_err(io::Error::other)?;
-        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
         match poll(&mut fds, left.as_ref()) {
             Ok(0) => return Ok(Readiness::Quiet),
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
+        }
+        if fds.last().is_some_and(|fd| !fd.revents().is_empty()) {
+            return Ok(Readiness::Gone);
         }
         let happened = fds.first().map(PollFd::revents).unwrap_or(PollFlags::empty());
         if happened.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {

@@ -3,6 +3,7 @@
 //! The only folder that spawns, sleeps or reads the clock. It decides nothing about releases: it carries
 //! messages in and effects out.
 
+pub mod ability;
 pub mod clock;
 pub mod decoder;
 pub mod engine;
@@ -16,11 +17,14 @@ pub mod mishap;
 pub mod poll;
 pub mod record;
 pub mod recover;
+pub mod replies;
 mod rival;
 pub mod screen;
 pub mod send;
 pub mod session;
 pub mod terminal;
+pub mod voice;
+mod watch;
 
 pub use clock::Clock;
 pub use engine::{Engine, Source};

@@ -2,22 +2,27 @@
 
 mod ask;
 mod canvas;
+mod desk;
+mod face;
 mod signals;
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
-use ratatui::Frame;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::engine::{Beyond, Engine, Heard};
-use super::input::{self, Input};
+use super::input::Input;
+pub use super::input::Keys;
 use super::mishap;
-use super::terminal::{Guard, last_words};
+use super::terminal::last_words;
+use super::voice::Manner;
 pub use ask::{Answer, ask};
 use canvas::Canvas;
+use desk::Desk;
+pub use face::Face;
+pub use ratatui::Frame;
 use signals::{Asked, Signals};
 
 use crate::app::key::Key;
@@ -41,14 +46,12 @@ pub enum Exit {
     Gone,
 }
 
-/// The keyboard, read by one thread for as long as the program lasts.
-pub type Keys = mpsc::Receiver<Input>;
-
 /// Everything that can happen next.
 enum Next {
     Outside(Heard),
     Terminal(Option<Input>),
     Asked(Asked),
+    Look(Result<String, String>),
     Time,
     Draw,
 }
@@ -61,27 +64,22 @@ enum Next {
 /// When the terminal cannot be taken or written to, or when the engine cannot be made.
 pub async fn run<E: From<io::Error>>(
     model: &mut Model,
-    engine: impl FnOnce() -> Result<Engine, E>,
-    draw: impl Fn(&Model, &mut Frame<'_>),
+    face: impl Face,
+    manner: Manner,
     keys: Option<Keys>,
+    engine: impl FnOnce() -> Result<Engine, E>,
 ) -> Result<Exit, E> {
     let mut signals = Signals::new()?;
-    let guard = Guard::take()?;
-    let mut canvas = Canvas::new()?;
-    model.size = canvas.fit()?;
-    canvas.draw(|frame| draw(model, frame))?;
-    let mut keys = match keys {
-        None => input::start()?,
-        Some(mut keys) => {
-            // What was typed before this screen was there was not meant for it.
-            while keys.try_recv().is_ok() {}
-            keys
-        }
-    };
+    let mut desk = Desk::take(face, manner, keys)?;
+    model.size = desk.canvas.fit()?;
+    if let Some(exit) = desk.look_around().await? {
+        return Ok(exit);
+    }
+    desk.show(model)?;
     mishap::fail("engine")?;
     let engine = &mut engine()?;
-    let exit = loop_until_exit(model, engine, &draw, &guard, &mut canvas, &mut keys, &mut signals).await;
-    drop(guard);
+    let exit = loop_until_exit(model, engine, &mut desk, &mut signals).await;
+    drop(desk);
     leave(model, engine).await;
     Ok(exit?)
 }
@@ -89,10 +87,7 @@ pub async fn run<E: From<io::Error>>(
 async fn loop_until_exit(
     model: &mut Model,
     engine: &mut Engine,
-    draw: &impl Fn(&Model, &mut Frame<'_>),
-    guard: &Guard,
-    canvas: &mut Canvas,
-    keys: &mut mpsc::Receiver<Input>,
+    desk: &mut Desk<impl Face>,
     signals: &mut Signals,
 ) -> io::Result<Exit> {
     let mut ticks = interval(Duration::from_secs(1));
@@ -102,15 +97,16 @@ async fn loop_until_exit(
     loop {
         let next = tokio::select! {
             biased;
-            input = keys.recv() => Next::Terminal(input),
+            input = desk.keys.inbox.recv() => Next::Terminal(input),
             asked = signals.next() => Next::Asked(asked),
             () = sleep_until(drawn + FRAME), if dirty => Next::Draw,
             heard = engine.next() => Next::Outside(heard),
+            Some(change) = changed(desk.changes.as_mut()) => Next::Look(change),
             () = sleep_until(drawn + REST), if model.unasked() => Next::Time,
             _ = ticks.tick() => Next::Time,
         };
         if let Next::Draw = next {
-            canvas.draw(|frame| draw(model, frame))?;
+            desk.show(model)?;
             (drawn, dirty) = (Instant::now(), false);
             continue;
         }
@@ -118,21 +114,13 @@ async fn loop_until_exit(
         let mut effects = update(model, Msg::Tick(engine.clock.now()));
         match next {
             Next::Asked(Asked::End(number)) => return Ok(Exit::Signal(number)),
-            Next::Asked(Asked::Stop) => stop(model, guard, canvas, &mut effects)?,
-            Next::Asked(Asked::GoOn) => {
-                guard.lend();
-                take_again(model, guard, canvas, &mut effects)?;
-            }
-            Next::Asked(Asked::Resized) => fit(model, canvas, &mut effects)?,
+            Next::Asked(Asked::Stop) => desk.stop(model, &mut effects)?,
+            Next::Asked(Asked::GoOn) => desk.go_on(model, &mut effects)?,
+            Next::Asked(Asked::Resized) => fit(model, &mut desk.canvas, &mut effects)?,
             Next::Terminal(None) => return Err(crashed("the reader of the keyboard")),
             Next::Terminal(Some(input)) => {
-                if let Some(exit) = take_input(model, guard, canvas, input, &mut effects)? {
+                if let Some(exit) = take_inputs(model, desk, input, &mut effects)? {
                     return Ok(exit);
-                }
-                while let Ok(input) = keys.try_recv() {
-                    if let Some(exit) = take_input(model, guard, canvas, input, &mut effects)? {
-                        return Ok(exit);
-                    }
                 }
             }
             Next::Outside(Heard::Crash(what)) => return Err(crashed(what)),
@@ -142,6 +130,7 @@ async fn loop_until_exit(
                     effects.extend(update(model, msg));
                 }
             }
+            Next::Look(change) => desk.dress(model, change),
             Next::Time | Next::Draw => {}
         }
         for effect in effects {
@@ -153,45 +142,41 @@ async fn loop_until_exit(
         }
         dirty = true;
         if drawn.elapsed() >= FRAME {
-            canvas.draw(|frame| draw(model, frame))?;
+            desk.show(model)?;
             (drawn, dirty) = (Instant::now(), false);
         }
     }
 }
 
-fn take_input(
+/// The next change of the look's file; never, if there is none or if nobody looks at it any more.
+async fn changed(
+    changes: Option<&mut tokio::sync::mpsc::Receiver<Result<String, String>>>,
+) -> Option<Result<String, String>> {
+    match changes {
+        Some(changes) => changes.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes an input and whatever came with it.
+fn take_inputs(
     model: &mut Model,
-    guard: &Guard,
-    canvas: &mut Canvas,
-    input: Input,
+    desk: &mut Desk<impl Face>,
+    first: Input,
     effects: &mut Vec<Effect>,
 ) -> io::Result<Option<Exit>> {
-    match input {
-        Input::Gone => return Ok(Some(Exit::Gone)),
-        Input::Key(stroke) if stroke.key == Key::Ctrl('z') => stop(model, guard, canvas, effects)?,
-        Input::Key(stroke) => effects.extend(update(model, Msg::Key(stroke))),
-        Input::Paste(text) => effects.extend(update(model, Msg::Paste(text))),
+    let mut next = Some(first);
+    while let Some(input) = next {
+        match input {
+            Input::Gone => return Ok(Some(Exit::Gone)),
+            Input::Key(stroke) if stroke.key == Key::Ctrl('z') => desk.stop(model, effects)?,
+            Input::Key(stroke) => effects.extend(update(model, Msg::Key(stroke))),
+            Input::Paste(text) => effects.extend(update(model, Msg::Paste(text))),
+            Input::Reply(reply) => desk.hear(reply)?,
+        }
+        next = desk.keys.inbox.try_recv().ok();
     }
     Ok(None)
-}
-
-/// Gives the terminal back, stops with the whole job, and takes it again when continued. The signal is one that we do
-/// not listen to, and like every stop of job control it is nothing where no shell could continue us.
-fn stop(model: &mut Model, guard: &Guard, canvas: &mut Canvas, effects: &mut Vec<Effect>) -> io::Result<()> {
-    guard.lend();
-    rustix::process::kill_current_process_group(rustix::process::Signal::TTOU)?;
-    take_again(model, guard, canvas, effects)
-}
-
-/// Takes the terminal after somebody else has had it: its modes, its size and what is on it are unknown.
-fn take_again(
-    model: &mut Model,
-    guard: &Guard,
-    canvas: &mut Canvas,
-    effects: &mut Vec<Effect>,
-) -> io::Result<()> {
-    guard.resume()?;
-    fit(model, canvas, effects)
 }
 
 fn fit(model: &mut Model, canvas: &mut Canvas, effects: &mut Vec<Effect>) -> io::Result<()> {

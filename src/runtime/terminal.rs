@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::queue;
 use crossterm::style::{ResetColor, force_color_output};
 use crossterm::terminal::{
@@ -20,6 +20,12 @@ use crate::domain::SafeText;
 
 /// Whether the terminal is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether the title on the terminal is ours, with the one before it put by.
+static TITLED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the terminal shows a progress of ours.
+static ADVANCING: AtomicBool = AtomicBool::new(false);
 
 /// Columns and rows that are drawn at most: a terminal may claim any size, and a frame costs memory.
 const LARGEST: (u16, u16) = (1_000, 400);
@@ -77,7 +83,7 @@ fn enter() -> io::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     let mut out = io::stdout().lock();
     let entered = enable_raw_mode().and_then(|()| {
-        queue!(out, EnterAlternateScreen, EnableBracketedPaste, Hide, DisableLineWrap)?;
+        queue!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, Hide, DisableLineWrap)?;
         mishap::fail("entering")?;
         out.flush()
     });
@@ -86,6 +92,47 @@ fn enter() -> io::Result<()> {
         restore();
     }
     entered
+}
+
+/// Writes what the terminal itself should do. Text from outside has no place in it but as [`SafeText`].
+///
+/// # Errors
+/// When the terminal does not take it.
+pub(super) fn tell(sequence: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(sequence.as_bytes())?;
+    out.flush()
+}
+
+/// Gives the terminal a title; the one that it had before is put by until [`restore`].
+///
+/// # Errors
+/// As [`tell`].
+pub(super) fn title(text: &SafeText) -> io::Result<()> {
+    let put_by = if TITLED.swap(true, Ordering::SeqCst) { "" } else { "\x1b[22;2t" };
+    tell(&format!("{put_by}\x1b]2;{text}\x1b\\"))
+}
+
+/// Shows a progress in the terminal's tab or task bar: a state and per cent; [`restore`] takes it away.
+///
+/// # Errors
+/// As [`tell`].
+pub(super) fn advance(state: u8, percent: u32) -> io::Result<()> {
+    ADVANCING.store(state != 0, Ordering::SeqCst);
+    tell(&format!("\x1b]9;4;{state};{percent}\x1b\\"))
+}
+
+/// What takes title and progress back.
+fn forget_title_and_progress() -> String {
+    let mut all = String::new();
+    if ADVANCING.swap(false, Ordering::SeqCst) {
+        all.push_str("\x1b]9;4;0;0\x1b\\");
+    }
+    if TITLED.swap(false, Ordering::SeqCst) {
+        // A terminal that keeps no titles is left with none rather than with ours.
+        all.push_str("\x1b]2;\x1b\\\x1b[23;2t");
+    }
+    all
 }
 
 /// Gives the terminal back, once. A terminal that is gone cannot be given back: its errors are not ours.
@@ -98,7 +145,9 @@ pub fn restore() {
         out,
         crossterm::terminal::EndSynchronizedUpdate,
         ResetColor,
+        crossterm::style::Print(forget_title_and_progress()),
         EnableLineWrap,
+        DisableFocusChange,
         DisableBracketedPaste,
         Show,
         LeaveAlternateScreen

@@ -4,6 +4,8 @@
 //! name    = "mine"
 //! extends = "dark"           # optional: roles that are not given come from there
 //! glyphs  = "unicode"        # or "ascii"
+//! charts  = "braille"        # or "block", "ascii"
+//! sixteen = "inherit"        # which built-in theme stands for it where there are only sixteen colours
 //! [roles]
 //! go = { fg = "#7ec699", bold = true }
 //! ```
@@ -17,7 +19,7 @@ use ratatui::style::{Color, Modifier, Style};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Glyphs, Role, Theme};
+use super::{Charts, Glyphs, Role, Theme};
 
 /// One mistake in a theme file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,13 +57,23 @@ type Wrong = (usize, String);
 struct Draft {
     name: Option<String>,
     glyphs: Option<Glyphs>,
+    charts: Option<Charts>,
+    sixteen: Option<String>,
     base: Option<Theme>,
     roles: Vec<(Role, Style)>,
     wrong: Vec<Wrong>,
 }
 
 pub(super) fn parse(text: &str) -> Result<Theme, ThemeError> {
-    let mut draft = Draft { name: None, glyphs: None, base: None, roles: Vec::new(), wrong: Vec::new() };
+    let mut draft = Draft {
+        name: None,
+        glyphs: None,
+        charts: None,
+        sixteen: None,
+        base: None,
+        roles: Vec::new(),
+        wrong: Vec::new(),
+    };
     match DeTable::parse(text) {
         Ok(table) => draft.top(table.get_ref()),
         Err(error) => {
@@ -78,13 +90,15 @@ impl Draft {
             match key.get_ref().as_ref() {
                 "name" => self.name = self.text(value).map(str::to_owned),
                 "glyphs" => self.glyphs(value),
-                "extends" => self.extends(value),
+                "charts" => self.charts(value),
+                "extends" => self.base = self.theme(value),
+                "sixteen" => self.sixteen = self.theme(value).map(|theme| theme.name),
                 "roles" => match value.get_ref() {
                     DeValue::Table(roles) => self.roles(roles),
                     _ => self.wrong(value, "roles is a table: [roles]"),
                 },
                 other => {
-                    let hint = near(other, ["name", "glyphs", "extends", "roles"]);
+                    let hint = near(other, ["name", "glyphs", "charts", "extends", "sixteen", "roles"]);
                     self.wrong.push((key.span().start, format!("unknown key `{other}`{hint}")));
                 }
             }
@@ -100,15 +114,26 @@ impl Draft {
         }
     }
 
-    fn extends(&mut self, value: &Spanned<DeValue<'_>>) {
-        let Some(name) = self.text(value) else { return };
-        match Theme::built_in(name) {
-            Some(theme) => self.base = Some(theme),
-            None => {
-                let known: Vec<&str> = super::BUILT_IN.iter().map(|(name, _)| *name).collect();
-                self.wrong(value, &format!("no theme `{name}` comes with the program: {}", known.join(", ")));
-            }
+    fn charts(&mut self, value: &Spanned<DeValue<'_>>) {
+        match self.text(value) {
+            Some("braille") => self.charts = Some(Charts::Braille),
+            Some("block") => self.charts = Some(Charts::Block),
+            Some("ascii") => self.charts = Some(Charts::Ascii),
+            Some(_) => self.wrong(value, "charts is \"braille\", \"block\" or \"ascii\""),
+            None => {}
         }
+    }
+
+    /// The built-in theme that is named.
+    fn theme(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Theme> {
+        let name = self.text(value)?;
+        // A theme of the program never names one that is not there, nor itself: tests read them all.
+        let theme = Theme::built_in(name);
+        if theme.is_none() {
+            let known: Vec<&str> = super::BUILT_IN.iter().map(|(name, _)| *name).collect();
+            self.wrong(value, &format!("no theme `{name}` comes with the program: {}", known.join(", ")));
+        }
+        theme
     }
 
     fn roles(&mut self, table: &DeTable<'_>) {
@@ -182,7 +207,18 @@ impl Draft {
         self.wrong.push((value.span().start, text.to_owned()));
     }
 
+    /// Without another theme to fall back on, every role must be given.
+    fn complete(&mut self) {
+        let given = |role: &&Role| self.roles.iter().any(|(known, _)| known == *role);
+        let missing: Vec<&str> = Role::ALL.iter().filter(|r| !given(r)).map(|r| r.word()).collect();
+        if self.base.is_none() && self.wrong.is_empty() && !missing.is_empty() {
+            let what = format!("no style for {}; give them, or say extends = \"dark\"", missing.join(", "));
+            self.wrong.push((0, what));
+        }
+    }
+
     fn finish(mut self, text: &str) -> Result<Theme, ThemeError> {
+        self.complete();
         if !self.wrong.is_empty() {
             self.wrong.sort();
             let mistakes = self.wrong.into_iter().map(|(at, what)| place(text, at, what)).collect();
@@ -198,7 +234,10 @@ impl Draft {
             }
         }
         let glyphs = self.glyphs.or(self.base.as_ref().map(|b| b.glyphs)).unwrap_or_default();
-        Ok(Theme { name: self.name.unwrap_or_else(|| "unnamed".to_owned()), glyphs, styles })
+        let charts = self.charts.or(self.base.as_ref().map(|b| b.charts)).unwrap_or_default();
+        let sixteen = self.sixteen.or(self.base.and_then(|b| b.sixteen));
+        let name = self.name.unwrap_or_else(|| "unnamed".to_owned());
+        Ok(Theme { name, glyphs, charts, sixteen, styles })
     }
 }
 
@@ -292,6 +331,12 @@ mod tests {
         assert_eq!(theme.style(Role::Go), Style::new().fg(Color::Indexed(34)).add_modifier(Modifier::BOLD));
         assert_eq!(theme.style(Role::NoGo), dark.style(Role::NoGo));
         assert!(parse("extends = \"drak\"").is_err());
+    }
+
+    #[test]
+    fn a_theme_that_leaves_roles_out_says_which() {
+        let error = parse("name = \"x\"\n[roles]\ngo = { fg = 2 }").unwrap_err().to_string();
+        assert!(error.contains("no style for base, muted") && !error.contains(" go,"), "{error}");
     }
 
     #[test]

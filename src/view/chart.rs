@@ -1,6 +1,7 @@
-//! A signal's course: a braille line with the thresholds it is judged by and the moment of the deploy.
+//! A signal's course with the thresholds it is judged by and the moment of the deploy: a braille line, bars of
+//! blocks, or ASCII, as the theme says.
 //!
-//! Where there is only one row, blocks are used: eight steps of height instead of braille's four.
+//! Where there is only one row, blocks take the place of braille: eight steps of height instead of four.
 
 use jiff::Timestamp;
 use ratatui::style::Style;
@@ -9,7 +10,7 @@ use super::sheet::Sheet;
 use crate::domain::health::BadWhen;
 use crate::domain::time::ago;
 use crate::domain::{Series, Signal, Thresholds, Verdict};
-use crate::theme::{Role, Theme};
+use crate::theme::{Charts, Glyphs, Role, Theme};
 
 /// The lowest and the highest value that a chart shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,12 +88,19 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>) {
         return;
     }
     let scale = Scale::of(course);
-    if height == 1 {
-        blocks(sheet, theme, course, scale);
-    } else {
+    let charts = if theme.glyphs == Glyphs::Ascii { Charts::Ascii } else { theme.charts };
+    if height > 1 {
         limit_lines(sheet, theme, course.signal.thresholds, scale);
         baseline(sheet, theme, course, scale);
-        braille(sheet, theme, course, scale);
+    }
+    match (charts, height) {
+        (Charts::Ascii, 1) => levels(sheet, theme, course, scale, LETTERS),
+        (Charts::Ascii, _) => letters(sheet, theme, course, scale),
+        (Charts::Braille, 1) => levels(sheet, theme, course, scale, BLOCKS),
+        (Charts::Braille, _) => braille(sheet, theme, course, scale),
+        (Charts::Block, _) => bars(sheet, theme, course, scale),
+    }
+    if height > 1 {
         beads(sheet, theme, course, scale);
     }
     if let Some(x) = deploy_column(course, width) {
@@ -162,45 +170,89 @@ fn limit_lines(sheet: &mut Sheet<'_>, theme: &Theme, limits: Thresholds, scale: 
     }
 }
 
-fn blocks(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
-    const STEPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+/// Eight heights of a bar within one cell.
+const BLOCKS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+/// The same by the ink of a letter.
+const LETTERS: [&str; 8] = ["_", ".", "-", "=", "+", "*", "%", "#"];
+
+/// One row of eight heights.
+fn levels(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale, shapes: [&str; 8]) {
     for (x, value) in (0..sheet.width()).zip(columns(course, sheet.width())) {
         let Some(value) = value else { continue };
         let step = 7 - usize::from(scale.row(value, 8).min(7));
-        let shape = STEPS.get(step).copied().unwrap_or("█");
+        let shape = shapes.get(step).copied().unwrap_or_default();
         sheet.dot(x, 0, shape, theme.style(role(course, value)));
     }
 }
 
-/// Two columns and four rows of dots in every cell, joined into a line.
-fn braille(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
-    let rows = sheet.height() * 4;
-    let values = columns(course, sheet.width() * 2);
-    let mut cells = vec![(0u32, None::<f64>); usize::from(sheet.width()) * usize::from(sheet.height())];
+/// A bar for every column, eight steps a row.
+fn bars(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
+    let (height, rows) = (sheet.height(), sheet.height() * 8);
+    for (x, value) in (0..sheet.width()).zip(columns(course, sheet.width())) {
+        let Some(value) = value else { continue };
+        let (style, tall) = (theme.style(role(course, value)), rows - scale.row(value, rows));
+        for y in 0..height {
+            let left = usize::from(tall.saturating_sub((height - 1 - y) * 8).min(8));
+            if let Some(shape) = left.checked_sub(1).and_then(|step| BLOCKS.get(step)) {
+                sheet.dot(x, y, shape, style);
+            }
+        }
+    }
+}
+
+/// One column of a line: its place, the dots from which to which it covers, top first, and its value.
+type Stroke = (u16, std::ops::RangeInclusive<u16>, f64);
+
+/// The course as a line over `width` columns and `rows` dots: every column reaches as far as the one before it ended.
+fn strokes(course: Course<'_>, scale: Scale, width: u16, rows: u16) -> Vec<Stroke> {
     let mut before: Option<u16> = None;
-    for (x, value) in (0u16..).zip(values) {
+    let mut all = Vec::new();
+    for (x, value) in (0..width).zip(columns(course, width)) {
         let Some(value) = value else {
             before = None;
             continue;
         };
         let y = scale.row(value, rows);
-        let from = before.map_or(y, |b| {
-            if b < y {
-                b + 1
-            } else if b > y {
-                b - 1
-            } else {
-                y
-            }
+        let from = before.map_or(y, |b| match b.cmp(&y) {
+            std::cmp::Ordering::Less => b + 1,
+            std::cmp::Ordering::Greater => b - 1,
+            std::cmp::Ordering::Equal => y,
         });
-        for dot in from.min(y)..=from.max(y) {
+        all.push((x, from.min(y)..=from.max(y), value));
+        before = Some(y);
+    }
+    all
+}
+
+/// A line of letters: three heights a row, and a bar where it jumps over one.
+fn letters(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
+    for (x, dots, value) in strokes(course, scale, sheet.width(), sheet.height() * 3) {
+        let (top, bottom) = (*dots.start(), *dots.end());
+        for y in top / 3..=bottom / 3 {
+            let (first, last) = (top.max(y * 3) - y * 3, bottom.min(y * 3 + 2) - y * 3);
+            let shape = match (first, last) {
+                (0, 0) => "'",
+                (1, 1) => "-",
+                (2, 2) => "_",
+                _ => "|",
+            };
+            sheet.dot(x, y, shape, theme.style(role(course, value)));
+        }
+    }
+}
+
+/// Two columns and four rows of dots in every cell, joined into a line.
+fn braille(sheet: &mut Sheet<'_>, theme: &Theme, course: Course<'_>, scale: Scale) {
+    let mut cells = vec![(0u32, None::<f64>); usize::from(sheet.width()) * usize::from(sheet.height())];
+    for (x, dots, value) in strokes(course, scale, sheet.width() * 2, sheet.height() * 4) {
+        for dot in dots {
             let at = usize::from(dot / 4) * usize::from(sheet.width()) + usize::from(x / 2);
             if let Some((bits, worst)) = cells.get_mut(at) {
                 *bits |= bit(x % 2, dot % 4);
                 *worst = Some(worse(course, *worst, value));
             }
         }
-        before = Some(y);
     }
     let width = usize::from(sheet.width()).max(1);
     for (at, (bits, worst)) in cells.into_iter().enumerate() {
@@ -282,8 +334,12 @@ mod tests {
     }
 
     fn text(signal: &Signal, width: u16, height: u16, deploy: Option<i64>) -> Vec<String> {
+        drawn(signal, width, height, deploy, Charts::Braille)
+    }
+
+    fn drawn(s: &Signal, width: u16, height: u16, deploy: Option<i64>, charts: Charts) -> Vec<String> {
+        let (signal, theme) = (s, Theme::default().with_charts(charts));
         let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-        let theme = Theme::default();
         let course = Course {
             signal,
             series: signal.series.as_ref().unwrap(),
@@ -303,6 +359,29 @@ mod tests {
         let cells: Vec<char> = line.chars().collect();
         assert!(cells[0] < cells[1] && cells[1] < cells[3], "{line}");
         assert_eq!(cells[2], ' ');
+    }
+
+    #[test]
+    fn the_same_course_is_drawn_in_braille_in_blocks_and_in_ascii() {
+        let rising = signal(vec![Some(0.1), Some(0.8), None, Some(2.4)]);
+        let high = |charts, at: usize| {
+            let rows = drawn(&rising, 4, 4, None, charts);
+            rows.iter().position(|r| !matches!(r.chars().nth(at), Some(' ' | '╌'))).unwrap()
+        };
+        for charts in [Charts::Braille, Charts::Block, Charts::Ascii] {
+            assert!(high(charts, 0) > high(charts, 1), "{charts:?} rises");
+            assert_eq!(high(charts, 3), 0, "{charts:?} ends at the top");
+        }
+        let ascii = drawn(&rising, 12, 4, None, Charts::Ascii).concat().replace('╌', "");
+        assert!(ascii.is_ascii() && ascii.contains('|'), "{ascii:?}");
+        let blocks = drawn(&rising, 4, 3, None, Charts::Block).concat();
+        assert!(
+            blocks.chars().all(|c| c == ' ' || c == '╌' || BLOCKS.contains(&c.to_string().as_str())),
+            "{blocks}"
+        );
+        let row = &drawn(&rising, 4, 1, None, Charts::Ascii)[0];
+        let height = |at| LETTERS.iter().position(|l| l.chars().next() == row.chars().nth(at));
+        assert!(row.is_ascii() && height(0) < height(1) && height(1) < height(3), "{row}");
     }
 
     #[test]
@@ -330,7 +409,9 @@ mod tests {
             Vec::new(),
         ] {
             for height in [0, 1, 5] {
-                text(&signal(values.clone()), 7, height, Some(3));
+                for charts in [Charts::Braille, Charts::Block, Charts::Ascii] {
+                    drawn(&signal(values.clone()), 7, height, Some(3), charts);
+                }
             }
         }
     }

@@ -206,7 +206,7 @@ impl Cockpit {
         manner: Manner,
     ) -> Self {
         let text = config_text(&sandbox, manner);
-        let around = config::Surroundings { home: None, env: Arc::default() };
+        let around = config::Surroundings::default();
         let config = config::load(&text, "config.toml", &around, KINDS).unwrap_or_else(|e| panic!("{e}"));
         let journal = state.path().join("state/journal.jsonl");
         let recorder = Recorder::Journal(Arc::new(Journal::open(&journal, actor).unwrap()));
@@ -237,7 +237,7 @@ impl Cockpit {
     /// Providers of another cockpit at the same world: connections and memories of their own, and nobody who polls.
     pub(crate) fn fresh_providers(&self) -> BTreeMap<SourceName, Arc<dyn Provider>> {
         let text = config_text(&self.sandbox, Manner::default());
-        let around = config::Surroundings { home: None, env: Arc::default() };
+        let around = config::Surroundings::default();
         let config = config::load(&text, "config.toml", &around, KINDS).unwrap_or_else(|e| panic!("{e}"));
         let built =
             |source: config::Source| (source.spec.name.clone(), (source.kind.build)(source.spec).unwrap());

@@ -74,7 +74,21 @@ fn allowed(sequence: &str, allow: Allow) -> bool {
         let text = text.trim_end_matches(['\u{7}', '\u{1b}', '\\']);
         return text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
     }
-    let modes = ["?1049", "?2004", "?25", "?7", "?2026"];
+    // Title and progress, put by and taken back; a notice; the question for the ground. What they say is read like
+    // everything else: a control character in it ends the sequence and is found.
+    let says = |start: &str| {
+        sequence.strip_prefix(start).is_some_and(|text| {
+            let text = text.strip_suffix("\u{1b}\\").or_else(|| text.strip_suffix('\u{7}')).unwrap_or(text);
+            text.chars().all(plain)
+        })
+    };
+    if matches!(sequence, "[22;2t" | "[23;2t" | "]11;?\u{1b}\\" | "[c") {
+        return true;
+    }
+    if says("]2;") || says("]9;4;") || says("]9;gonogo: ") || says("]777;notify;gonogo;") {
+        return true;
+    }
+    let modes = ["?1049", "?2004", "?25", "?7", "?2026", "?1004"];
     parameters('H').is_some_and(digits)
         || matches!(sequence, "[2J" | "[0J" | "[J")
         || ['h', 'l'].iter().any(|last| parameters(*last).is_some_and(|p| modes.contains(&p)))

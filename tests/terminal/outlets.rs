@@ -15,13 +15,13 @@ use super::vt::{Allow, foreign, payloads};
 use super::{PLAIN, SOON, times};
 
 /// A source that answers everything with the same bytes.
-struct Hostile {
+pub(super) struct Hostile {
     port: u16,
     answer: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Hostile {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let answer = Arc::new(Mutex::new(Vec::new()));
@@ -37,7 +37,7 @@ impl Hostile {
         Self { port, answer }
     }
 
-    fn says(&self, status: &str, body: &[u8]) {
+    pub(super) fn says(&self, status: &str, body: &[u8]) {
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
             body.len()
@@ -45,7 +45,7 @@ impl Hostile {
         *self.answer.lock().unwrap() = [head.as_bytes(), body].concat();
     }
 
-    fn config(&self, home: &Path) -> String {
+    pub(super) fn config(&self, home: &Path) -> String {
         let config = home.join("config.toml");
         let text = PLAIN.replace("http://127.0.0.1:1", &format!("http://127.0.0.1:{}", self.port));
         std::fs::write(&config, text).unwrap();

@@ -5,6 +5,7 @@
 mod found;
 mod write;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,7 +83,12 @@ fn propose(found: &Found, choice: &Choice, surroundings: &Surroundings) -> Resul
         return Ok(Proposal { text: EXAMPLE.to_owned(), lines });
     }
     let text = write::config(found, choice);
-    let around = config::Surroundings { home: surroundings.home(), env: Arc::clone(&surroundings.env) };
+    let around = config::Surroundings {
+        home: surroundings.home(),
+        env: Arc::clone(&surroundings.env),
+        // What is proposed names no theme.
+        themes: BTreeMap::new(),
+    };
     // What is written must be a config as it stands: found out here, not by the user.
     config::load(&text, "the new config", &around, KINDS)
         .map_err(|errors| Failure::new(code::FAILED, format!("what was found makes no config\n{errors}")))?;

@@ -5,9 +5,10 @@ use std::io;
 use ratatui::Frame;
 
 use super::signals::{Asked, Signals};
-use super::{Canvas, Exit, Guard, Keys, input};
+use super::{Canvas, Exit};
 use crate::app::key::{Key, Pace};
-use crate::runtime::input::Input;
+use crate::runtime::input::{self, Input, Keys};
+use crate::runtime::terminal::Guard;
 
 /// How it ended.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub async fn ask<S, N, W>(
         canvas.draw(|frame| draw(state, frame))?;
         let next = tokio::select! {
             biased;
-            input = keys.recv() => Next::Input(input),
+            input = keys.inbox.recv() => Next::Input(input),
             asked = signals.next() => Next::Asked(asked),
             news = &mut news, if !learnt => Next::News(news),
         };
@@ -60,7 +61,7 @@ pub async fn ask<S, N, W>(
                     return Ok(Answer::Wish(wish, keys));
                 }
             }
-            Next::Input(Some(Input::Key(_) | Input::Paste(_))) => {}
+            Next::Input(Some(Input::Key(_) | Input::Paste(_) | Input::Reply(_))) => {}
             Next::Asked(Asked::End(number)) => return Ok(Answer::Left(Exit::Signal(number))),
             Next::Asked(Asked::Stop) => {
                 guard.lend();

@@ -1,0 +1,140 @@
+//! The operator's place: terminal, canvas, keyboard, voice and look, taken and given back together.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::canvas::Canvas;
+use super::face::Face;
+use super::{Exit, fit};
+use crate::app::model::{Toast, Tone};
+use crate::app::{Effect, Model};
+use crate::domain::SafeText;
+use crate::runtime::input::{self, Input, Keys};
+use crate::runtime::replies::{ASK, Reply};
+use crate::runtime::terminal::{self, Guard};
+use crate::runtime::voice::{Manner, Voice};
+use crate::runtime::watch;
+
+/// How long the first frame waits for the colour of the terminal's ground.
+const ANSWER: Duration = Duration::from_millis(200);
+
+/// What changes of the look's file are told by.
+type Changes = mpsc::Receiver<Result<String, String>>;
+
+/// Terminal, canvas, keyboard, voice and look. Dropped, the terminal is what it was before.
+pub(super) struct Desk<F> {
+    guard: Guard,
+    pub(super) canvas: Canvas,
+    pub(super) keys: Keys,
+    pub(super) changes: Option<Changes>,
+    voice: Voice,
+    face: F,
+    /// Whether the terminal is asked for the colour of its ground.
+    asks: bool,
+    file: Option<PathBuf>,
+}
+
+impl<F: Face> Desk<F> {
+    /// Takes the terminal; the keyboard as well, unless a screen before this one hands it on: then what was typed there
+    /// was not meant for this one.
+    pub(super) fn take(face: F, manner: Manner, keys: Option<Keys>) -> io::Result<Self> {
+        let guard = Guard::take()?;
+        let canvas = Canvas::new()?;
+        let keys = match keys {
+            None => input::start()?,
+            Some(mut keys) => {
+                while keys.inbox.try_recv().is_ok() {}
+                keys
+            }
+        };
+        let asks = face.asks_for_ground() && manner.ability.ground;
+        let file = face.file();
+        let changes = file.clone().map(watch::start);
+        Ok(Self { guard, canvas, keys, changes, voice: Voice::new(manner), face, asks, file })
+    }
+
+    /// Asks the terminal for the colour of its ground and waits, not for long. What is typed before anything is shown
+    /// is meant for nothing that could be seen, and is dropped.
+    pub(super) async fn look_around(&mut self) -> io::Result<Option<Exit>> {
+        if !self.asks {
+            return Ok(None);
+        }
+        terminal::tell(ASK)?;
+        let end = Instant::now() + ANSWER;
+        while let Ok(Some(input)) = timeout_at(end, self.keys.inbox.recv()).await {
+            match input {
+                Input::Gone => return Ok(Some(Exit::Gone)),
+                Input::Reply(Reply::Kind) => break,
+                Input::Reply(reply) => self.hear(reply)?,
+                Input::Key(_) | Input::Paste(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes in what the terminal says of itself.
+    pub(super) fn hear(&mut self, reply: Reply) -> io::Result<()> {
+        match reply {
+            Reply::Ground(r, g, b) if self.asks => self.face.ground((r, g, b)),
+            Reply::Ground(..) | Reply::Kind => {}
+            Reply::FocusLost => self.voice.look_away(true),
+            Reply::FocusGained => {
+                self.voice.look_away(false);
+                // Whoever changed between day and night did so elsewhere.
+                if self.asks {
+                    terminal::tell(ASK)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says and draws what has changed.
+    pub(super) fn show(&mut self, model: &mut Model) -> io::Result<()> {
+        if let Some(problem) = self.voice.say(model)? {
+            toast(model, Tone::Problem, &problem);
+        }
+        let face = &self.face;
+        self.canvas.draw(|frame| face.draw(model, frame))
+    }
+
+    /// The file that the look comes from has changed: it is taken if it is sound.
+    pub(super) fn dress(&mut self, model: &mut Model, change: Result<String, String>) {
+        let file = self.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        match change.and_then(|text| self.face.reload(&text)) {
+            Ok(()) => toast(model, Tone::Info, &format!("{file} was read again")),
+            Err(why) => {
+                toast(model, Tone::Problem, &format!("the theme stays as it was: {file}: {why}"));
+            }
+        }
+    }
+
+    /// Gives the terminal back, stops with the whole job, and takes it again when continued. The signal is one that
+    /// we do not listen to, and like every stop of job control it is nothing where no shell could continue us.
+    pub(super) fn stop(&mut self, model: &mut Model, effects: &mut Vec<Effect>) -> io::Result<()> {
+        self.guard.lend();
+        rustix::process::kill_current_process_group(rustix::process::Signal::TTOU)?;
+        self.take_again(model, effects)
+    }
+
+    /// Somebody else may have had the terminal since: whatever it was left in is put right.
+    pub(super) fn go_on(&mut self, model: &mut Model, effects: &mut Vec<Effect>) -> io::Result<()> {
+        self.guard.lend();
+        self.take_again(model, effects)
+    }
+
+    /// Takes the terminal after somebody else has had it: its modes, its size and what is on it are unknown.
+    fn take_again(&mut self, model: &mut Model, effects: &mut Vec<Effect>) -> io::Result<()> {
+        self.guard.resume()?;
+        self.voice.begin_again();
+        fit(model, &mut self.canvas, effects)
+    }
+}
+
+fn toast(model: &mut Model, tone: Tone, text: &str) {
+    model.toast = Some(Toast { text: SafeText::new(text), tone, since: model.now });
+}
