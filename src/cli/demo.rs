@@ -1,6 +1,9 @@
 //! `gonogo demo`: the cockpit on the embedded world. The only difference to a real day is where the config points.
 
+use std::ffi::OsString;
 use std::sync::Arc;
+
+use clap::Parser;
 
 use super::{Common, Done, Failure, Surroundings, cockpit, code, say, status};
 use crate::sandbox::{self, Clock, Folder, Sandbox, Scenario};
@@ -35,6 +38,9 @@ pub(super) struct Args {
     /// Keep the world's folder
     #[arg(long)]
     keep: bool,
+    /// A command to run on this world instead of the cockpit, after `--`: approvals, approve checkout --dry-run, ...
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 /// Starts the world and opens the cockpit on it.
@@ -42,6 +48,7 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
     if args.list {
         return list();
     }
+    let command = within_demo(&args.command)?;
     if !(0.1..=60.0).contains(&args.speed) {
         return Err(Failure::new(code::USAGE, "--speed takes a factor from 0.1 to 60"));
     }
@@ -62,10 +69,28 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
     let common = Common { config: Some(world.config_path().to_owned()), ..common.clone() };
     let surroundings = within(&world, surroundings);
     let banner = format!("{BANNER} · {}", args.scenario);
+    if let Some(command) = command {
+        let common = Common { config: common.config, ..command.common };
+        return super::carry_out(super::Args { common, ..command }, &surroundings).await;
+    }
     if args.status {
         return status::run(&status::Args::default(), &common, &surroundings).await;
     }
     cockpit::open(&common, &surroundings, Some(&banner)).await
+}
+
+/// The command after `--`, if there is one. It is an ordinary one, on the demo's config and journal.
+fn within_demo(words: &[OsString]) -> Result<Option<super::Args>, Failure> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let name = std::iter::once(OsString::from("gonogo"));
+    let args = super::Args::try_parse_from(name.chain(words.iter().cloned()))
+        .map_err(|error| Failure::new(code::USAGE, error.to_string().trim_end().to_owned()))?;
+    if matches!(args.command, Some(super::Command::Demo(_))) {
+        return Err(Failure::new(code::USAGE, "a demo within a demo shows nothing new"));
+    }
+    Ok(Some(args))
 }
 
 /// The user's own state stays untouched: journal and caches of a demo live and die with its folder.

@@ -3,11 +3,15 @@
 //! Knows `runtime`, `config`, `view` and everything below; writes to the standard streams through
 //! [`Streams`] only. Environment and arguments come from `main`.
 
+mod approvals;
+mod ask;
 mod cockpit;
+mod deed;
 mod demo;
 mod doctor;
 mod init;
 mod journal;
+mod json;
 mod print;
 mod start;
 mod status;
@@ -17,8 +21,10 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use futures_util::future::LocalBoxFuture;
 
 use crate::domain::Verdict;
 use crate::runtime::hardening;
@@ -35,6 +41,10 @@ mod code {
     pub(super) const HOLD: u8 = 3;
     /// NO-GO.
     pub(super) const NO_GO: u8 = 4;
+    /// Refused, or not confirmed: nothing was sent.
+    pub(super) const REFUSED: u8 = 5;
+    /// Sent, and not proved either way.
+    pub(super) const IN_DOUBT: u8 = 6;
 }
 
 /// The release cockpit for the terminal: GO or NO-GO, and keys that are safe to press.
@@ -85,6 +95,10 @@ enum Command {
     Init,
     /// Show, verify or export the record of every action
     Journal(journal::Args),
+    /// Every gate that waits, with the id that decides it
+    Approvals(approvals::Args),
+    #[command(flatten)]
+    Deed(deed::Command),
 }
 
 /// What the program was started with.
@@ -194,9 +208,17 @@ pub fn run(args: impl Iterator<Item = OsString>, env: Arc<BTreeMap<String, Strin
 }
 
 fn dispatch(args: Args, surroundings: &Surroundings) -> Done {
-    let Args { common, command } = args;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let code = runtime.block_on(async {
+    let code = runtime.block_on(carry_out(args, surroundings));
+    // Looks that are still under way have nothing to lose.
+    runtime.shutdown_background();
+    code
+}
+
+/// One command. The demo carries out another one on its own world, so this may be called within itself.
+fn carry_out(args: Args, surroundings: &Surroundings) -> LocalBoxFuture<'_, Done> {
+    let Args { common, command } = args;
+    Box::pin(async move {
         match command {
             None => cockpit::run(&common, surroundings).await,
             Some(Command::Demo(demo)) => demo::run(&demo, &common, surroundings).await,
@@ -204,11 +226,10 @@ fn dispatch(args: Args, surroundings: &Surroundings) -> Done {
             Some(Command::Doctor(doctor)) => doctor::run(&doctor, &common, surroundings).await,
             Some(Command::Init) => init::run(&common, surroundings),
             Some(Command::Journal(journal)) => journal::run(&journal, &common, surroundings),
+            Some(Command::Approvals(approvals)) => approvals::run(&approvals, &common, surroundings).await,
+            Some(Command::Deed(deed)) => deed::run(deed, &common, surroundings).await,
         }
-    });
-    // Looks that are still under way have nothing to lose.
-    runtime.shutdown_background();
-    code
+    })
 }
 
 /// The exit code of a verdict.
@@ -218,6 +239,13 @@ const fn code_of(verdict: Verdict) -> u8 {
         Verdict::Hold | Verdict::Unknown => code::HOLD,
         Verdict::NoGo => code::NO_GO,
     }
+}
+
+/// `90s`, `5m`, `1h 30m`: how long something may take. At most a day.
+fn span(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
+    let span = parsed.ok_or_else(|| format!("{text:?} is no length of time; write 90s, 5m or 1h"))?;
+    (span <= Duration::from_secs(86_400)).then_some(span).ok_or_else(|| "at most a day is waited for".into())
 }
 
 /// Prints to standard output. A reader that went away (`| head`) is no failure.
