@@ -1,7 +1,7 @@
 //! `gonogo`: the cockpit itself, one printed frame of it, or its status where there is no terminal.
 
 use super::start::{Laid, Purpose, Started, lay, start};
-use super::{Common, Done, Surroundings, code, print, say, status};
+use super::{Common, Done, Surroundings, accessible, code, print, say, status};
 use crate::runtime::{headless, screen};
 use crate::view;
 
@@ -14,6 +14,9 @@ pub(super) async fn run(common: &Common, surroundings: &Surroundings) -> Done {
 pub(super) async fn open(common: &Common, surroundings: &Surroundings, banner: Option<&str>) -> Done {
     if common.print {
         return print_frame(common, surroundings, banner).await;
+    }
+    if accessible::wanted(common, surroundings) {
+        return accessible::run(common, surroundings, banner).await;
     }
     if !surroundings.full_screen() {
         return status::run(&status::Args::default(), common, surroundings).await;

@@ -3,6 +3,7 @@
 //! Knows `runtime`, `config`, `view` and everything below; writes to the standard streams through
 //! [`Streams`] only. Environment and arguments come from `main`.
 
+mod accessible;
 mod approvals;
 mod ask;
 mod cockpit;
@@ -66,6 +67,9 @@ struct Common {
     /// Look only: no key can change anything
     #[arg(long, global = true)]
     read_only: bool,
+    /// Line by line, for a screen reader or a dumb terminal; ACCESSIBLE=1 in the environment does the same
+    #[arg(long)]
+    accessible: bool,
     /// dark, light, ansi, mono, or a theme file
     #[arg(long, global = true, value_name = "THEME")]
     theme: Option<String>,
