@@ -76,7 +76,11 @@ impl Desk {
 
 /// The config that a text is, which has to be one.
 fn loaded(text: &str) -> config::Config {
-    let around = config::Surroundings { home: Some("/home/ada".into()), env: Arc::default() };
+    let around = config::Surroundings {
+        home: Some("/home/ada".into()),
+        env: Arc::default(),
+        themes: std::collections::BTreeMap::new(),
+    };
     config::load(text, "config.toml", &around, KINDS).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
 }
 

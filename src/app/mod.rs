@@ -4,6 +4,7 @@
 //! enter as messages, and everything that should happen outside leaves as an effect.
 
 pub mod activity;
+pub mod aim;
 pub mod board;
 pub mod command;
 pub mod deed;

@@ -2,7 +2,7 @@
 
 use super::looks::{self, Looks};
 use super::start::{Laid, Purpose, Started, lay, start};
-use super::{Common, Done, Surroundings, code, print, review, say, status, welcome};
+use super::{Common, Done, Surroundings, accessible, code, print, review, say, status, welcome};
 use crate::app::Model;
 use crate::runtime::{headless, screen};
 
@@ -34,6 +34,9 @@ pub(super) async fn open_then(
 ) -> Done {
     if common.print {
         return print_frame(common, surroundings, banner).await;
+    }
+    if accessible::wanted(common, surroundings) {
+        return accessible::run(common, surroundings, banner).await;
     }
     if !surroundings.full_screen() {
         return status::run(&status::Args::default(), common, surroundings).await;

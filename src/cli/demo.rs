@@ -1,6 +1,9 @@
 //! `gonogo demo`: the cockpit on the embedded world. The only difference to a real day is where the config points.
 
+use std::ffi::OsString;
 use std::sync::Arc;
+
+use clap::Parser;
 
 use super::{Common, Done, Failure, Surroundings, cockpit, code, review, say, status};
 use crate::runtime::screen::Keys;
@@ -42,6 +45,9 @@ pub(super) struct Args {
     /// Keep the world's folder
     #[arg(long)]
     keep: bool,
+    /// A command to run on this world instead of the cockpit, after `--`: approvals, approve checkout --dry-run, ...
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 /// Starts the world and opens the cockpit on it.
@@ -53,6 +59,7 @@ async fn begin(args: &Args, common: &Common, surroundings: &Surroundings, keys: 
     if args.list {
         return list();
     }
+    let command = within_demo(&args.command)?;
     if !(0.1..=60.0).contains(&args.speed) {
         return Err(Failure::new(code::USAGE, "--speed takes a factor from 0.1 to 60"));
     }
@@ -77,6 +84,10 @@ async fn begin(args: &Args, common: &Common, surroundings: &Surroundings, keys: 
         Some(drill) => format!("DRILL: {}", drill.task),
         None => format!("{BANNER} · {}", args.scenario),
     };
+    if let Some(command) = command {
+        let common = Common { config: common.config, ..command.common };
+        return super::carry_out(super::Args { common, ..command }, &surroundings).await;
+    }
     if args.status {
         return status::run(&status::Args::default(), &common, &surroundings).await;
     }
@@ -114,8 +125,23 @@ pub(super) async fn open(common: &Common, surroundings: &Surroundings, keys: Key
         services: None,
         keep: false,
         drill: false,
+        command: Vec::new(),
     };
     begin(&args, common, surroundings, Some(keys)).await
+}
+
+/// The command after `--`, if there is one. It is an ordinary one, on the demo's config and journal.
+fn within_demo(words: &[OsString]) -> Result<Option<super::Args>, Failure> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let name = std::iter::once(OsString::from("gonogo"));
+    let args = super::Args::try_parse_from(name.chain(words.iter().cloned()))
+        .map_err(|error| Failure::new(code::USAGE, error.to_string().trim_end().to_owned()))?;
+    if matches!(args.command, Some(super::Command::Demo(_))) {
+        return Err(Failure::new(code::USAGE, "a demo within a demo shows nothing new"));
+    }
+    Ok(Some(args))
 }
 
 /// The user's own state stays untouched: journal and caches of a demo live and die with its folder.

@@ -3,11 +3,16 @@
 //! Knows `runtime`, `config`, `view` and everything below; writes to the standard streams through
 //! [`Streams`] only. Environment and arguments come from `main`.
 
+mod accessible;
+mod approvals;
+mod ask;
 mod cockpit;
+mod deed;
 mod demo;
 mod doctor;
 mod init;
 mod journal;
+mod json;
 mod looks;
 mod print;
 mod review;
@@ -21,8 +26,10 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use futures_util::future::LocalBoxFuture;
 
 use crate::domain::Verdict;
 use crate::runtime::hardening;
@@ -39,6 +46,10 @@ mod code {
     pub(super) const HOLD: u8 = 3;
     /// NO-GO.
     pub(super) const NO_GO: u8 = 4;
+    /// Refused, or not confirmed: nothing was sent.
+    pub(super) const REFUSED: u8 = 5;
+    /// Sent, and not proved either way.
+    pub(super) const IN_DOUBT: u8 = 6;
 }
 
 /// The release cockpit for the terminal: GO or NO-GO, and keys that are safe to press.
@@ -60,6 +71,9 @@ struct Common {
     /// Look only: no key can change anything
     #[arg(long, global = true)]
     read_only: bool,
+    /// Line by line, for a screen reader or a dumb terminal; ACCESSIBLE=1 in the environment does the same
+    #[arg(long)]
+    accessible: bool,
     /// auto, one of `gonogo themes`, or a theme file
     #[arg(long, global = true, value_name = "THEME")]
     theme: Option<String>,
@@ -91,6 +105,10 @@ enum Command {
     Journal(journal::Args),
     /// List the themes with a preview of each, or print a theme file to start from
     Themes(themes::Args),
+    /// Every gate that waits, with the id that decides it
+    Approvals(approvals::Args),
+    #[command(flatten)]
+    Deed(deed::Command),
 }
 
 /// What the program was started with.
@@ -200,9 +218,17 @@ pub fn run(args: impl Iterator<Item = OsString>, env: Arc<BTreeMap<String, Strin
 }
 
 fn dispatch(args: Args, surroundings: &Surroundings) -> Done {
-    let Args { common, command } = args;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let code = runtime.block_on(async {
+    let code = runtime.block_on(carry_out(args, surroundings));
+    // Looks that are still under way have nothing to lose.
+    runtime.shutdown_background();
+    code
+}
+
+/// One command. The demo carries out another one on its own world, so this may be called within itself.
+fn carry_out(args: Args, surroundings: &Surroundings) -> LocalBoxFuture<'_, Done> {
+    let Args { common, command } = args;
+    Box::pin(async move {
         match command {
             None => cockpit::run(&common, surroundings).await,
             Some(Command::Demo(demo)) => demo::run(&demo, &common, surroundings).await,
@@ -211,11 +237,10 @@ fn dispatch(args: Args, surroundings: &Surroundings) -> Done {
             Some(Command::Init(init)) => init::run(&init, &common, surroundings).await,
             Some(Command::Journal(journal)) => journal::run(&journal, &common, surroundings),
             Some(Command::Themes(themes)) => themes::run(&themes, &common, surroundings),
+            Some(Command::Approvals(approvals)) => approvals::run(&approvals, &common, surroundings).await,
+            Some(Command::Deed(deed)) => deed::run(deed, &common, surroundings).await,
         }
-    });
-    // Looks that are still under way have nothing to lose.
-    runtime.shutdown_background();
-    code
+    })
 }
 
 /// The exit code of a verdict.
@@ -225,6 +250,13 @@ const fn code_of(verdict: Verdict) -> u8 {
         Verdict::Hold | Verdict::Unknown => code::HOLD,
         Verdict::NoGo => code::NO_GO,
     }
+}
+
+/// `90s`, `5m`, `1h 30m`: how long something may take. At most a day.
+fn span(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
+    let span = parsed.ok_or_else(|| format!("{text:?} is no length of time; write 90s, 5m or 1h"))?;
+    (span <= Duration::from_secs(86_400)).then_some(span).ok_or_else(|| "at most a day is waited for".into())
 }
 
 /// Prints to standard output. A reader that went away (`| head`) is no failure.

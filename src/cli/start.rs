@@ -239,6 +239,7 @@ mod tests {
         let common = Common {
             config: Some(config),
             read_only,
+            accessible: false,
             theme: None,
             print: false,
             size: (80, 24),

@@ -1,4 +1,8 @@
-//! The same core without a screen: look until the sources have answered, then hand the model over.
+//! The same core without a screen: look until the sources have answered, then hand the model over; or act on it, by the
+//! same dialog that the screen shows ([`desk`]).
+
+pub mod desk;
+pub mod lines;
 
 use std::time::Duration;
 

@@ -198,7 +198,7 @@ fn copy(text: &str) -> io::Result<()> {
 }
 
 /// What is still being sent gets a moment; what is not proved by then is recorded as in doubt.
-async fn leave(model: &mut Model, engine: &mut Engine) {
+pub(super) async fn leave(model: &mut Model, engine: &mut Engine) {
     engine.settle(PATIENCE).await;
     while let Ok(msg) = engine.inbox.try_recv() {
         for effect in update(model, msg) {
