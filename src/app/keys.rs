@@ -5,7 +5,8 @@ use tui_input::InputRequest;
 use super::board;
 use super::command::{Command, available, command_of};
 use super::deed;
-use super::dialog::{Dialog, Draft, Field};
+use super::dialog::{Dialog, Draft, Field, InputText};
+use super::joint_keys;
 use super::key::{Key, Pace, Stroke};
 use super::model::{Leaving, Model, Overlay, Panel, Toast, Tone, Typing, Zoom};
 use super::msg::Effect;
@@ -21,6 +22,7 @@ pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
     }
     match model.overlays.last() {
         Some(Overlay::Dialog(_)) => dialog(model, stroke),
+        Some(Overlay::Joint(_)) => joint_keys::press(model, stroke),
         Some(_) => overlay(model, stroke.key),
         None if model.typing == Typing::Filter => filter(model, stroke.key),
         None => command_of(stroke.key).map(|command| run(model, command)).unwrap_or_default(),
@@ -35,6 +37,9 @@ pub fn paste(model: &mut Model, text: &SafeText) {
         for c in text.as_str().chars().take(500) {
             dialog.reason.0.handle(InputRequest::InsertChar(c));
         }
+        return;
+    }
+    if joint_keys::paste(model, text) {
         return;
     }
     if model.typing == Typing::Filter && model.overlays.is_empty() {
@@ -68,10 +73,11 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Reasons => show(model, Overlay::Reasons),
         Command::Help => show(model, Overlay::Help),
         Command::Follow => {
-            if let Some(id) = model.actions.last().map(|a| a.id.clone()) {
-                show(model, Overlay::Follow(id));
+            if let Some(newest) = joint_keys::newest(model) {
+                show(model, newest);
             }
         }
+        Command::Mark => deed::joint::mark(model),
         Command::Filter => model.typing = Typing::Filter,
         Command::Zoom => {
             model.zoom = if model.zoom == Zoom::Full { Zoom::Shared } else { Zoom::Full };
@@ -107,7 +113,7 @@ fn quit(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Quit]
 }
 
-/// Closes what is on top, then clears the filter, then zooms out, then goes to the board. Never quits.
+/// Closes what is on top, then clears the filter, then the marks, then zooms out, then goes to the board. Never quits.
 fn back(model: &mut Model) {
     if model.overlays.pop().is_some() {
         return;
@@ -115,6 +121,8 @@ fn back(model: &mut Model) {
     if !model.filter.is_empty() {
         model.filter.clear();
         board::filter(model);
+    } else if !model.marks.is_empty() {
+        model.marks.clear();
     } else if model.zoom == Zoom::Full {
         model.zoom = Zoom::Shared;
     } else {
@@ -226,6 +234,9 @@ fn overlay(model: &mut Model, key: Key) -> Vec<Effect> {
         Key::Esc | Key::Char('q') | Key::Enter => {
             model.overlays.pop();
         }
+        Key::Char('m') if matches!(model.overlays.last(), Some(Overlay::FollowSaga(_))) => {
+            return joint_keys::go_on(model);
+        }
         key => {
             let on_top = model.overlays.last().cloned();
             let command =
@@ -248,7 +259,7 @@ fn toggles(command: Command, overlay: Option<&Overlay>) -> bool {
         (Command::Help, Some(Overlay::Help))
             | (Command::Changes, Some(Overlay::Changes))
             | (Command::Reasons, Some(Overlay::Reasons))
-            | (Command::Follow, Some(Overlay::Follow(_)))
+            | (Command::Follow, Some(Overlay::Follow(_) | Overlay::FollowSaga(_)))
     )
 }
 
@@ -338,6 +349,13 @@ fn choose(model: &mut Model, by: isize) -> Vec<Effect> {
 }
 
 fn edit(dialog: &mut Dialog, key: Key) -> Vec<Effect> {
+    let input = if dialog.field == Field::Reason { &mut dialog.reason } else { &mut dialog.name };
+    edit_line(input, key);
+    Vec::new()
+}
+
+/// Takes a key into a line of text.
+pub(super) fn edit_line(input: &mut InputText, key: Key) {
     let request = match key {
         Key::Char(c) => InputRequest::InsertChar(c),
         Key::Backspace => InputRequest::DeletePrevChar,
@@ -346,13 +364,11 @@ fn edit(dialog: &mut Dialog, key: Key) -> Vec<Effect> {
         Key::Right => InputRequest::GoToNextChar,
         Key::Home => InputRequest::GoToStart,
         Key::End => InputRequest::GoToEnd,
-        _ => return Vec::new(),
+        _ => return,
     };
-    let input = if dialog.field == Field::Reason { &mut dialog.reason } else { &mut dialog.name };
     if !matches!(request, InputRequest::InsertChar(_)) || input.0.value().chars().count() < 500 {
         input.0.handle(request);
     }
-    Vec::new()
 }
 
 fn copy(model: &mut Model) -> Vec<Effect> {

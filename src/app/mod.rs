@@ -9,6 +9,8 @@ pub mod command;
 pub mod deed;
 pub mod dialog;
 mod index;
+pub mod joint;
+mod joint_keys;
 pub mod key;
 pub mod keys;
 pub mod model;

@@ -1,6 +1,6 @@
 //! Everything that the screen shows and the keys act on. Owned data; no handle, channel or lock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::action::Plan;
@@ -14,6 +14,7 @@ use super::activity::Event;
 use super::deed::resume::Unfinished;
 use super::dialog::Dialog;
 use super::index::Index;
+use super::joint::{Joint, LeftSaga, Mark, SagaRun};
 
 /// A panel that can have the keyboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,8 +70,12 @@ pub enum Overlay {
     Help,
     /// A plan on its way to being confirmed.
     Dialog(Box<Dialog>),
+    /// Several plans on their way to being confirmed at once.
+    Joint(Box<Joint>),
     /// An action on its way to its outcome.
     Follow(ActionId),
+    /// A saga on its way to its outcome, target by target.
+    FollowSaga(ActionId),
     /// The change set of the selected service in the selected environment.
     Changes,
     /// Why the verdict is what it is.
@@ -234,6 +239,10 @@ pub struct Model {
     pub typing: Typing,
     /// Actions of this session, oldest first.
     pub actions: Vec<Action>,
+    /// What is marked to be acted on at once.
+    pub marks: BTreeSet<Mark>,
+    /// Sagas of this session and those taken up, oldest first.
+    pub sagas: Vec<SagaRun>,
     /// What happened, newest last.
     pub activity: VecDeque<Event>,
     /// A short message, if one shows.
@@ -242,6 +251,8 @@ pub struct Model {
     pub journal_fault: Option<SafeText>,
     /// What earlier sessions left without an outcome; taken up with the first tick.
     pub left: Vec<Unfinished>,
+    /// The sagas among it.
+    pub left_sagas: Vec<LeftSaga>,
     /// Counts preparations.
     pub tickets: u64,
     /// Counts confirmations: the last part of every action id.
@@ -294,10 +305,13 @@ impl Model {
             filter: String::new(),
             typing: Typing::default(),
             actions: Vec::new(),
+            marks: BTreeSet::new(),
+            sagas: Vec::new(),
             activity: VecDeque::new(),
             toast: None,
             journal_fault: None,
             left: Vec::new(),
+            left_sagas: Vec::new(),
             tickets: 0,
             confirmed: 0,
             session,
@@ -383,6 +397,12 @@ impl Model {
     #[must_use]
     pub fn action(&self, id: &ActionId) -> Option<&Action> {
         self.actions.iter().find(|a| &a.id == id)
+    }
+
+    /// A saga of this session, or one taken up.
+    #[must_use]
+    pub fn saga(&self, id: &ActionId) -> Option<&SagaRun> {
+        self.sagas.iter().find(|run| &run.saga.id == id)
     }
 
     /// Actions that have not ended.

@@ -17,7 +17,7 @@ pub const REST: Duration = Duration::from_millis(250);
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let selected = model.selected.clone();
-    let mut asks = !model.left.is_empty();
+    let mut asks = !model.left.is_empty() || !model.left_sagas.is_empty();
     let mut effects = match msg {
         Msg::Tick(now) => tick(model, now),
         Msg::Key(stroke) => keys::press(model, stroke),
@@ -33,8 +33,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Absorbed::Dropped => return Vec::new(),
             Absorbed::Changed => {
                 asks = true;
+                deed::joint::prune(model);
                 let mut effects = vanished(model);
                 effects.extend(deed::reconsider(model));
+                effects.extend(deed::joint::reconsider(model));
                 effects.extend(deed::follow(model));
                 effects
             }
@@ -72,8 +74,10 @@ fn tick(model: &mut Model, now: Now) -> Vec<Effect> {
     }
     board::grow_older(model, before);
     let mut effects = keys::grow_older(model);
+    effects.extend(deed::joint::reconsider(model));
     let left = std::mem::take(&mut model.left);
-    effects.extend(deed::resume::resume(model, left));
+    let left_sagas = std::mem::take(&mut model.left_sagas);
+    effects.extend(deed::resume::resume(model, left, left_sagas));
     effects.extend(deed::follow(model));
     effects
 }
