@@ -29,9 +29,13 @@ pub fn mark(model: &mut Model) {
         model.selected_place().map(Mark::Place)
     };
     let Some(mark) = at_hand else { return refuse(model, "nothing is selected that could be marked") };
-    if !model.marks.remove(&mark) {
-        model.marks.insert(mark);
+    if model.marks.remove(&mark) {
+        return;
     }
+    if !exists(model, &mark) {
+        return refuse(model, &format!("nothing is known of {mark}: it is not marked"));
+    }
+    model.marks.insert(mark);
 }
 
 /// Drops the marks of what is no longer there: a mark never outlives its object.

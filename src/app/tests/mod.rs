@@ -5,6 +5,7 @@ mod glass;
 mod judge;
 mod people;
 mod resume;
+mod saga;
 mod steps;
 
 use std::collections::BTreeMap;
