@@ -184,8 +184,11 @@ fn row<'a>(
 ) -> Words<'a> {
     let name = scene.service_name(&service.name, columns.service.saturating_sub(1));
     let is_marked = |mark: &Marked| matches!(mark, Marked::Place(place) if place.service == service.name);
-    let sign = if scene.model.marks.iter().any(is_marked) { "*" } else { " " };
-    let words = scene.words().gap(1).say(Role::Accent, sign);
+    let words = if scene.model.marks.iter().any(is_marked) {
+        scene.words().gap(1).say(Role::Accent, "*")
+    } else {
+        scene.words().gap(2)
+    };
     let mut words = words.say(Role::Strong, text::fit(&name, columns.service));
     let Some(assessment) = assessment else {
         return words.sign(Sign::Asking).say(Role::Muted, " asking…");

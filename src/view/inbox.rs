@@ -73,7 +73,8 @@ fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
     };
     let to = gate.environment.as_ref().map_or(gate.title.as_str(), |e| e.as_str());
     let marked = scene.model.marks.contains(&Mark::Gate(gate.key.clone()));
-    let words = scene.words().gap(1).say(Role::Accent, if marked { "*" } else { " " }).sign(sign).gap(1);
+    let words = scene.words().gap(if marked { 1 } else { 2 });
+    let words = words.maybe(Role::Accent, marked.then_some("*")).sign(sign).gap(1);
     let words = words.say(Role::Strong, text::name(gate.key.run.service.as_str(), 24));
     let words = words.say(Role::Muted, " → ").say(Role::Base, text::name(to, 20)).gap(2);
     let words = words.say(Role::Accent, version(scene, gate)).gap(2);

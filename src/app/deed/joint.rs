@@ -236,14 +236,16 @@ pub(super) fn prepared(
             part.draft = draft;
         }
         joint.opened = now;
-        if !joint.fields().contains(&joint.field) {
+        // While some are still asked for, what is being typed stays where it is.
+        let asking = joint.parts.iter().any(|part| matches!(part.draft, Draft::Asking(_)));
+        if !asking && !joint.fields().contains(&joint.field) {
             joint.field = Field::Cancel;
         }
     }
     None
 }
 
-/// What time and looks do to the dialog: a plan that has become stale is made anew, one that only old evidence barred
+/// What time and looks do to the dialog: as soon as one plan is stale all are made anew, so that they stay in step; one that only old evidence barred
 /// is asked for once a look is fresh, and one whose gate is gone asks who decided.
 pub fn reconsider(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
@@ -260,11 +262,13 @@ pub fn reconsider(model: &mut Model) -> Vec<Effect> {
         .map(of)
         .collect();
     let waiting: Vec<Mark> = model.inbox.iter().map(|gate| Mark::Gate(gate.value.key.clone())).collect();
+    let stale = |part: &JointPart| part.plan().is_some_and(|plan| plan.stale(now));
+    let any_stale = joint_mut(model).is_some_and(|joint| joint.parts.iter().any(stale));
     let effects = ask(model, |part| {
         let gone = matches!(part.mark, Mark::Gate(_)) && !waiting.contains(&part.mark);
-        fresh.contains(&part.mark) || part.plan().is_some_and(|plan| gone || plan.stale(now))
+        fresh.contains(&part.mark) || (part.plan().is_some() && (gone || any_stale))
     });
-    if !effects.is_empty()
+    if !fresh.is_empty()
         && let Some(joint) = joint_mut(model)
     {
         joint.field = Field::Cancel;

@@ -159,6 +159,23 @@ fn one_target_in_the_way_keeps_all_from_being_confirmed_until_it_is_left_out() {
 }
 
 #[test]
+fn plans_that_grow_stale_are_made_anew_in_step_and_do_not_take_the_keyboard_away() {
+    let mut cockpit = marked();
+    cockpit.press(&[Key::Char('r')]);
+    prepare_all(&mut cockpit, 0);
+    cockpit.press(&[Key::BackTab]);
+    assert_eq!(deed::joint::joint_mut(&mut cockpit.model).unwrap().field, Field::Confirm);
+    let from = cockpit.effects.len();
+    cockpit.wait(Duration::from_secs(14));
+    seen(&mut cockpit, &NAMES);
+    cockpit.wait(Duration::from_secs(2));
+    prepare_all(&mut cockpit, from);
+    let asked = cockpit.effects[from..].iter().filter(|e| matches!(e, Effect::Prepare { .. })).count();
+    let joint = deed::joint::joint_mut(&mut cockpit.model).unwrap();
+    assert_eq!((asked, joint.field, joint.plans().is_some()), (4, Field::Confirm, true));
+}
+
+#[test]
 fn the_strictest_policy_of_all_holds_for_all() {
     let mut services = NAMES.map(service).to_vec();
     services[2].environments[0].policy.confirm = Confirm::TypeName;
