@@ -112,7 +112,6 @@ async fn planned(cockpit: &mut Cockpit) {
 /// Marks every service and asks for a roll back.
 async fn marked(scenario: Scenario) -> Cockpit {
     let mut cockpit = Cockpit::open(scenario, Manner::default()).await;
-    cockpit.ready().await;
     cockpit
         .until("every place is known", |m| {
             m.setup.services.iter().all(|s| s.environments.iter().all(|e| m.world.rollout(s, e).is_some()))
@@ -218,8 +217,7 @@ async fn reopened(cockpit: Cockpit) -> (Cockpit, Arc<Sessions>) {
         tokio::task::yield_now().await;
     };
     (next.model.left, next.model.left_sagas) = (left.actions, left.sagas);
-    next.ready().await;
-    assert!(matches!(next.model.overlays.last(), Some(Overlay::Resumed)), "{}", next.told());
+    next.until("what was left is listed", |m| matches!(m.overlays.last(), Some(Overlay::Resumed))).await;
     (next, sessions)
 }
 
