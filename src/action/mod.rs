@@ -7,8 +7,10 @@ pub mod judge;
 pub mod offer;
 pub mod plan;
 pub mod policy;
+pub mod saga;
 
 pub use judge::{Judgement, judge};
 pub use offer::{Offer, barred, offer};
 pub use plan::{Evidence, Plan, plan};
 pub use policy::{Breach, Glass, Refused, Rule};
+pub use saga::{Saga, Truth};

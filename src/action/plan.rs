@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::hazard;
 use super::policy::{Breach, Glass, Refused, Rule, advice, allowed, policy_of, refuse, ships, two_person};
+use super::saga::Part;
 use crate::domain::freeze::Freeze;
 use crate::domain::service::{Access, Confirm, ReasonRule};
 use crate::domain::{
@@ -53,6 +54,9 @@ pub struct Plan {
     pub freeze: Vec<Freeze>,
     /// The earlier action on the same thing that did not end as verified, if this is a second try.
     pub after: Option<ActionId>,
+    /// Its place in a saga, if it is one of several targets.
+    #[serde(default)]
+    pub part: Option<Part>,
     /// When the preparation's look began.
     pub looked: Now,
     /// The plan is stale, and cannot be confirmed, when `looked` is longer ago than this.
@@ -142,6 +146,7 @@ pub fn plan(
         freeze: if ships(intent.verb) && !broken(Rule::Freeze) { policy.freeze } else { Vec::new() },
         overrides,
         after: None,
+        part: None,
         looked,
         max_age: policy.max_age,
         fingerprint,

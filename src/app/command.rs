@@ -1,6 +1,7 @@
 //! What a key can mean: one table of name, keys, doc and availability. Footer, help and keymap derive from it.
 
-use super::deed::verb_of;
+use super::deed::{joint, verb_of};
+use super::joint::Mark;
 use super::key::Key;
 use super::model::{Model, Panel};
 use super::views::View;
@@ -30,6 +31,8 @@ pub enum Command {
     Changes,
     /// Show the reasons of the verdict.
     Reasons,
+    /// Mark the selection, or take the mark away.
+    Mark,
     /// Follow the newest action.
     Follow,
     /// Next line.
@@ -144,10 +147,16 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Resume, "resume", &[Key::Char('R')], "let a held rollout go on"),
     entry(Command::Rerun, "rerun", &[Key::Char('F')], "run the failed jobs of the newest run again"),
     entry(Command::Cancel, "cancel run", &[Key::Char('C')], "stop the newest run"),
+    entry(Command::Mark, "mark", &[Key::Char(' ')], "mark the selection, to act on several at once"),
     entry(Command::Follow, "follow", &[Key::Char('f')], "follow the newest action to its outcome"),
     entry(Command::Refresh, "look now", &[Key::Char('u')], "look at all sources now"),
     entry(Command::Copy, "copy", &[Key::Char('y')], "copy version, revision or address of the selection"),
-    entry(Command::Back, "back", &[Key::Esc], "close what is on top, clear the filter, zoom out"),
+    entry(
+        Command::Back,
+        "back",
+        &[Key::Esc],
+        "close what is on top, clear the filter and the marks, zoom out",
+    ),
 ];
 
 /// The command that `key` means.
@@ -176,6 +185,7 @@ pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
             .then_some(())
             .ok_or_else(|| Refusal::new("nothing was done yet in this session")),
         _ => match verb_of(command) {
+            Some(verb) if !model.marks.is_empty() => joint::available(model, verb),
             Some(verb) => {
                 let around = model_surroundings(model)?;
                 barred(&offer(verb, around)?, around).map_err(|refused| refused.refusal)
@@ -185,16 +195,46 @@ pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
     }
 }
 
+fn journal_works(model: &Model) -> Result<(), Refusal> {
+    model.journal_fault.as_ref().map_or(Ok(()), |fault| {
+        Err(Refusal::new(format!("the journal cannot be written: {fault}"))
+            .evidence("tried for the last action")
+            .next("actions are off until it can: mend it, then look now (u)"))
+    })
+}
+
+/// What the action rules look at for something that is marked.
+///
+/// # Errors
+/// A refusal when it is not there any more.
+pub fn marked_surroundings<'a>(model: &'a Model, mark: &Mark) -> Result<offer::Around<'a>, Refusal> {
+    journal_works(model)?;
+    let gone = || Refusal::new(format!("{mark} is not there any more")).evidence("the newest look");
+    let (name, environment, gate) = match mark {
+        Mark::Place(place) => (&place.service, Some(&place.environment), None),
+        Mark::Gate(key) => {
+            let gate = model.inbox.iter().find(|gate| &gate.value.key == key).ok_or_else(gone)?;
+            (&key.run.service, gate.value.environment.as_ref(), Some(&gate.value))
+        }
+    };
+    let service = model.service(name).ok_or_else(gone)?;
+    Ok(offer::Around {
+        service,
+        environment: environment.and_then(|name| service.environment(name)),
+        assessment: model.assessment(name),
+        gate,
+        world: &model.world,
+        access: model.setup.access,
+        now: model.now,
+    })
+}
+
 /// What the action rules look at, from the model.
 ///
 /// # Errors
 /// A refusal when nothing is selected.
 pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
-    if let Some(fault) = &model.journal_fault {
-        return Err(Refusal::new(format!("the journal cannot be written: {fault}"))
-            .evidence("tried for the last action")
-            .next("actions are off until it can: mend it, then look now (u)"));
-    }
+    journal_works(model)?;
     let gate = model.gate_at_hand();
     // In the inbox the selected gate says where, not the board.
     let in_inbox = model.focus == Panel::Inbox;

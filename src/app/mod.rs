@@ -11,6 +11,8 @@ pub mod deed;
 pub mod dialog;
 pub mod incident;
 mod index;
+pub mod joint;
+mod joint_keys;
 pub mod key;
 pub mod keys;
 pub mod model;

@@ -1,6 +1,6 @@
 //! Everything that the screen shows and the keys act on. Owned data; no handle, channel or lock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::action::Plan;
@@ -15,6 +15,7 @@ use super::deed::resume::Unfinished;
 use super::dialog::Dialog;
 use super::incident::Incident;
 use super::index::Index;
+use super::joint::{Joint, LeftSaga, Mark, SagaRun};
 use super::views::Trail;
 
 /// A panel that can have the keyboard.
@@ -83,8 +84,12 @@ pub enum Overlay {
     Help,
     /// A plan on its way to being confirmed.
     Dialog(Box<Dialog>),
+    /// Several plans on their way to being confirmed at once.
+    Joint(Box<Joint>),
     /// An action on its way to its outcome.
     Follow(ActionId),
+    /// A saga on its way to its outcome, target by target.
+    FollowSaga(ActionId),
     /// The change set of the selected service in the selected environment.
     Changes,
     /// Why the verdict is what it is.
@@ -252,6 +257,10 @@ pub struct Model {
     pub actions: Vec<Action>,
     /// Services that were NO-GO in this session, oldest first.
     pub incidents: Vec<Incident>,
+    /// What is marked to be acted on at once.
+    pub marks: BTreeSet<Mark>,
+    /// Sagas of this session and those taken up, oldest first.
+    pub sagas: Vec<SagaRun>,
     /// What happened, newest last.
     pub activity: VecDeque<Event>,
     /// A short message, if one shows.
@@ -262,6 +271,8 @@ pub struct Model {
     pub records: Option<Result<Vec<Record>, SafeText>>,
     /// What earlier sessions left without an outcome; taken up with the first tick.
     pub left: Vec<Unfinished>,
+    /// The sagas among it.
+    pub left_sagas: Vec<LeftSaga>,
     /// Counts preparations.
     pub tickets: u64,
     /// Counts confirmations: the last part of every action id.
@@ -329,11 +340,14 @@ impl Model {
             typing: Typing::default(),
             actions: Vec::new(),
             incidents: Vec::new(),
+            marks: BTreeSet::new(),
+            sagas: Vec::new(),
             activity: VecDeque::new(),
             toast: None,
             journal_fault: None,
             records: None,
             left: Vec::new(),
+            left_sagas: Vec::new(),
             tickets: 0,
             confirmed: 0,
             session,
@@ -419,6 +433,12 @@ impl Model {
     #[must_use]
     pub fn action(&self, id: &ActionId) -> Option<&Action> {
         self.actions.iter().find(|a| &a.id == id)
+    }
+
+    /// A saga of this session, or one taken up.
+    #[must_use]
+    pub fn saga(&self, id: &ActionId) -> Option<&SagaRun> {
+        self.sagas.iter().find(|run| &run.saga.id == id)
     }
 
     /// Actions that have not ended.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::Stroke;
-use crate::action::Plan;
+use crate::action::{Plan, Saga};
 use crate::domain::{ActionId, Ask, Intent, Now, Outcome, Progress, Report, SafeText, SourceName};
 
 /// What enters.
@@ -34,6 +34,8 @@ pub enum Effect {
         /// What is wanted.
         intent: Box<Intent>,
     },
+    /// Write a saga into the journal, every target with its fingerprint, before any of them is carried out.
+    Begin(Box<Saga>),
     /// Journal, look again, compare, send once.
     Execute {
         /// Which action.

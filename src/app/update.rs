@@ -18,7 +18,7 @@ pub const REST: Duration = Duration::from_millis(250);
 /// Takes one message in.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let (selected, trail) = (model.selected.clone(), model.trail.clone());
-    let mut asks = !model.left.is_empty();
+    let mut asks = !model.left.is_empty() || !model.left_sagas.is_empty();
     let recorded = matches!(&msg, Msg::Progress(progress) if !matches!(progress, Progress::JournalRead(_)));
     let mut effects = match msg {
         Msg::Tick(now) => tick(model, now),
@@ -35,8 +35,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Absorbed::Dropped => return Vec::new(),
             Absorbed::Changed => {
                 asks = true;
+                deed::joint::prune(model);
                 let mut effects = vanished(model);
                 effects.extend(deed::reconsider(model));
+                effects.extend(deed::joint::reconsider(model));
                 effects.extend(deed::follow(model));
                 effects
             }
@@ -79,8 +81,10 @@ fn tick(model: &mut Model, now: Now) -> Vec<Effect> {
     }
     board::grow_older(model, before);
     let mut effects = keys::grow_older(model);
+    effects.extend(deed::joint::reconsider(model));
     let left = std::mem::take(&mut model.left);
-    effects.extend(deed::resume::resume(model, left));
+    let left_sagas = std::mem::take(&mut model.left_sagas);
+    effects.extend(deed::resume::resume(model, left, left_sagas));
     effects.extend(deed::follow(model));
     effects
 }

@@ -160,9 +160,10 @@ pub(super) fn lay(
     let mut model = Model::new(setup, session, now, common.size);
     let sessions = Arc::new(Sessions::default());
     if let Recorder::Journal(journal) = &recorder {
-        model.left = recover::take_up(journal, &sessions, now.wall).map_err(|error| {
+        let left = recover::take_up(journal, &sessions, now.wall).map_err(|error| {
             Failure::new(code::FAILED, format!("what is still open cannot be read: {error}"))
         })?;
+        (model.left, model.left_sagas) = (left.actions, left.sagas);
     }
     let access = purpose.access(access);
     Ok(Laid { model, opening: Opening { sources, recorder, access, clock, sessions }, ui, hosts })

@@ -51,7 +51,8 @@ impl<'a> Deed<'a> {
     /// Whether it was wanted and is not known to be over.
     #[must_use]
     pub fn open(&self) -> bool {
-        self.lines.iter().any(|line| line.kind == "intent") && self.end().is_none_or(|end| end.open)
+        self.lines.iter().any(|line| matches!(line.kind.as_str(), "intent" | "saga"))
+            && self.end().is_none_or(|end| end.open)
     }
 }
 

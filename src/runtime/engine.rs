@@ -110,6 +110,10 @@ impl Engine {
                     executor.prepare(ticket, *intent).await;
                 });
             }
+            Effect::Begin(saga) => {
+                let executor = self.executor.clone();
+                self.tasks.spawn(async move { executor.begin(&saga).await });
+            }
             Effect::Execute { id, plan } => {
                 let executor = self.executor.clone();
                 self.tasks.spawn(async move {

@@ -19,7 +19,7 @@ pub use super::record::Recorder;
 use super::rival;
 use super::send::perform;
 use super::session::{Sessions, session_of};
-use crate::action::Plan;
+use crate::action::{Plan, Saga};
 use crate::app::Msg;
 use crate::domain::freeze::frozen;
 use crate::domain::{
@@ -52,6 +52,18 @@ impl Executor {
         let began = self.clock.now();
         let result = self.look(&intent).await.map(Box::new);
         self.tell(Progress::Prepared { ticket, began, result }).await;
+    }
+
+    /// Records a saga before any of its members is carried out. Sends nothing.
+    pub async fn begin(&self, saga: &Saga) {
+        let recorded = match self.hold(&saga.id) {
+            Ok(()) => self.record(Entry::saga(saga)).await.map(drop),
+            Err(why) => Err(why),
+        };
+        match recorded {
+            Ok(()) => self.tell(Progress::Recorded(saga.id.clone())).await,
+            Err(why) => self.tell(Progress::JournalFailed(why)).await,
+        }
     }
 
     /// Carries out a confirmed plan.
@@ -99,16 +111,19 @@ impl Executor {
     /// else happens.
     async fn record_intent(&self, id: &ActionId, plan: &Plan) -> Result<(), SafeText> {
         failpoint::hit("before-intent");
-        if let Recorder::Journal(journal) = &self.recorder {
-            // Somebody else who holds a session of this name is alive, and that is all that the lock is to say.
-            self.sessions
-                .hold(journal.path(), session_of(id))
-                .map_err(|e| SafeText::new(&format!("the session's lock: {e}")))?;
-        }
+        self.hold(id)?;
         if plan.breaks_glass() {
             self.record(Entry::break_glass(id, plan)).await?;
         }
         self.record(Entry::intent(id, plan)).await.map(drop)
+    }
+
+    /// Takes the lock that says that this session is alive.
+    fn hold(&self, id: &ActionId) -> Result<(), SafeText> {
+        let Recorder::Journal(journal) = &self.recorder else { return Ok(()) };
+        // Somebody else who holds a session of this name is alive, and that is all that the lock is to say.
+        let held = self.sessions.hold(journal.path(), session_of(id));
+        held.map(drop).map_err(|e| SafeText::new(&format!("the session's lock: {e}")))
     }
 
     /// Looks again and compares; when the world moved, or we may no longer, nothing is sent.

@@ -71,7 +71,7 @@ async fn until(model: &mut Model, engine: &mut Engine, end: Instant, done: impl 
 /// Everything but actions.
 fn carry_out_reads(engine: &mut Engine, effects: Vec<Effect>) {
     for effect in effects {
-        if !matches!(effect, Effect::Execute { .. } | Effect::Conclude { .. }) {
+        if !matches!(effect, Effect::Begin(_) | Effect::Execute { .. } | Effect::Conclude { .. }) {
             engine.carry_out(effect);
         }
     }

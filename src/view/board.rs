@@ -12,6 +12,7 @@ use super::panel::{self, Edge, Title};
 use super::scene::{Scene, mark_sign, verdict_words};
 use super::sheet::{Sheet, Words};
 use super::text;
+use crate::app::joint::Mark as Marked;
 use crate::app::model::{Panel, Typing};
 use crate::domain::{Assessment, Mark, Service, Stage, Verdict};
 use crate::theme::{Role, Sign};
@@ -103,7 +104,7 @@ fn empty(scene: Scene<'_>) -> Words<'_> {
 
 /// How many of which verdict; the filter.
 fn summary(scene: Scene<'_>) -> Words<'_> {
-    let mut words = scene.words();
+    let mut words = marked(scene);
     if !scene.model.filter.is_empty() || scene.model.typing == Typing::Filter {
         let shown = format!("{} of {}", scene.model.shown.len(), scene.model.setup.services.len());
         words = words.say(Role::Muted, "filter ").say(Role::Accent, text::cut(&scene.model.filter, 20));
@@ -120,6 +121,25 @@ fn summary(scene: Scene<'_>) -> Words<'_> {
         }
     }
     words
+}
+
+/// How many places are marked, and how many of them the filter hides.
+fn marked(scene: Scene<'_>) -> Words<'_> {
+    let places = scene.model.marks.iter().filter_map(|mark| match mark {
+        Marked::Place(place) => Some(&place.service),
+        Marked::Gate(_) => None,
+    });
+    let (mut count, mut hidden) = (0_usize, 0_usize);
+    for service in places {
+        count += 1;
+        let shown = |i: &usize| scene.model.setup.services.get(*i).is_some_and(|s| &s.name == service);
+        hidden += usize::from(!scene.model.shown.iter().any(shown));
+    }
+    match (count, hidden) {
+        (0, _) => scene.words(),
+        (count, 0) => scene.words().say(Role::Accent, format!("{count} marked")).gap(2),
+        (count, hidden) => scene.words().say(Role::Accent, format!("{count} marked, {hidden} hidden")).gap(2),
+    }
 }
 
 fn heads(scene: Scene<'_>, columns: Columns) -> Words<'_> {
@@ -165,7 +185,13 @@ fn row<'a>(
     assessment: Option<&Assessment>,
 ) -> Words<'a> {
     let name = scene.service_name(&service.name, columns.service.saturating_sub(1));
-    let mut words = scene.words().gap(2).say(Role::Strong, text::fit(&name, columns.service));
+    let is_marked = |mark: &Marked| matches!(mark, Marked::Place(place) if place.service == service.name);
+    let words = if scene.model.marks.iter().any(is_marked) {
+        scene.words().gap(1).say(Role::Accent, "*")
+    } else {
+        scene.words().gap(2)
+    };
+    let mut words = words.say(Role::Strong, text::fit(&name, columns.service));
     let Some(assessment) = assessment else {
         return words.sign(Sign::Asking).say(Role::Muted, " asking…");
     };

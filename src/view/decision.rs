@@ -257,10 +257,24 @@ fn quiet_words(scene: Scene<'_>) -> Words<'_> {
 /// What is being carried out: the newest action that has not ended, in one line.
 pub(super) fn in_flight(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let Some(action) = scene.model.in_flight().last() else { return };
-    let others = scene.model.in_flight().count().saturating_sub(1);
+    // Members of one saga are one thing.
+    let saga_of = |action: &Action| action.plan.part.as_ref().map(|part| part.saga.clone());
+    let own = saga_of(action);
+    let same = |other: &&Action| other.id == action.id || (own.is_some() && saga_of(other) == own);
+    let others = scene.model.in_flight().filter(|other| !same(other)).count();
     let words = scene.words().gap(1).sign(Sign::Again).gap(1);
-    let words = words.say(Role::Strong, action.plan.title.as_str()).dot();
-    let words = words.say(Role::Running, stage_text(action)).dot();
+    let saga = action.plan.part.as_ref().and_then(|part| scene.model.saga(&part.saga));
+    let words = match saga {
+        Some(run) => words
+            .say(Role::Strong, format!("{}: ", run.saga.title()))
+            .say(Role::Running, run.tally(scene.model).as_str())
+            .dot(),
+        None => words
+            .say(Role::Strong, action.plan.title.as_str())
+            .dot()
+            .say(Role::Running, stage_text(action))
+            .dot(),
+    };
     let words = words.say(Role::Muted, spoken(scene.model.now.since(action.began)));
     let words = words.maybe(Role::Muted, (others > 0).then(|| format!("  and {others} more")));
     let hint = scene.words().say(Role::Key, "f").say(Role::Base, " follow ");

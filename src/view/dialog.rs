@@ -85,7 +85,7 @@ fn wish(intent: &Intent) -> String {
     }
 }
 
-fn capital(word: &str) -> String {
+pub(super) fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|c| c.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
@@ -217,7 +217,7 @@ fn gutter<'a>(scene: Scene<'a>, here: bool, label: &str) -> Words<'a> {
 }
 
 /// A line of text under edit; returns where the cursor is if it has the keyboard.
-fn input(
+pub(super) fn input(
     scene: Scene<'_>,
     sheet: &mut Sheet<'_>,
     label: &str,
@@ -298,7 +298,13 @@ fn buttons(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) {
     sheet.line(0, &words.line());
 }
 
-fn button<'a>(scene: Scene<'a>, words: Words<'a>, label: &str, here: bool, able: bool) -> Words<'a> {
+pub(super) fn button<'a>(
+    scene: Scene<'a>,
+    words: Words<'a>,
+    label: &str,
+    here: bool,
+    able: bool,
+) -> Words<'a> {
     let style = match (here, able) {
         (true, _) => scene.theme.style(Role::ButtonFocus),
         (false, true) => scene.theme.style(Role::Button),

@@ -4,6 +4,7 @@ use super::panel::{self, Edge, Title};
 use super::scene::Scene;
 use super::sheet::{Sheet, Words};
 use super::text;
+use crate::app::joint::Mark;
 use crate::app::model::Panel;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::{ago, spoken};
@@ -18,7 +19,12 @@ pub(super) fn rows(scene: Scene<'_>) -> u16 {
 /// Draws the inbox.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let inbox = &scene.model.inbox;
-    let count = if inbox.is_empty() { String::new() } else { inbox.len().to_string() };
+    let marked = scene.model.marks.iter().filter(|mark| matches!(mark, Mark::Gate(_))).count();
+    let count = match (inbox.len(), marked) {
+        (0, _) => String::new(),
+        (all, 0) => all.to_string(),
+        (all, marked) => format!("{marked} of {all} marked"),
+    };
     let title = Title::new(scene.theme, Panel::Inbox.title()).right(scene.words().say(Role::Waiting, count));
     let below = {
         let keyboard = scene.keyboard(Panel::Inbox);
@@ -66,7 +72,9 @@ fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
         WaitsFor::OtherSystem => Sign::Paused,
     };
     let to = gate.environment.as_ref().map_or(gate.title.as_str(), |e| e.as_str());
-    let words = scene.words().gap(2).sign(sign).gap(1);
+    let marked = scene.model.marks.contains(&Mark::Gate(gate.key.clone()));
+    let words = scene.words().gap(if marked { 1 } else { 2 });
+    let words = words.maybe(Role::Accent, marked.then_some("*")).sign(sign).gap(1);
     let words = words.say(Role::Strong, text::name(gate.key.run.service.as_str(), 24));
     let words = words.say(Role::Muted, " → ").say(Role::Base, text::name(to, 20)).gap(2);
     let words = words.say(Role::Accent, version(scene, gate)).gap(2);

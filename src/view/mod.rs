@@ -33,6 +33,7 @@ mod header;
 mod health;
 mod help;
 mod inbox;
+mod joint;
 mod journal;
 mod json;
 pub mod links;
@@ -44,6 +45,7 @@ pub mod print;
 mod reasons;
 mod resumed;
 mod revisions;
+mod saga;
 mod sample;
 mod scene;
 mod sheet;
@@ -293,7 +295,9 @@ fn overlays(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<Position> {
     match top {
         Overlay::Help => help::draw(scene, &mut sheet),
         Overlay::Dialog(dialog) => return dialog::draw(scene, &mut sheet, dialog),
+        Overlay::Joint(joint) => return joint::draw(scene, &mut sheet, joint),
         Overlay::Follow(id) => follow::draw(scene, &mut sheet, id),
+        Overlay::FollowSaga(id) => saga::draw(scene, &mut sheet, id),
         Overlay::Changes => changes::draw(scene, &mut sheet),
         Overlay::Reasons => reasons::draw(scene, &mut sheet),
         Overlay::Resumed => resumed::draw(scene, &mut sheet),

@@ -29,6 +29,17 @@ fn body(scene: Scene<'_>, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default()];
     let hint = "Nothing of it is sent again. The sources are looked at, and each action is judged by what they show.";
     lines.extend(super::panel::paragraph(scene.theme, Role::Base, hint, room));
+    for run in &scene.model.sagas {
+        if let Origin::Earlier { by, at } = &run.origin {
+            lines.push(Line::default());
+            lines.push(scene.words().say(Role::Strong, run.saga.title().as_str()).within(room));
+            let age = spoken(ago(scene.model.now.wall, *at));
+            let who = format!("{by}, {age} ago, {}", at.strftime("%F %H:%M:%S UTC"));
+            lines.extend(labelled(scene, "confirmed by", Role::Base, &who, room));
+            lines.extend(labelled(scene, "now", Role::Hold, run.tally(scene.model).as_str(), room));
+            lines.extend(super::saga::targets(scene, run, room));
+        }
+    }
     for action in &scene.model.actions {
         if let Origin::Earlier { by, at } = &action.origin {
             lines.push(Line::default());

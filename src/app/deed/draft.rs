@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{dialog_mut, note, refuse};
+use super::{dialog_mut, joint, next_id, note, refuse};
 use crate::action::plan::Surroundings;
 use crate::action::policy::{breaches, refuse as refused_by};
 use crate::action::{Breach, Glass, Plan, Refused, Rule, barred, offer, plan};
 use crate::app::activity::EventKind;
-use crate::app::command::model_surroundings;
+use crate::app::command::{marked_surroundings, model_surroundings};
 use crate::app::dialog::{Choice, DEAF, Dialog, Draft, Field};
 use crate::app::incident;
 use crate::app::model::{Action, ActionStage, Answered, Model, Origin, Overlay};
@@ -20,7 +20,16 @@ use crate::domain::{
 /// Opens the plan dialog for a verb, or shows why not. Where only rules stand in the way the dialog opens as well: it
 /// says which, and offers to break the glass.
 pub fn open(model: &mut Model, verb: Verb) -> Vec<Effect> {
-    let offers = model_surroundings(model).and_then(|around| {
+    let at_hand = match joint::marked(model, verb) {
+        Ok(marks) if marks.len() > 1 => return joint::open(model, verb, marks, &[]),
+        Ok(marks) => marks.into_iter().next(),
+        Err(refusal) => return no(model, verb, &refusal),
+    };
+    let around = match &at_hand {
+        Some(mark) => marked_surroundings(model, mark),
+        None => model_surroundings(model),
+    };
+    let offers = around.and_then(|around| {
         let offers = offer(verb, around)?;
         let barred = barred(&offers, around).err();
         Ok((offers, barred))
@@ -92,13 +101,32 @@ pub fn ask_for_plan(model: &mut Model) -> Vec<Effect> {
 }
 
 pub(super) fn prepared(model: &mut Model, ticket: u64, began: Now, result: Result<Box<Prepared>, Fault>) {
+    let Some(result) = joint::prepared(model, ticket, began, result) else { return };
     let Some(dialog) = dialog_mut(model) else { return };
     if dialog.draft != Draft::Asking(ticket) {
         return;
     }
     let (Some(intent), glass) = (dialog.intent(), dialog.glass) else { return };
-    let draft = match result {
-        Ok(prepared) => match draft(model, &intent, *prepared, (began, glass)) {
+    let draft = answered(model, &intent, result, (began, glass));
+    let now = model.now;
+    if let Some(dialog) = dialog_mut(model) {
+        dialog.draft = draft;
+        dialog.opened = now;
+        if !dialog.fields().contains(&dialog.field) {
+            dialog.field = Field::Cancel;
+        }
+    }
+}
+
+/// What a source's answer makes of an intent: a plan, or why not.
+pub(super) fn answered(
+    model: &Model,
+    intent: &Intent,
+    result: Result<Box<Prepared>, Fault>,
+    how: (Now, Glass),
+) -> Draft {
+    match result {
+        Ok(prepared) => match draft(model, intent, *prepared, how) {
             Ok(plan) => Draft::Ready(Box::new(plan)),
             Err(refused) => Draft::Refused(refused),
         },
@@ -107,14 +135,6 @@ pub(super) fn prepared(model: &mut Model, ticket: u64, began: Now, result: Resul
                 .evidence(format!("{}, asked just now", intent.source))
                 .next(fault.hint.as_ref().map_or("try again when it answers", |hint| hint.as_str()));
             Draft::Refused(refusal.into())
-        }
-    };
-    let now = model.now;
-    if let Some(dialog) = dialog_mut(model) {
-        dialog.draft = draft;
-        dialog.opened = now;
-        if !dialog.fields().contains(&dialog.field) {
-            dialog.field = Field::Cancel;
         }
     }
 }
@@ -140,7 +160,7 @@ fn draft(
 }
 
 /// What the rules look at for an intent.
-fn surroundings<'a>(
+pub(super) fn surroundings<'a>(
     model: &'a Model,
     intent: &Intent,
     changes: Option<&'a Arc<ChangeSet>>,
@@ -209,8 +229,17 @@ pub fn confirm(model: &mut Model) -> Vec<Effect> {
     }
     let plan = Plan { after: tried_before(model, &plan.intent), ..plan };
     model.overlays.pop();
-    model.confirmed += 1;
-    let id = ActionId(SafeText::new(&format!("{}-{}", model.session, model.confirmed)));
+    model.marks.remove(&joint::of(&plan.intent));
+    let id = next_id(model);
+    let effect = begin_action(model, id.clone(), plan);
+    model.overlays.push(Overlay::Follow(id));
+    model.overlay_scroll = 0;
+    vec![effect]
+}
+
+/// A confirmed plan becomes an action, alone or as a member of a saga.
+pub(super) fn begin_action(model: &mut Model, id: ActionId, plan: Plan) -> Effect {
+    let now = model.now;
     incident::acted(model, &plan.intent);
     note(model, &plan.intent, EventKind::Deed, &format!("{}: confirmed", plan.title));
     model.actions.push(Action {
@@ -225,20 +254,18 @@ pub fn confirm(model: &mut Model) -> Vec<Effect> {
         against: None,
         origin: Origin::Here,
     });
-    model.overlays.push(Overlay::Follow(id.clone()));
-    model.overlay_scroll = 0;
-    vec![Effect::Execute { id, plan: Box::new(plan) }]
+    Effect::Execute { id, plan: Box::new(plan) }
 }
 
 /// The rules once more, at the moment of the confirmation: those that the plan does not override.
-fn still_allowed(model: &Model, plan: &Plan) -> Result<(), Refused> {
+pub(super) fn still_allowed(model: &Model, plan: &Plan) -> Result<(), Refused> {
     let around = surroundings(model, &plan.intent, None)?;
     let overridden = |breach: &Breach| plan.overrides.iter().any(|o| o.rule == breach.rule);
     refused_by(breaches(&plan.intent, around).into_iter().filter(|b| !overridden(b)).collect())
 }
 
 /// The newest action on the same thing that did not end as verified: a second try is a new intent, linked to it.
-fn tried_before(model: &Model, intent: &Intent) -> Option<ActionId> {
+pub(super) fn tried_before(model: &Model, intent: &Intent) -> Option<ActionId> {
     let same = |a: &&Action| {
         let other = &a.plan.intent;
         (other.verb, &other.service, &other.place) == (intent.verb, &intent.service, &intent.place)

@@ -14,7 +14,7 @@ use crate::domain::{ActionId, Difference, Now, Outcome, Progress, Receipt, SafeT
 pub const LOST: Duration = Duration::from_secs(15);
 
 /// Takes in what an executor or a preparation reports.
-pub fn progress(model: &mut Model, progress: Progress) -> Vec<Effect> {
+pub(super) fn progress(model: &mut Model, progress: Progress) -> Vec<Effect> {
     match progress {
         Progress::Prepared { ticket, began, result } => {
             super::draft::prepared(model, ticket, began, result);
@@ -107,7 +107,7 @@ pub(super) fn half(action: &Action) -> Option<String> {
 }
 
 /// Judges every action in flight by what is known now.
-pub fn follow(model: &mut Model) -> Vec<Effect> {
+pub(super) fn follow(model: &mut Model) -> Vec<Effect> {
     let flying: Vec<ActionId> =
         model.in_flight().filter(|a| a.sent.is_some()).map(|a| a.id.clone()).collect();
     flying.iter().flat_map(|id| follow_one(model, id)).collect()

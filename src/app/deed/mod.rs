@@ -1,19 +1,22 @@
 //! From a key to a proved outcome: opening the dialog and confirming ([`draft`]), following an action to its outcome
-//! ([`follow`]), and taking up what an earlier session left behind ([`resume`]).
+//! ([`follow`]), taking up what an earlier session left behind ([`resume`]), and several targets at once ([`joint`],
+//! [`saga`]).
 
 mod draft;
 mod follow;
+pub mod joint;
 pub mod resume;
+pub mod saga;
 
 use super::activity::{self, Event, EventKind};
 use super::command::Command;
 use super::dialog::Dialog;
 use super::model::{Action, Model, Overlay, Toast, Tone};
 use super::msg::Effect;
-use crate::domain::{ActionId, Intent, SafeText, Verb};
+use crate::domain::{ActionId, Intent, Progress, SafeText, Verb};
 
 pub use draft::{ask_for_plan, break_glass, confirm, open, reconsider};
-pub use follow::{LOST, follow, progress};
+pub use follow::LOST;
 
 /// The verb of a command, if it is one that changes something.
 #[must_use]
@@ -29,6 +32,32 @@ pub const fn verb_of(command: Command) -> Option<Verb> {
         Command::Cancel => Verb::Cancel,
         _ => return None,
     })
+}
+
+/// Takes in what an executor or a preparation reports; sagas go on by it.
+pub fn progress(model: &mut Model, progress: Progress) -> Vec<Effect> {
+    let mut effects = match &progress {
+        Progress::Recorded(id) if model.saga(id).is_some() => {
+            saga::recorded(model, id);
+            Vec::new()
+        }
+        _ => follow::progress(model, progress),
+    };
+    effects.extend(saga::advance(model));
+    effects
+}
+
+/// Judges every action in flight, and every saga, by what is known now.
+pub fn follow(model: &mut Model) -> Vec<Effect> {
+    let mut effects = follow::follow(model);
+    effects.extend(saga::advance(model));
+    effects
+}
+
+/// A number that no other action or saga of this journal has.
+fn next_id(model: &mut Model) -> ActionId {
+    model.confirmed += 1;
+    ActionId(SafeText::new(&format!("{}-{}", model.session, model.confirmed)))
 }
 
 /// The dialog on top.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::follow::{end, half, proving};
 use crate::action::Plan;
+use crate::app::joint::LeftSaga;
 use crate::app::model::{Action, ActionStage, Answered, Model, Origin, Overlay};
 use crate::app::msg::Effect;
 use crate::domain::{ActionId, Outcome, SafeText};
@@ -42,10 +43,11 @@ pub struct Unfinished {
 }
 
 /// Takes up what earlier sessions left behind, and lists it on the screen.
-pub fn resume(model: &mut Model, left: Vec<Unfinished>) -> Vec<Effect> {
-    if left.is_empty() {
+pub fn resume(model: &mut Model, left: Vec<Unfinished>, sagas: Vec<LeftSaga>) -> Vec<Effect> {
+    if left.is_empty() && sagas.is_empty() {
         return Vec::new();
     }
+    super::saga::take_up(model, sagas);
     let effects = left.into_iter().flat_map(|one| take_up(model, one)).collect();
     model.overlays.push(Overlay::Resumed);
     model.overlay_scroll = 0;

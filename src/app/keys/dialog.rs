@@ -3,7 +3,7 @@
 use tui_input::InputRequest;
 
 use crate::app::deed;
-use crate::app::dialog::{Dialog, Field};
+use crate::app::dialog::{Dialog, Field, InputText};
 use crate::app::key::{Key, Pace, Stroke};
 use crate::app::model::Model;
 use crate::app::msg::Effect;
@@ -95,6 +95,13 @@ fn choose(model: &mut Model, by: isize) -> Vec<Effect> {
 }
 
 fn edit(dialog: &mut Dialog, key: Key) -> Vec<Effect> {
+    let input = if dialog.field == Field::Reason { &mut dialog.reason } else { &mut dialog.name };
+    edit_line(input, key);
+    Vec::new()
+}
+
+/// Takes a key into a line of text.
+pub(in crate::app) fn edit_line(input: &mut InputText, key: Key) {
     let request = match key {
         Key::Char(c) => InputRequest::InsertChar(c),
         Key::Backspace => InputRequest::DeletePrevChar,
@@ -103,11 +110,9 @@ fn edit(dialog: &mut Dialog, key: Key) -> Vec<Effect> {
         Key::Right => InputRequest::GoToNextChar,
         Key::Home => InputRequest::GoToStart,
         Key::End => InputRequest::GoToEnd,
-        _ => return Vec::new(),
+        _ => return,
     };
-    let input = if dialog.field == Field::Reason { &mut dialog.reason } else { &mut dialog.name };
     if !matches!(request, InputRequest::InsertChar(_)) || input.0.value().chars().count() < 500 {
         input.0.handle(request);
     }
-    Vec::new()
 }

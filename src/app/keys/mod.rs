@@ -3,6 +3,8 @@
 mod dialog;
 mod moves;
 
+pub(super) use dialog::edit_line;
+
 use tui_input::InputRequest;
 
 use super::board;
@@ -10,6 +12,7 @@ use super::command::{Command, available, command_of};
 use super::deed;
 use super::dialog::{Dialog, Draft, Field};
 use super::incident;
+use super::joint_keys;
 use super::key::{Key, Stroke};
 use super::model::{Leaving, Model, Overlay, Panel, Selection, Toast, Tone, Typing, Zoom};
 use super::msg::Effect;
@@ -29,6 +32,7 @@ pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
     }
     match model.overlays.last() {
         Some(Overlay::Dialog(_)) => dialog::press(model, stroke),
+        Some(Overlay::Joint(_)) => joint_keys::press(model, stroke),
         Some(_) => overlay(model, stroke.key),
         None if model.typing == Typing::Filter => filter(model, stroke.key),
         None => command_of(stroke.key).map(|command| run(model, command)).unwrap_or_default(),
@@ -43,6 +47,9 @@ pub fn paste(model: &mut Model, text: &SafeText) {
         for c in text.as_str().chars().take(500) {
             dialog.reason.0.handle(InputRequest::InsertChar(c));
         }
+        return;
+    }
+    if joint_keys::paste(model, text) {
         return;
     }
     if model.typing == Typing::Filter && model.overlays.is_empty() {
@@ -76,10 +83,11 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Reasons => show(model, Overlay::Reasons),
         Command::Help => show(model, Overlay::Help),
         Command::Follow => {
-            if let Some(id) = model.actions.last().map(|a| a.id.clone()) {
-                show(model, Overlay::Follow(id));
+            if let Some(newest) = joint_keys::newest(model) {
+                show(model, newest);
             }
         }
+        Command::Mark => deed::joint::mark(model),
         Command::Filter => model.typing = Typing::Filter,
         Command::Zoom => {
             model.zoom = if model.zoom == Zoom::Full { Zoom::Shared } else { Zoom::Full };
@@ -178,7 +186,7 @@ fn worst(model: &mut Model) {
     }
 }
 
-/// Closes what is on top, then clears the filter, then goes outwards. Never quits.
+/// Closes what is on top, then clears the filter, then the marks, then goes outwards. Never quits.
 fn back(model: &mut Model) {
     if model.overlays.pop().is_some() {
         return;
@@ -186,6 +194,8 @@ fn back(model: &mut Model) {
     if !model.filter.is_empty() {
         model.filter.clear();
         board::filter(model);
+    } else if !model.marks.is_empty() {
+        model.marks.clear();
     } else if model.zoom == Zoom::Full {
         model.zoom = Zoom::Shared;
     } else if !views::leave(model) {
@@ -226,6 +236,9 @@ fn overlay(model: &mut Model, key: Key) -> Vec<Effect> {
         Key::Esc | Key::Char('q') | Key::Enter => {
             model.overlays.pop();
         }
+        Key::Char('m') if matches!(model.overlays.last(), Some(Overlay::FollowSaga(_))) => {
+            return joint_keys::go_on(model);
+        }
         key => {
             let on_top = model.overlays.last().cloned();
             let command =
@@ -248,7 +261,7 @@ fn toggles(command: Command, overlay: Option<&Overlay>) -> bool {
         (Command::Help, Some(Overlay::Help))
             | (Command::Changes, Some(Overlay::Changes))
             | (Command::Reasons, Some(Overlay::Reasons))
-            | (Command::Follow, Some(Overlay::Follow(_)))
+            | (Command::Follow, Some(Overlay::Follow(_) | Overlay::FollowSaga(_)))
     )
 }
 

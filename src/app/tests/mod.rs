@@ -6,6 +6,7 @@ mod incidents;
 mod judge;
 mod people;
 mod resume;
+mod saga;
 mod steps;
 mod views;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::unreadable;
@@ -41,15 +42,57 @@ impl<'a> Action<'a> {
 
     /// Whether it was wanted and is not known to be over: no outcome, or one in doubt.
     pub(super) fn is_open(&self) -> bool {
-        let wanted = self.lines.iter().any(|line| line.kind == "intent");
+        let wanted = self.lines.iter().any(|line| matches!(line.kind.as_str(), "intent" | "saga"));
         let doubt = |line: &Line| line.body.get("outcome").and_then(Value::as_str) == Some("in doubt");
         wanted && self.end().is_none_or(doubt)
+    }
+
+    /// How far it came, in one word.
+    fn truth(&self) -> &'a str {
+        let outcome = self.lines.iter().rfind(|line| line.kind == "outcome");
+        let word = outcome.and_then(|line| line.body.get("outcome")).and_then(Value::as_str);
+        let has = |kind: &str| self.lines.iter().any(|line| line.kind == kind);
+        match word {
+            Some(word) => word,
+            None if has("moved") || has("not-sent") || has("declined") => "not applied",
+            None if has("sending") => "sent",
+            None if has("intent") => "recorded",
+            None => "not started",
+        }
     }
 
     pub(super) fn title(&self) -> SafeText {
         let intent = self.lines.iter().find(|line| line.kind == "intent").or(self.lines.first());
         intent.map(|line| said(line)).unwrap_or_default()
     }
+}
+
+/// One target of a saga, as the journal tells it.
+#[derive(Debug, Serialize)]
+pub(super) struct Told {
+    /// The action that carries it out.
+    pub(super) action: SafeText,
+    /// What is wanted there.
+    pub(super) title: SafeText,
+    /// `not started`, `recorded`, `sent`, or the word of its outcome.
+    pub(super) truth: SafeText,
+}
+
+/// The targets of a saga with the truth about each; none of what is no saga.
+pub(super) fn targets(saga: &Action<'_>, all: &[Action<'_>]) -> Vec<Told> {
+    let line = saga.lines.iter().find(|line| line.kind == "saga");
+    let members = line.and_then(|line| line.body.pointer("/saga/members")).and_then(Value::as_array);
+    let told = |member: &Value| {
+        let text = |name: &str| SafeText::new(member.get(name).and_then(Value::as_str).unwrap_or_default());
+        let id = text("action");
+        let own = all.iter().find(|action| action.lines.first().is_some_and(|line| line.action == id));
+        Told {
+            truth: SafeText::new(own.map_or("not started", Action::truth)),
+            title: text("title"),
+            action: id,
+        }
+    };
+    members.into_iter().flatten().map(told).collect()
 }
 
 /// The actions in the order in which they began.

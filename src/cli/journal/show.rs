@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::lines::{Action, actions, every_line, inert, said};
+use super::lines::{Action, actions, every_line, inert, said, targets};
 use super::{Located, since, unsound};
 use crate::cli::{Done, Failure, code, say};
 use crate::runtime::journal::Line;
@@ -36,15 +36,20 @@ impl Args {
 /// Prints the journal; what holds of it, if it is damaged.
 pub(super) fn run(args: &Args, located: &Located) -> Done {
     let (lines, report) = every_line(&located.path)?;
-    let mut actions = actions(&lines);
-    actions.retain(|action| args.wants(action));
-    say(&if args.json { as_json(&actions)? } else { actions.iter().map(as_text).collect() })?;
+    let all = actions(&lines);
+    let wanted: Vec<&Action<'_>> = all.iter().filter(|action| args.wants(action)).collect();
+    let text = if args.json {
+        as_json(&wanted, &all)?
+    } else {
+        wanted.iter().map(|action| as_text(action, &all)).collect()
+    };
+    say(&text)?;
     unsound(&located.path, report)?;
     Ok(code::OK)
 }
 
-/// When, who, what and what came of it; then its lines.
-fn as_text(action: &Action<'_>) -> String {
+/// When, who, what and what came of it; the truth about each target of a saga; then its lines.
+fn as_text(action: &Action<'_>, all: &[Action<'_>]) -> String {
     let Some(first) = action.lines.first() else { return String::new() };
     let end = match action.end() {
         Some(line) => format!("  →  {}", said(line)),
@@ -53,6 +58,14 @@ fn as_text(action: &Action<'_>) -> String {
     };
     let mut out =
         format!("{}  {}  {}  {}{end}\n", moment(first.time), first.action, first.actor, action.title());
+    for (told, number) in targets(action, all).iter().zip(1..) {
+        out.push_str(&format!(
+            "  {number:>6}. {:<12}  {}  {}\n",
+            told.truth.as_str(),
+            told.title,
+            told.action
+        ));
+    }
     for line in &action.lines {
         out.push_str(&format!(
             "  {:>6}  {}  {:<9}  {}\n",
@@ -69,12 +82,14 @@ fn moment(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-fn as_json(actions: &[Action<'_>]) -> Result<String, Failure> {
+fn as_json(actions: &[&Action<'_>], all: &[Action<'_>]) -> Result<String, Failure> {
     let list: Vec<_> = actions
         .iter()
         .map(|action| {
             let first = action.lines.first();
+            let targets = targets(action, all);
             json!({
+                "targets": (!targets.is_empty()).then_some(targets),
                 "action": first.map(|line| &line.action), "actor": first.map(|line| &line.actor),
                 "time": first.map(|line| line.time), "title": action.title(), "open": action.is_open(),
                 "end": action.end().map(said), "lines": action.lines,

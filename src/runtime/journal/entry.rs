@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::chain::hex;
-use crate::action::Plan;
+use crate::action::{Plan, Saga};
 use crate::domain::{ActionId, Difference, Fault, Outcome, Reached, Receipt, SafeText, Step};
 
 /// What goes into one line.
@@ -41,6 +41,13 @@ impl Entry {
         )
     }
 
+    /// Several targets at once: every one with the action that carries it out and the fingerprint of its plan, recorded
+    /// before the intent of the first.
+    #[must_use]
+    pub fn saga(saga: &Saga) -> Self {
+        Self::new("saga", &saga.id, json!({ "title": saga.title(), "plan": saga.fingerprint, "saga": saga }))
+    }
+
     /// A later session takes up an action without an outcome: it looks, and never sends.
     #[must_use]
     pub fn resumed(action: &ActionId) -> Self {
@@ -60,6 +67,7 @@ impl Entry {
                 "plan": plan.fingerprint,
                 "as": plan.prepared.identity,
                 "after": plan.after,
+                "saga": plan.part,
                 "tzdb": (!plan.freeze.is_empty()).then(crate::domain::freeze::tzdb),
                 "steps": plan.prepared.steps.iter().map(step_record).collect::<Vec<_>>(),
                 "ships": plan.changes.as_ref().map(|changes| json!({

@@ -31,7 +31,7 @@ pub fn said(line: &Line) -> SafeText {
         None => SafeText::default(),
     };
     match line.kind.as_str() {
-        "intent" => text("/title"),
+        "intent" | "saga" => text("/title"),
         "sending" => SafeText::new(&format!("{} {}", text("/method"), text("/path"))),
         "receipt" => SafeText::new(&format!("{} {}", text("/receipt/status"), text("/receipt/says"))),
         "no-answer" | "declined" => text("/fault/detail"),
