@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 use mutate::Mutator;
 use targets::{TARGETS, Target};
 
+/// So many changes of a corpus are tried however slow the machine is.
+const LEAST: u64 = 60;
+
 /// No single run may take longer.
 const LONGEST: Duration = Duration::from_secs(1);
 
@@ -102,7 +105,7 @@ fn fuzz(name: &str) {
     }
     let mut mutator = Mutator::new(name, &seeds);
     let mut runs = 0;
-    while runs < enough.runs && began.elapsed() < enough.time {
+    while runs < enough.runs && (runs < LEAST || began.elapsed() < enough.time) {
         longest = longest.max(run(target, &mutator.next()));
         runs += 1;
     }
@@ -114,7 +117,6 @@ fn fuzz(name: &str) {
         longest.as_secs_f64() * 1e3,
         peak() >> 10
     );
-    assert!(runs > 50, "{name}: only {runs} runs");
     assert!(peak() < MOST_MEMORY, "{name}: {} KiB", peak());
 }
 

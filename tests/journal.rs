@@ -22,6 +22,8 @@ mod memory;
 mod processes;
 #[path = "journal/second.rs"]
 mod second;
+#[path = "journal/told.rs"]
+mod told;
 
 use std::path::Path;
 use std::sync::Arc;

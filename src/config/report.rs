@@ -154,13 +154,30 @@ impl Lines {
     }
 }
 
+/// From where to where a line is worth drawing, around the byte `at`.
+fn near(text: &str, line: &Spot, at: usize) -> (usize, usize) {
+    let floor = |at: usize| (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let start = line.start.max(floor(at.saturating_sub(4 * LONGEST_LINE)));
+    let end = line.end.min(floor(at.saturating_add(4 * LONGEST_LINE).min(text.len())));
+    (start, end.max(start))
+}
+
 /// The line with what must not be seen masked, and the caret line under it.
 fn draw(text: &str, place: &Place, at: &Spot, hidden: &[Spot]) -> (String, String) {
     let (mut line, mut before, mut under) = (String::new(), 0, 0);
     let mut masked = false;
-    for (offset, c) in text.get(place.span.clone()).unwrap_or_default().trim_end().char_indices() {
-        let byte = place.span.start + offset;
-        let piece = if hidden.iter().any(|spot| spot.contains(&byte)) {
+    // Only what may be shown is drawn: a line may be long, and have many mistakes.
+    let (start, end) = near(text, &place.span, at.start);
+    let mut spots: Vec<&Spot> = hidden.iter().filter(|s| s.start < end && s.end > start).collect();
+    spots.sort_by_key(|spot| spot.start);
+    let mut spots = spots.into_iter().peekable();
+    let mut hidden_to = start;
+    for (offset, c) in text.get(start..end).unwrap_or_default().trim_end().char_indices() {
+        let byte = start + offset;
+        while let Some(spot) = spots.next_if(|spot| spot.start <= byte) {
+            hidden_to = hidden_to.max(spot.end);
+        }
+        let piece = if byte < hidden_to {
             let piece = if masked { String::new() } else { MASK.to_owned() };
             masked = true;
             piece
@@ -177,10 +194,11 @@ fn draw(text: &str, place: &Place, at: &Spot, hidden: &[Spot]) -> (String, Strin
         line.push_str(&piece);
     }
     let cut = before.saturating_sub(LONGEST_LINE / 2);
-    if cut > 0 || line.width() > LONGEST_LINE {
+    let ahead = cut > 0 || start > place.span.start;
+    if ahead || line.width() > LONGEST_LINE {
         let shown: String = line.chars().skip(cut).take(LONGEST_LINE).collect();
-        line = format!("{}{shown}…", if cut > 0 { "…" } else { "" });
-        before = if cut > 0 { before - cut + 1 } else { before };
+        line = format!("{}{shown}…", if ahead { "…" } else { "" });
+        before = if ahead { before - cut + 1 } else { before };
     }
     let under = under.clamp(1, LONGEST_LINE.saturating_sub(before).max(1));
     (line, format!("{}{}", " ".repeat(before), "^".repeat(under)))

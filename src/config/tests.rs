@@ -604,3 +604,14 @@ fn any_text_is_answered_without_a_panic() {
         }
     }
 }
+
+/// A caret's place is found once for each mistake, not once for each character of the line and each secret in it.
+#[test]
+fn a_long_line_with_many_mistakes_and_secrets_is_told_at_once() {
+    let keys: String = (0..2_000).map(|n| format!("k{n} = 1, ")).collect();
+    let text = format!("[policy]\nx = {{ {keys}z = 1 }}\n");
+    let began = std::time::Instant::now();
+    let errors = load(&text, "config.toml", &Surroundings::default(), crate::provider::KINDS).unwrap_err();
+    assert!(errors.mistakes().len() > 2_000, "{}", errors.mistakes().len());
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+}

@@ -220,6 +220,42 @@ mod tests {
     }
 
     #[test]
+    fn it_is_borrowed_compared_and_shown_as_the_text_that_it_is() {
+        let safe = SafeText::from(String::from("two\nlines"));
+        assert_eq!(AsRef::<str>::as_ref(&safe), "two⏎lines");
+        assert_eq!(std::borrow::Borrow::<str>::borrow(&safe), "two⏎lines");
+        assert_eq!(SafeText::from("two\nlines"), safe);
+        assert_eq!(format!("{safe:?} {safe:>10} {safe}"), "\"two⏎lines\"  two⏎lines two⏎lines");
+        for other in ["two", ""] {
+            assert!(safe != *other && safe != other, "{other:?}");
+        }
+        assert!(safe == *"two⏎lines" && safe == "two⏎lines");
+        assert!(!safe.is_empty() && SafeText::new("").is_empty());
+        assert!(std::collections::BTreeSet::from([safe]).contains("two⏎lines"));
+    }
+
+    #[test]
+    fn the_first_line_is_the_first_without_what_stands_behind_it() {
+        for (raw, first) in [("one\ntwo", "one"), ("one \t\r\ntwo", "one"), ("", ""), ("\none", "")] {
+            assert_eq!(SafeText::first_line(raw), first, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_text_of_visible_ascii_takes_the_short_way() {
+        for (raw, safe) in
+            [("\u{1f}", "\\u{1f}"), (" ~", " ~"), ("\u{7f}", "\\u{7f}"), ("a\u{80}", "a\\u{80}")]
+        {
+            assert_eq!(SafeText::new(raw), safe);
+        }
+        assert_eq!(SafeText::new(&"x".repeat(LONGEST)), "x".repeat(LONGEST).as_str());
+        assert_eq!(
+            SafeText::new(&"x".repeat(LONGEST + 1)).as_str().matches('x').count(),
+            LONGEST - Output::SAYS
+        );
+    }
+
+    #[test]
     fn a_flood_of_combining_marks_is_broken() {
         let flood = format!("e{}", "\u{301}".repeat(50));
         let safe = SafeText::new(&flood);

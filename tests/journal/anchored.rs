@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use gonogo::domain::{ActionId, Outcome};
 use gonogo::runtime::Journal;
-use gonogo::runtime::journal::{AnchorPlace, Entry, RealDisk, found_in};
+use gonogo::runtime::journal::{AnchorPlace, Entry, Head, RealDisk, found_in};
 use jiff::Timestamp;
 
 use crate::{append, check};
@@ -89,6 +89,69 @@ fn a_line_is_anchored_on_schedule_without_an_outcome() {
     scene.wait_for(1);
     append(&journal, "second").unwrap();
     scene.wait_for(2);
+}
+
+#[test]
+fn lines_between_two_turns_of_the_schedule_share_one_anchor() {
+    let scene = Scene::new(Duration::from_secs(3_600));
+    let journal = scene.open();
+    outcome(&journal);
+    scene.wait_for(1);
+    for n in 0..5 {
+        append(&journal, &format!("later-{n}")).unwrap();
+    }
+    drop(journal);
+    let counts: Vec<u64> = scene.place.anchors().unwrap().iter().map(|anchor| anchor.count).collect();
+    assert_eq!(counts, [1, 6], "one at once for the outcome, one for the rest");
+}
+
+#[test]
+fn a_journal_without_a_line_is_not_anchored() {
+    let scene = Scene::new(Duration::from_millis(1));
+    let journal = scene.open();
+    journal.recover(Timestamp::UNIX_EPOCH).unwrap();
+    drop(journal);
+    assert_eq!(scene.place.anchors().unwrap(), []);
+}
+
+#[test]
+fn the_same_line_is_anchored_once_and_another_in_its_place_never() {
+    let scene = Scene::new(Duration::from_secs(3_600));
+    let head = Head { count: 3, hash: "a".repeat(64), segment: 1, length: 9, time: Timestamp::UNIX_EPOCH };
+    for _ in 0..2 {
+        scene.place.make(&head).unwrap();
+    }
+    let name = format!("refs/gonogo/anchor of {}", scene.place.repo.display());
+    assert_eq!(scene.place.name(), name);
+    let anchors = scene.place.anchors().unwrap();
+    assert_eq!(anchors.len(), 1, "{anchors:?}");
+    let said = |head: &Head| scene.place.make(head).unwrap_err().to_string();
+    let other = said(&Head { hash: "b".repeat(64), ..head.clone() });
+    assert!(other.starts_with(&format!("the anchor of 1970-01-01T00:00:00Z in {name}")), "{other}");
+    assert!(other.ends_with("is not of this journal's line 3"), "{other}");
+    let cut = said(&Head { count: 2, ..head.clone() });
+    assert!(cut.contains("is of line 3, and the journal has only 2: it was cut"), "{cut}");
+    assert_eq!(scene.place.anchors().unwrap(), anchors, "nothing was anchored");
+}
+
+#[test]
+fn only_a_file_that_may_be_run_is_a_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["folder/git", "plain", "good"] {
+        std::fs::create_dir_all(path(name)).unwrap();
+    }
+    std::fs::write(path("plain/git"), "").unwrap();
+    std::fs::write(path("good/git"), "").unwrap();
+    let may_run = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(path("good/git"), may_run).unwrap();
+    let folders = |names: &[&str]| {
+        let all = names.iter().map(|name| path(name));
+        std::env::join_paths(all).unwrap().into_string().unwrap()
+    };
+    assert_eq!(found_in(&folders(&["folder", "plain", "good"]), "git"), Some(path("good/git")));
+    assert_eq!(found_in(&folders(&["folder", "plain"]), "git"), None);
+    assert_eq!(found_in("good:.", "git"), None, "not from the current folder");
 }
 
 #[test]

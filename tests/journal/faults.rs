@@ -243,7 +243,7 @@ fn a_segment_that_is_taken_away_is_missed() {
 }
 
 /// A journal whose second line could not be synced: its first segment is closed for the process that wrote.
-fn closed() -> (Memory, Journal) {
+pub(crate) fn closed() -> (Memory, Journal) {
     let disk = Memory::failing(Plan { fault: Fault::Sync, nth: 4, persistent: false });
     let journal = opened(&disk).unwrap();
     append(&journal, "a-0").unwrap();

@@ -28,6 +28,25 @@ fn what_is_written_verifies() {
 }
 
 #[test]
+fn bytes_are_spelled_in_hex() {
+    assert_eq!(chain::hex(&[0x00, 0x1f, 0xa0, 0xff]), "001fa0ff");
+}
+
+#[test]
+fn the_lines_are_handed_out_only_when_nothing_speaks_against_them() {
+    let (_folder, journal) = written(3);
+    let lines = journal.lines().unwrap();
+    assert_eq!(lines.iter().map(|l| l.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    let whole = std::fs::read_to_string(journal.path()).unwrap();
+    std::fs::write(journal.path(), whole.replacen("\"a-1\"", "\"a-x\"", 1)).unwrap();
+    assert!(matches!(journal.lines(), Err(JournalError::Broken { line: 2, .. })));
+    let first = whole.split_inclusive('\n').next().unwrap();
+    std::fs::write(journal.path(), first).unwrap();
+    let cut = journal.lines().unwrap_err();
+    assert!(matches!(&cut, JournalError::Damaged(what) if what.contains("it was cut")), "{cut}");
+}
+
+#[test]
 fn every_flipped_bit_is_found_at_its_line() {
     let (_folder, journal) = written(2);
     let good = std::fs::read(journal.path()).unwrap();
