@@ -224,7 +224,7 @@ fn every_theme_draws_a_sample_and_a_whole_frame_in_every_depth() {
 #[test]
 fn charts_are_drawn_as_the_theme_says() {
     let mut model = model::release_day();
-    model.selected = Some("search".into());
+    model.selected = Some(gonogo::domain::ServiceName::new("search"));
     let drawn = |charts, glyphs| {
         let theme = Theme::built_in("dark").unwrap().with_charts(charts).with_glyphs(glyphs);
         print::text(&still(&model, &theme, 160, 50))

@@ -9,6 +9,7 @@ use super::dialog::{Dialog, Draft, Field};
 use super::key::{Key, Pace, Stroke};
 use super::model::{Leaving, Model, Overlay, Panel, Toast, Tone, Typing, Zoom};
 use super::msg::Effect;
+use super::outward;
 use crate::domain::SafeText;
 
 /// Takes one key press.
@@ -222,6 +223,10 @@ fn overlay(model: &mut Model, key: Key) -> Vec<Effect> {
             model.overlay_scroll = model.overlay_scroll.saturating_add(10).min(5_000)
         }
         Key::PageUp => model.overlay_scroll = model.overlay_scroll.saturating_sub(10),
+        Key::Char('v') if model.overlays.last() == Some(&Overlay::Changes) => {
+            let changes = model.selected_place().and_then(|place| model.changes.get(&place));
+            return changes.map(|changes| Effect::Page(outward::pages(changes))).into_iter().collect();
+        }
         Key::Char('g') | Key::Home => model.overlay_scroll = 0,
         Key::Esc | Key::Char('q') | Key::Enter => {
             model.overlays.pop();
@@ -284,6 +289,11 @@ fn dialog(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         (Key::Enter, _) => leave(model, 1),
         (Key::PageDown, _) => scroll(dialog, 8),
         (Key::PageUp, _) => scroll(dialog, -8),
+        (Key::Ctrl('e'), Field::Reason) => {
+            // It comes back as a paste, changed or as it was.
+            let reason = std::mem::take(&mut dialog.reason);
+            vec![Effect::Edit(SafeText::new(reason.0.value()))]
+        }
         (key, Field::Reason) => edit(dialog, key),
         (key, Field::Name) => edit(dialog, key),
         (Key::Left | Key::Up, Field::Choice) => choose(model, -1),

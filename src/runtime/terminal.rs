@@ -57,6 +57,8 @@ impl Guard {
     /// # Errors
     /// As [`Guard::take`].
     pub fn resume(&self) -> io::Result<()> {
+        // What was typed for whoever had it, and not read by then, was not meant for us.
+        rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush)?;
         enter()
     }
 }
