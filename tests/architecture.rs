@@ -226,12 +226,18 @@ fn other_programs_are_started_in_one_place() {
     // The operator's own editor and pager have the terminal while they run; all else is as for the others.
     let lent = "provider/child/foreground.rs".to_owned();
     let known = [
-        (one.clone(), "Command::new", 1),
-        (one, "process::Command", 1),
         (lent.clone(), "Command::new", 1),
         (lent, "process::Command", 1),
+        (one.clone(), "Command::new", 1),
+        (one, "process::Command", 1),
         (anchors, "Command::new", 1),
     ];
+    let borrowers: Vec<String> = sources()
+        .into_iter()
+        .filter(|(name, text)| !is_test(name) && code(text).contains("foreground::run("))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(borrowers, ["runtime/loan.rs"], "who lends the terminal");
     assert_eq!(sites, known, "{sites:?}");
     // Who asks for it: the list that the tests of `tests/secrets` plant their sentinels by.
     let askers: Vec<String> = sources()
