@@ -23,7 +23,7 @@ pub enum Loan {
 }
 
 /// What comes back: the text, if one was to be edited.
-type Back = Option<SafeText>;
+pub type Back = Option<SafeText>;
 
 impl Loan {
     /// Runs the program; the terminal must be free.

@@ -77,11 +77,17 @@ fn a_reason_is_written_in_ones_own_editor_and_the_terminal_comes_back_clean() {
 
 #[test]
 fn an_editor_that_fails_leaves_the_reason_as_it_was_and_that_is_said() {
-    let (_home, _own, mut terminal) = at_the_reason("exit 3");
+    let (_home, _own, mut terminal) = at_the_reason("stty raw -echo; exit 3");
     terminal.press(b"\x05");
     terminal.wait_for("ended with exit status: 3");
     terminal.wait_for("because");
     assert_eq!(turns(&terminal), (2, 1));
+    terminal.press(b"\x1b");
+    terminal.wait_gone("[ Approve ]");
+    terminal.press(b"q");
+    assert_eq!(terminal.end(SOON).exit_code(), 0);
+    // The editor left the line raw: the shell must not find it so.
+    restored(&terminal);
 }
 
 #[test]
@@ -105,7 +111,9 @@ fn a_change_set_is_read_in_ones_own_pager() {
 
 #[test]
 fn a_signal_that_ends_the_cockpit_ends_what_has_its_terminal() {
-    let (_home, own, mut terminal) = at_the_reason("echo $$ > $HEARD; exec sleep 1000");
+    let (_home, own, mut terminal) = at_the_reason(
+        "stty raw -echo; printf '\\033[?1049h\\033[?25l\\033[?2004h'; echo $$ > $HEARD; exec sleep 1000",
+    );
     terminal.press(b"\x05");
     let heard = || std::fs::read_to_string(own.path().join("heard")).unwrap_or_default();
     terminal.wait_until("the editor runs", SOON * 5, |_| heard().ends_with('\n'));

@@ -16,7 +16,7 @@ use crate::app::{Effect, Model, Msg, update};
 use crate::domain::SafeText;
 use crate::runtime::engine::Engine;
 use crate::runtime::input::{self, Input, Keys};
-use crate::runtime::loan::Loan;
+use crate::runtime::loan::{Back, Loan};
 use crate::runtime::replies::{ASK, Reply};
 use crate::runtime::terminal::{self, Guard};
 use crate::runtime::voice::{Manner, Voice};
@@ -133,20 +133,14 @@ impl<F: Face> Desk<F> {
     ) -> io::Result<Option<Exit>> {
         self.keys.pause();
         self.guard.lend();
-        let ended = {
-            let mut program = std::pin::pin!(loan.carry_out(self.voice.env()));
-            loop {
-                tokio::select! {
-                    biased;
-                    ended = &mut program => break ended,
-                    asked = signals.next() => match asked {
-                        Asked::End(2 | 3) | Asked::GoOn | Asked::Resized => {}
-                        Asked::End(number) => return Ok(Some(Exit::Signal(number))),
-                        Asked::Stop => {
-                            rustix::process::kill_current_process_group(rustix::process::Signal::TTOU)?;
-                        }
-                    },
-                }
+        let modes = terminal::modes()?;
+        let ended = borrowed(loan, self.voice.env(), signals).await?;
+        terminal::mend(&modes)?;
+        let ended = match ended {
+            Borrowed::Returned(ended) => ended,
+            Borrowed::Ended(number) => {
+                terminal::tell(terminal::CLEAN)?;
+                return Ok(Some(Exit::Signal(number)));
             }
         };
         let mut effects = Vec::new();
@@ -173,6 +167,36 @@ impl<F: Face> Desk<F> {
         self.guard.resume()?;
         self.voice.begin_again();
         fit(model, &mut self.canvas, effects)
+    }
+}
+
+/// How another program's turn at the terminal ended.
+enum Borrowed {
+    /// By itself.
+    Returned(Result<Back, (Back, String)>),
+    /// By a signal to us, with this number.
+    Ended(i32),
+}
+
+/// Waits for what has the terminal; what has not ended by itself is ended.
+async fn borrowed(
+    loan: Loan,
+    env: std::sync::Arc<std::collections::BTreeMap<String, String>>,
+    signals: &mut Signals,
+) -> io::Result<Borrowed> {
+    let mut program = std::pin::pin!(loan.carry_out(env));
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut program => return Ok(Borrowed::Returned(ended)),
+            asked = signals.next() => match asked {
+                Asked::End(2 | 3) | Asked::GoOn | Asked::Resized => {}
+                Asked::End(number) => return Ok(Borrowed::Ended(number)),
+                Asked::Stop => {
+                    rustix::process::kill_current_process_group(rustix::process::Signal::TTOU)?;
+                }
+            },
+        }
     }
 }
 
