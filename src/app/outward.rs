@@ -83,8 +83,7 @@ impl News {
     /// What somebody who looks elsewhere should know: a gate opened, a service turned to NO-GO, an action ended.
     pub fn since(&mut self, model: &Model) -> Vec<SafeText> {
         let fresh = model.activity.iter().rev().take_while(|event| Some(*event) != self.last.as_ref());
-        let mut news: Vec<SafeText> =
-            fresh.filter(|event| calls(model, event)).map(|event| told(event)).collect();
+        let mut news: Vec<SafeText> = fresh.filter(|event| calls(model, event)).map(told).collect();
         news.reverse();
         if let Some(last) = model.activity.back() {
             self.last = Some(last.clone());
