@@ -224,8 +224,21 @@ fn other_programs_are_started_in_one_place() {
     // The journal's anchors are made by the user's git on a thread without a runtime: a place of its own, with an
     // environment made anew and nothing secret in it (`tests/journal.rs` plants a control).
     let (one, anchors) = ("provider/child.rs".to_owned(), "runtime/journal/git.rs".to_owned());
-    let known =
-        [(one.clone(), "Command::new", 1), (one, "process::Command", 1), (anchors, "Command::new", 1)];
+    // The operator's own editor and pager have the terminal while they run; all else is as for the others.
+    let lent = "provider/child/foreground.rs".to_owned();
+    let known = [
+        (lent.clone(), "Command::new", 1),
+        (lent, "process::Command", 1),
+        (one.clone(), "Command::new", 1),
+        (one, "process::Command", 1),
+        (anchors, "Command::new", 1),
+    ];
+    let borrowers: Vec<String> = sources()
+        .into_iter()
+        .filter(|(name, text)| !is_test(name) && code(text).contains("foreground::run("))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(borrowers, ["runtime/loan.rs"], "who lends the terminal");
     assert_eq!(sites, known, "{sites:?}");
     // Who asks for it: the list that the tests of `tests/secrets` plant their sentinels by.
     let askers: Vec<String> = sources()

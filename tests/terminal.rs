@@ -19,6 +19,8 @@ mod exits;
 mod floods;
 #[path = "terminal/keys.rs"]
 mod keys;
+#[path = "terminal/loans.rs"]
+mod loans;
 #[path = "terminal/outlets.rs"]
 mod outlets;
 #[path = "support/pty.rs"]

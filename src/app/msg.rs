@@ -60,6 +60,10 @@ pub enum Effect {
     Look(SourceName),
     /// Put text on the clipboard, on the operator's key.
     Copy(SafeText),
+    /// Let the operator's own editor have this text; what comes of it enters as a paste.
+    Edit(SafeText),
+    /// Let the operator's own pager show these lines.
+    Page(Vec<SafeText>),
     /// End the program.
     Quit,
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::activity::{Event, EventKind};
 use super::model::{Action, ActionStage, Model};
-use crate::domain::{Outcome, SafeText, Verdict};
+use crate::domain::code::FileKind;
+use crate::domain::{ChangeSet, Outcome, SafeText, Verdict};
 
 /// How long an action that did not end well stays visible in the progress.
 const SHOWN: Duration = Duration::from_secs(60);
@@ -82,8 +83,7 @@ impl News {
     /// What somebody who looks elsewhere should know: a gate opened, a service turned to NO-GO, an action ended.
     pub fn since(&mut self, model: &Model) -> Vec<SafeText> {
         let fresh = model.activity.iter().rev().take_while(|event| Some(*event) != self.last.as_ref());
-        let mut news: Vec<SafeText> =
-            fresh.filter(|event| calls(model, event)).map(|event| told(event)).collect();
+        let mut news: Vec<SafeText> = fresh.filter(|event| calls(model, event)).map(told).collect();
         news.reverse();
         if let Some(last) = model.activity.back() {
             self.last = Some(last.clone());
@@ -110,4 +110,29 @@ fn told(event: &Event) -> SafeText {
         Some(service) => SafeText::new(&format!("{service}: {}", event.text)),
         None => event.text.clone(),
     }
+}
+
+/// A change set as lines for a pager: every commit that is known, then every file, migrations and configuration first.
+#[must_use]
+pub fn pages(changes: &ChangeSet) -> Vec<SafeText> {
+    let mut lines = vec![SafeText::new(&format!(
+        "{} commits by {} people, {} files, +{} -{}",
+        changes.total,
+        changes.authors.len(),
+        changes.files_total,
+        changes.added,
+        changes.removed
+    ))];
+    lines.extend(changes.remarks.iter().cloned());
+    for commit in &changes.commits {
+        let day = commit.at.strftime("%Y-%m-%d");
+        let line = format!("{} {day} {}: {}", commit.sha.short(), commit.author, commit.subject);
+        lines.push(SafeText::new(&line));
+    }
+    for (kind, word) in
+        [(FileKind::Migration, "migration"), (FileKind::Config, "config"), (FileKind::Other, "file")]
+    {
+        lines.extend(changes.of_kind(kind).map(|file| SafeText::new(&format!("{word} {}", file.path))));
+    }
+    lines
 }

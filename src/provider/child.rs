@@ -18,6 +18,7 @@ use tokio::process::Command;
 
 mod environment;
 mod find;
+pub mod foreground;
 pub mod notice;
 #[cfg(all(test, unix))]
 mod tests;

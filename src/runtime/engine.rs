@@ -9,6 +9,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::clock::Clock;
 use super::execute::Executor;
+use super::loan::Loan;
 use super::mishap;
 use super::poll::{Lane, Poll};
 use super::record::Recorder;
@@ -64,6 +65,8 @@ pub enum Beyond {
     Done,
     /// The terminal should copy this.
     Copy(String),
+    /// Another program should have the terminal for a while.
+    Lend(Loan),
     /// The program should end.
     Quit,
 }
@@ -143,6 +146,8 @@ impl Engine {
                 }
             }
             Effect::Copy(text) => return Beyond::Copy(text.to_string()),
+            Effect::Edit(text) => return Beyond::Lend(Loan::Edit(text)),
+            Effect::Page(lines) => return Beyond::Lend(Loan::Page(lines)),
             Effect::Quit => return Beyond::Quit,
         }
         self.reap();

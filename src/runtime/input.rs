@@ -66,8 +66,9 @@ pub struct Keys {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Drop for Keys {
-    fn drop(&mut self) {
+impl Keys {
+    /// Reads no more, until [`Keys::go_on`]: another program has the terminal.
+    pub fn pause(&mut self) {
         self.inbox.close();
         self.stop = None;
         if let Some(thread) = self.thread.take()
@@ -75,6 +76,24 @@ impl Drop for Keys {
         {
             tracing::error!("the reader of the keyboard had crashed");
         }
+    }
+}
+
+impl Keys {
+    /// Reads again. What was read before the pause, and not taken, is dropped.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn go_on(&mut self) -> io::Result<()> {
+        self.pause();
+        *self = start()?;
+        Ok(())
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.pause();
     }
 }
 

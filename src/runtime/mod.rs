@@ -13,6 +13,7 @@ pub mod hardening;
 pub mod headless;
 pub mod input;
 pub mod journal;
+pub mod loan;
 pub mod mishap;
 pub mod poll;
 pub mod record;

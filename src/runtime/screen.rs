@@ -137,6 +137,11 @@ async fn loop_until_exit(
             match engine.carry_out(effect) {
                 Beyond::Done => {}
                 Beyond::Copy(text) => copy(&text)?,
+                Beyond::Lend(loan) => {
+                    if let Some(exit) = desk.lend(model, engine, loan, signals).await? {
+                        return Ok(exit);
+                    }
+                }
                 Beyond::Quit => return Ok(Exit::Left),
             }
         }

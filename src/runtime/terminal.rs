@@ -15,6 +15,8 @@ use crossterm::terminal::{
     enable_raw_mode,
 };
 
+use rustix::termios::{OptionalActions, Termios};
+
 use super::mishap;
 use crate::domain::SafeText;
 
@@ -57,6 +59,8 @@ impl Guard {
     /// # Errors
     /// As [`Guard::take`].
     pub fn resume(&self) -> io::Result<()> {
+        // What was typed for whoever had it, and not read by then, was not meant for us.
+        rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush)?;
         enter()
     }
 }
@@ -93,6 +97,26 @@ fn enter() -> io::Result<()> {
     }
     entered
 }
+
+/// The line's modes as they are while nobody has taken the terminal.
+///
+/// # Errors
+/// When there is no terminal.
+pub(super) fn modes() -> io::Result<Termios> {
+    Ok(rustix::termios::tcgetattr(io::stdin())?)
+}
+
+/// Puts the line's modes back after another program has had the terminal and perhaps ended without doing so.
+///
+/// # Errors
+/// As [`modes`].
+pub(super) fn mend(modes: &Termios) -> io::Result<()> {
+    Ok(rustix::termios::tcsetattr(io::stdin(), OptionalActions::Flush, modes)?)
+}
+
+/// Leaves what a full-screen program may have left behind that was ended before it could: the alternate screen, a
+/// hidden cursor, bracketed paste, its keypad and its colours.
+pub(super) const CLEAN: &str = "\x1b[?1049l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[0m";
 
 /// Writes what the terminal itself should do. Text from outside has no place in it but as [`SafeText`].
 ///

@@ -69,6 +69,11 @@ impl Voice {
         self.away = away;
     }
 
+    /// The environment that this program was started with.
+    pub(super) fn env(&self) -> Arc<BTreeMap<String, String>> {
+        Arc::clone(&self.manner.env)
+    }
+
     /// Somebody else has had the terminal: what it says now is unknown.
     pub(super) fn begin_again(&mut self) {
         self.title = None;

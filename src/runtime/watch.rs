@@ -15,8 +15,9 @@ const MOST: u64 = 1024 * 1024;
 /// Starts looking. Every change sends what the file holds now, or why it cannot be read. Ends with the receiver.
 pub(super) fn start(path: PathBuf) -> mpsc::Receiver<Result<String, String>> {
     let (out, changes) = mpsc::channel(1);
+    // From now on, not from when the task gets its turn.
+    let mut known = std::fs::metadata(&path).ok().and_then(|about| mark_of(&about));
     tokio::spawn(async move {
-        let mut known = mark(&path).await;
         while !out.is_closed() {
             tokio::time::sleep(EVERY).await;
             let now = mark(&path).await;
@@ -35,7 +36,10 @@ pub(super) fn start(path: PathBuf) -> mpsc::Receiver<Result<String, String>> {
 type Mark = Option<(SystemTime, u64)>;
 
 async fn mark(path: &std::path::Path) -> Mark {
-    let about = tokio::fs::metadata(path).await.ok()?;
+    mark_of(&tokio::fs::metadata(path).await.ok()?)
+}
+
+fn mark_of(about: &std::fs::Metadata) -> Mark {
     Some((about.modified().ok()?, about.len()))
 }
 

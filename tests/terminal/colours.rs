@@ -65,9 +65,11 @@ fn a_terminal_gets_as_many_colours_as_it_has() {
         let (_home, terminal) = cockpit(&["--theme", theme], &[("TERM", term), ("COLORTERM", colorterm)]);
         terminal.wait_for("VERDICT");
         let all = colours(&terminal);
-        let deep = all.iter().filter(|c| c.starts_with("38;2;") || c.starts_with("48;2;")).count();
-        let indices = all.iter().filter_map(|c| c.split_once(";5;")?.1.parse::<u32>().ok());
-        let beyond = indices.filter(|index| *index > 15).count();
+        let parts: Vec<Vec<u32>> =
+            all.iter().map(|c| c.split(';').filter_map(|n| n.parse().ok()).collect()).collect();
+        let pairs = || parts.iter().flat_map(|p| p.windows(3)).filter(|w| matches!(w[0], 38 | 48));
+        let deep = pairs().filter(|w| w[1] == 2).count();
+        let beyond = pairs().filter(|w| w[1] == 5 && w[2] > 15).count();
         let (wants_deep, wants_beyond) =
             (colorterm == "truecolor", term.contains("256") && colorterm.is_empty());
         assert_eq!((deep > 0, beyond > 0), (wants_deep, wants_beyond), "{term} {colorterm} {theme}: {all:?}");

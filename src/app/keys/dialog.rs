@@ -7,6 +7,7 @@ use crate::app::dialog::{Dialog, Field, InputText};
 use crate::app::key::{Key, Pace, Stroke};
 use crate::app::model::Model;
 use crate::app::msg::Effect;
+use crate::domain::SafeText;
 
 /// Takes one key press while a plan dialog is on top.
 pub(super) fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
@@ -41,6 +42,11 @@ pub(super) fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         (Key::Enter, _) => leave(model, 1),
         (Key::PageDown, _) => scroll(dialog, 8),
         (Key::PageUp, _) => scroll(dialog, -8),
+        (Key::Ctrl('e'), Field::Reason) => {
+            // It comes back as a paste, changed or as it was.
+            let reason = std::mem::take(&mut dialog.reason);
+            vec![Effect::Edit(SafeText::new(reason.0.value()))]
+        }
         (key, Field::Reason) => edit(dialog, key),
         (key, Field::Name) => edit(dialog, key),
         (Key::Left | Key::Up, Field::Choice) => choose(model, -1),

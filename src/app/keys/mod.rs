@@ -16,6 +16,7 @@ use super::joint_keys;
 use super::key::{Key, Stroke};
 use super::model::{Leaving, Model, Overlay, Panel, Selection, Toast, Tone, Typing, Zoom};
 use super::msg::Effect;
+use super::outward;
 use super::views::{self, View};
 use crate::domain::{SafeText, Verb};
 use moves::{Go, Turn, environment, focus, go};
@@ -232,6 +233,10 @@ fn overlay(model: &mut Model, key: Key) -> Vec<Effect> {
             model.overlay_scroll = model.overlay_scroll.saturating_add(10).min(5_000)
         }
         Key::PageUp => model.overlay_scroll = model.overlay_scroll.saturating_sub(10),
+        Key::Char('v') if model.overlays.last() == Some(&Overlay::Changes) => {
+            let changes = model.selected_place().and_then(|place| model.changes.get(&place));
+            return changes.map(|changes| Effect::Page(outward::pages(changes))).into_iter().collect();
+        }
         Key::Char('g') | Key::Home => model.overlay_scroll = 0,
         Key::Esc | Key::Char('q') | Key::Enter => {
             model.overlays.pop();

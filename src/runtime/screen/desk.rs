@@ -9,11 +9,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::canvas::Canvas;
 use super::face::Face;
+use super::signals::{Asked, Signals};
 use super::{Exit, fit};
 use crate::app::model::{Toast, Tone};
-use crate::app::{Effect, Model};
+use crate::app::{Effect, Model, Msg, update};
 use crate::domain::SafeText;
+use crate::runtime::engine::Engine;
 use crate::runtime::input::{self, Input, Keys};
+use crate::runtime::loan::{Back, Loan};
 use crate::runtime::replies::{ASK, Reply};
 use crate::runtime::terminal::{self, Guard};
 use crate::runtime::voice::{Manner, Voice};
@@ -127,11 +130,81 @@ impl<F: Face> Desk<F> {
         self.take_again(model, effects)
     }
 
+    /// Lets another program have the terminal: nothing is read or drawn until it has ended. A signal that ends us ends
+    /// it, too; an interrupt is its own affair, and when it stops we stop with it.
+    pub(super) async fn lend(
+        &mut self,
+        model: &mut Model,
+        engine: &mut Engine,
+        loan: Loan,
+        signals: &mut Signals,
+    ) -> io::Result<Option<Exit>> {
+        self.keys.pause();
+        self.guard.lend();
+        let modes = terminal::modes()?;
+        let ended = borrowed(loan, self.voice.env(), signals).await?;
+        terminal::mend(&modes)?;
+        let ended = match ended {
+            Borrowed::Returned(ended) => ended,
+            Borrowed::Ended(number) => {
+                terminal::tell(terminal::CLEAN)?;
+                return Ok(Some(Exit::Signal(number)));
+            }
+        };
+        let mut effects = Vec::new();
+        self.take_again(model, &mut effects)?;
+        self.keys.go_on()?;
+        let (back, problem) = match ended {
+            Ok(back) => (back, None),
+            Err((back, why)) => (back, Some(why)),
+        };
+        if let Some(text) = back {
+            effects.extend(update(model, Msg::Paste(text)));
+        }
+        if let Some(why) = problem {
+            toast(model, Tone::Problem, &why);
+        }
+        for effect in effects {
+            engine.carry_out(effect);
+        }
+        Ok(None)
+    }
+
     /// Takes the terminal after somebody else has had it: its modes, its size and what is on it are unknown.
     fn take_again(&mut self, model: &mut Model, effects: &mut Vec<Effect>) -> io::Result<()> {
         self.guard.resume()?;
         self.voice.begin_again();
         fit(model, &mut self.canvas, effects)
+    }
+}
+
+/// How another program's turn at the terminal ended.
+enum Borrowed {
+    /// By itself.
+    Returned(Result<Back, (Back, String)>),
+    /// By a signal to us, with this number.
+    Ended(i32),
+}
+
+/// Waits for what has the terminal; what has not ended by itself is ended.
+async fn borrowed(
+    loan: Loan,
+    env: std::sync::Arc<std::collections::BTreeMap<String, String>>,
+    signals: &mut Signals,
+) -> io::Result<Borrowed> {
+    let mut program = std::pin::pin!(loan.carry_out(env));
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut program => return Ok(Borrowed::Returned(ended)),
+            asked = signals.next() => match asked {
+                Asked::End(2 | 3) | Asked::GoOn | Asked::Resized => {}
+                Asked::End(number) => return Ok(Borrowed::Ended(number)),
+                Asked::Stop => {
+                    rustix::process::kill_current_process_group(rustix::process::Signal::TTOU)?;
+                }
+            },
+        }
     }
 }
 
