@@ -13,6 +13,7 @@ pub mod key;
 pub mod keys;
 pub mod model;
 pub mod msg;
+pub mod reload;
 mod touched;
 pub mod update;
 pub mod welcome;

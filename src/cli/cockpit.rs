@@ -1,8 +1,12 @@
 //! `gonogo`: the cockpit itself, one printed frame of it, or its status where there is no terminal.
 
-use super::start::{Laid, Purpose, Started, lay, start};
+use std::cell::RefCell;
+
+use super::reload::Reload;
+use super::start::{Laid, Purpose, Started, config_text, lay, start};
 use super::{Common, Done, Surroundings, code, print, say, status, welcome};
-use crate::runtime::{headless, screen};
+use crate::domain::SafeText;
+use crate::runtime::{headless, screen, watch};
 use crate::view;
 
 /// Opens the cockpit on the user's config.
@@ -26,11 +30,20 @@ pub(super) async fn open(
     if !surroundings.full_screen() {
         return status::run(&status::Args::default(), common, surroundings).await;
     }
-    let Laid { mut model, opening, theme, glyphs } = lay(common, surroundings, Purpose::Act, banner)?;
-    let theme = print::theme(common, surroundings, theme.as_ref(), glyphs)?;
-    let exit =
-        screen::run(&mut model, || opening.engine(), |model, frame| view::draw(model, &theme, frame), keys)
-            .await?;
+    let Laid { mut model, opening, kept, theme, glyphs } = lay(common, surroundings, Purpose::Act, banner)?;
+    let theme = RefCell::new(print::theme(common, surroundings, theme.as_ref(), glyphs)?);
+    let (text, path) = config_text(common, surroundings)?;
+    let heard = watch::start(path.clone(), &text);
+    let banner = banner.map(SafeText::new);
+    let mut reload = Reload::new((common, surroundings), path, kept, banner, &theme, heard);
+    let exit = screen::run(
+        &mut model,
+        || opening.engine(),
+        |model, frame| view::draw(model, &theme.borrow(), frame),
+        keys,
+        |model| reload.look(model),
+    )
+    .await?;
     Ok(match exit {
         screen::Exit::Left => {
             say(&farewell(&model))?;

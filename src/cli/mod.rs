@@ -8,7 +8,9 @@ mod demo;
 mod doctor;
 mod init;
 mod journal;
+mod papers;
 mod print;
+mod reload;
 mod start;
 mod status;
 mod welcome;
@@ -40,7 +42,7 @@ mod code {
 
 /// The release cockpit for the terminal: GO or NO-GO, and keys that are safe to press.
 #[derive(Debug, Parser)]
-#[command(name = "gonogo", version, max_term_width = 100)]
+#[command(name = "gonogo", version, long_version = papers::version(), max_term_width = 100)]
 struct Args {
     #[command(flatten)]
     common: Common,
@@ -86,6 +88,12 @@ enum Command {
     Init(init::Args),
     /// Show, verify or export the record of every action
     Journal(journal::Args),
+    /// Print the config's JSON Schema, for editors
+    Schema,
+    /// Print what a shell needs to complete gonogo's words
+    Completions(papers::Completions),
+    /// Print the manual page
+    Man(papers::Man),
 }
 
 /// What the program was started with.
@@ -205,6 +213,9 @@ fn dispatch(args: Args, surroundings: &Surroundings) -> Done {
             Some(Command::Doctor(doctor)) => doctor::run(&doctor, &common, surroundings).await,
             Some(Command::Init(init)) => init::run(&init, &common, surroundings).await,
             Some(Command::Journal(journal)) => journal::run(&journal, &common, surroundings),
+            Some(Command::Schema) => papers::schema(),
+            Some(Command::Completions(completions)) => papers::completions(&completions),
+            Some(Command::Man(man)) => papers::man(&man),
         }
     });
     // Looks that are still under way have nothing to lose.

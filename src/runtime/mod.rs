@@ -21,6 +21,7 @@ pub mod screen;
 pub mod send;
 pub mod session;
 pub mod terminal;
+pub mod watch;
 
 pub use clock::Clock;
 pub use engine::{Engine, Source};

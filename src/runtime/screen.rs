@@ -55,7 +55,8 @@ enum Next {
 
 /// Runs the cockpit until the operator leaves, a signal comes, or the terminal vanishes. The first frame is on the
 /// screen before the engine is made: clients read the system's certificates, which takes its time. `keys` are those of
-/// a screen before this one.
+/// a screen before this one. `reload` may put another config's model and engine
+/// in place of these; it is asked once a second.
 ///
 /// # Errors
 /// When the terminal cannot be taken or written to, or when the engine cannot be made.
@@ -64,6 +65,7 @@ pub async fn run<E: From<io::Error>>(
     engine: impl FnOnce() -> Result<Engine, E>,
     draw: impl Fn(&Model, &mut Frame<'_>),
     keys: Option<Keys>,
+    mut reload: impl FnMut(&mut Model) -> Option<Engine>,
 ) -> Result<Exit, E> {
     let mut signals = Signals::new()?;
     let guard = Guard::take()?;
@@ -80,7 +82,8 @@ pub async fn run<E: From<io::Error>>(
     };
     mishap::fail("engine")?;
     let engine = &mut engine()?;
-    let exit = loop_until_exit(model, engine, &draw, &guard, &mut canvas, &mut keys, &mut signals).await;
+    let watched = (&draw, &mut reload);
+    let exit = loop_until_exit(model, engine, watched, &guard, &mut canvas, &mut keys, &mut signals).await;
     drop(guard);
     leave(model, engine).await;
     Ok(exit?)
@@ -89,7 +92,7 @@ pub async fn run<E: From<io::Error>>(
 async fn loop_until_exit(
     model: &mut Model,
     engine: &mut Engine,
-    draw: &impl Fn(&Model, &mut Frame<'_>),
+    (draw, reload): (&impl Fn(&Model, &mut Frame<'_>), &mut impl FnMut(&mut Model) -> Option<Engine>),
     guard: &Guard,
     canvas: &mut Canvas,
     keys: &mut mpsc::Receiver<Input>,
@@ -142,7 +145,8 @@ async fn loop_until_exit(
                     effects.extend(update(model, msg));
                 }
             }
-            Next::Time | Next::Draw => {}
+            Next::Time => effects.extend(renew(model, engine, reload).await),
+            Next::Draw => {}
         }
         for effect in effects {
             match engine.carry_out(effect) {
@@ -157,6 +161,19 @@ async fn loop_until_exit(
             (drawn, dirty) = (Instant::now(), false);
         }
     }
+}
+
+/// Goes on with another config, if there is one. Nothing is in flight then; what is still being written down is waited
+/// for, and the old engine's looks end with it.
+async fn renew(
+    model: &mut Model,
+    engine: &mut Engine,
+    reload: &mut impl FnMut(&mut Model) -> Option<Engine>,
+) -> Vec<Effect> {
+    let Some(new) = reload(model) else { return Vec::new() };
+    let mut old = std::mem::replace(engine, new);
+    old.settle(PATIENCE).await;
+    update(model, Msg::Tick(engine.clock.now()))
 }
 
 fn take_input(
