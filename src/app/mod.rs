@@ -25,4 +25,4 @@ pub use msg::{Effect, Msg};
 pub use update::{REST, update};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -189,34 +189,16 @@ mod tests {
     #[tokio::test]
     async fn an_edited_config_is_taken_as_a_whole_or_not_at_all() {
         let edits = if std::env::var("GONOGO_TEST_N").as_deref() == Ok("full") { 200 } else { 20 };
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.toml");
         let first = good(0);
-        std::fs::write(&path, &first).unwrap();
-        let state = folder.path().join("state").display().to_string();
-        let surroundings =
-            Surroundings { env: std::sync::Arc::new([("XDG_STATE_HOME".to_owned(), state)].into()) };
-        let common = Common {
-            config: Some(path.clone()),
-            read_only: false,
-            theme: None,
-            print: false,
-            size: (80, 24),
-            format: print::Format::Text,
-            keys: String::new(),
-        };
-        let laid = lay(&common, &surroundings, Purpose::Act, Some("DEMO")).map_err(|f| f.message).unwrap();
+        let desk = Desk::new(&first);
+        let path = desk.folder.path().join("config.toml");
+        let (common, surroundings) = (&desk.common, &desk.surroundings);
+        let laid = lay(common, surroundings, Purpose::Act, Some("DEMO")).map_err(|f| f.message).unwrap();
         let mut model = laid.model;
         let theme = RefCell::new(Theme::built_in("dark").unwrap());
         let (out, heard) = watch::channel(None);
-        let mut reload = Reload::new(
-            (&common, &surroundings),
-            path.clone(),
-            laid.kept,
-            Some("DEMO".into()),
-            &theme,
-            heard,
-        );
+        let mut reload =
+            Reload::new((common, surroundings), path.clone(), laid.kept, Some("DEMO".into()), &theme, heard);
         let mut settle = Settle::of(&first);
         let (mut seed, mut current, mut taken, mut kept) = (7, 0_usize, 0, 0);
         for edit in 1..=edits {
@@ -261,5 +243,93 @@ mod tests {
             "R37: {edits} edits, {taken} taken whole, {kept} left the old config with a banner, 0 mixed"
         );
         assert!(taken > 0 && kept > 0);
+    }
+
+    /// A running cockpit's model with its reload, on a config of its own.
+    struct Desk {
+        folder: tempfile::TempDir,
+        surroundings: Surroundings,
+        common: Common,
+    }
+
+    impl Desk {
+        fn new(text: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("config.toml");
+            std::fs::write(&path, text).unwrap();
+            let state = folder.path().join("state").display().to_string();
+            let surroundings =
+                Surroundings { env: std::sync::Arc::new([("XDG_STATE_HOME".to_owned(), state)].into()) };
+            let common = Common {
+                config: Some(path),
+                read_only: false,
+                theme: None,
+                print: false,
+                size: (80, 24),
+                format: print::Format::Text,
+                keys: String::new(),
+            };
+            Self { folder, surroundings, common }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plan_on_the_screen_is_cancelled_and_what_flies_is_waited_for() {
+        use crate::app::dialog::Dialog;
+        use crate::app::model::{ActionStage, Overlay};
+        use crate::domain::Outcome;
+        let desk = Desk::new(&good(0));
+        let laid = lay(&desk.common, &desk.surroundings, Purpose::Act, None).map_err(|f| f.message).unwrap();
+        let mut model = laid.model;
+        let theme = RefCell::new(Theme::built_in("dark").unwrap());
+        let (out, heard) = watch::channel(None);
+        let path = desk.folder.path().join("config.toml");
+        let mut reload =
+            Reload::new((&desk.common, &desk.surroundings), path, laid.kept, None, &theme, heard);
+        model.overlays.push(Overlay::Dialog(Box::new(Dialog::new(Vec::new(), model.now))));
+        model.actions.push(crate::app::tests::flying());
+        out.send_replace(Some(Ok(good(1))));
+        assert!(reload.look(&mut model).is_none());
+        let banner = model.setup.banner.clone().unwrap().to_string();
+        assert!(banner.contains("when 1 action in flight has ended"), "{banner}");
+        assert!(reload.look(&mut model).is_none(), "it still flies");
+        assert_eq!(generations(&model).into_iter().collect::<Vec<_>>(), ["0"]);
+        model.actions[0].stage = ActionStage::Ended(Outcome::Verified("seen".into()));
+        assert!(reload.look(&mut model).is_some());
+        assert_eq!(generations(&model).into_iter().collect::<Vec<_>>(), ["1"]);
+        assert!(model.overlays.is_empty());
+        let toast = model.toast.clone().unwrap().text.to_string();
+        assert!(toast.contains("was cancelled, and nothing was sent"), "{toast}");
+        assert_eq!(model.actions.len(), 1, "what was done stays in sight");
+        assert_eq!(model.setup.banner, None);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_change_while_it_runs_is_said_and_leaves_the_old_config() {
+        let desk = Desk::new(&good(0));
+        let laid = lay(&desk.common, &desk.surroundings, Purpose::Act, None).map_err(|f| f.message).unwrap();
+        let mut model = laid.model;
+        let theme = RefCell::new(Theme::built_in("dark").unwrap());
+        let (out, heard) = watch::channel(None);
+        let path = desk.folder.path().join("config.toml");
+        let mut reload =
+            Reload::new((&desk.common, &desk.surroundings), path, laid.kept, None, &theme, heard);
+        let missing = "[[source]]\nname = \"p\"\nkind = \"prometheus\"\nurl = \"https://a.test\"\nca_file = \"/nowhere.pem\"\n";
+        for (text, why) in [
+            (Ok(String::new()), "no service is left in it"),
+            (
+                Ok(format!("{}[journal]\npath = \"/elsewhere/j.jsonl\"\n", good(1))),
+                "with the next start only",
+            ),
+            (Ok(format!("{}{missing}", good(1))), "ca_file /nowhere.pem"),
+            (Ok(format!("{}[ui]\n", good(1))), "config.toml:"),
+            (Err("it is gone".to_owned()), "it is gone"),
+        ] {
+            out.send_replace(Some(text));
+            assert!(reload.look(&mut model).is_none(), "{why}");
+            let banner = model.setup.banner.clone().unwrap().to_string();
+            assert!(banner.contains(why) && banner.contains("the old config stays"), "{why}: {banner}");
+            assert_eq!(generations(&model).into_iter().collect::<Vec<_>>(), ["0"]);
+        }
     }
 }

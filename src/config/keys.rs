@@ -180,7 +180,7 @@ pub(super) const POLICY: &[Entry] = &[
     entry(
         "max_age",
         Shape::Duration,
-        "see docs/policy.md",
+        "60s",
         "Evidence older than this is stale, and nothing is planned on it: 1 s to 1 h.",
     ),
     entry(

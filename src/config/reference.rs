@@ -214,7 +214,7 @@ fn verbs(page: &mut String, kind: &Kind) {
         line(page, format_args!("| {} | **{}** | {} |", rule.what, rule.by.word(), rule.how));
     }
     if !facts.always.is_empty() {
-        page.push_str("\nWhat it cannot, on every plan:\n\n");
+        page.push_str("\nSo on every plan, and said on none:\n\n");
         for truth in facts.always {
             line(page, format_args!("- {truth}"));
         }
