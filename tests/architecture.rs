@@ -124,6 +124,8 @@ fn each_outside_library_lives_in_one_place() {
         ("ratatui::", &["view/", "theme", "runtime/screen", "cli/print"]),
         ("tokio::", &["runtime/", "provider/", "sandbox/", "cli/"]),
         ("clap::", &["cli/"]),
+        ("clap_complete::", &["cli/papers"]),
+        ("clap_mangen::", &["cli/papers"]),
     ];
     for (name, text) in sources().iter().filter(|(n, _)| !is_test(n)) {
         let code = code(text);

@@ -1,5 +1,5 @@
 //! `gonogo init`: what it finds, what it writes, and what a repository cannot make it write.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![cfg(unix)]
 
 use std::fs;

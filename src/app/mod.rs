@@ -18,6 +18,7 @@ pub mod keys;
 pub mod model;
 pub mod msg;
 pub mod outward;
+pub mod reload;
 mod touched;
 pub mod update;
 pub mod views;
@@ -31,4 +32,4 @@ pub use msg::{Effect, Msg};
 pub use update::{REST, update};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

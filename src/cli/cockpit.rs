@@ -1,10 +1,14 @@
 //! `gonogo`: the cockpit itself, one printed frame of it, or its status where there is no terminal.
 
+use std::cell::RefCell;
+
 use super::looks::{self, Looks};
-use super::start::{Laid, Purpose, Started, lay, start};
+use super::reload::Reload;
+use super::start::{Laid, Purpose, Started, config_text, lay, start};
 use super::{Common, Done, Surroundings, accessible, code, print, review, say, status, welcome};
 use crate::app::Model;
-use crate::runtime::{headless, screen};
+use crate::domain::SafeText;
+use crate::runtime::{headless, screen, watch};
 
 /// Opens the cockpit on the user's config.
 pub(super) async fn run(common: &Common, surroundings: &Surroundings) -> Done {
@@ -41,11 +45,16 @@ pub(super) async fn open_then(
     if !surroundings.full_screen() {
         return status::run(&status::Args::default(), common, surroundings).await;
     }
-    let Laid { mut model, opening, ui, hosts } = lay(common, surroundings, Purpose::Act, banner)?;
+    let Laid { mut model, opening, kept, ui, hosts } = lay(common, surroundings, Purpose::Act, banner)?;
     let manner = looks::manner(surroundings, &ui);
-    let links = manner.ability.links.then_some(hosts);
-    let looks = Looks::new(common, surroundings, &ui)?.linked(links);
-    let exit = screen::run(&mut model, looks, manner, keys, || opening.engine()).await?;
+    let links = manner.ability.links;
+    let looks = RefCell::new(Looks::new(common, surroundings, &ui)?.linked(links.then_some(hosts)));
+    let (text, path) = config_text(common, surroundings)?;
+    let heard = watch::start(path.clone(), &text);
+    let banner = banner.map(SafeText::new);
+    let mut reload = Reload::new((common, surroundings), path, kept, banner, (&looks, links), heard);
+    let exit = screen::run(&mut model, &looks, manner, keys, || opening.engine(), |model| reload.look(model))
+        .await?;
     Ok(match exit {
         screen::Exit::Left => {
             say(&then(&model))?;

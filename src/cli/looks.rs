@@ -1,6 +1,7 @@
 //! How the cockpit looks here: which theme, in how many colours, with which shapes, and what changes it while it
 //! runs. Knows themes, the config's wishes and the environment; asks nobody.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -112,6 +113,29 @@ impl Face for Looks {
         let theme = Theme::parse(text).map_err(|error| error.to_string())?;
         self.theme = self.fitted(theme);
         Ok(())
+    }
+}
+
+/// A look that another config may replace while the cockpit runs.
+impl Face for &RefCell<Looks> {
+    fn draw(&self, model: &Model, frame: &mut Frame<'_>) {
+        self.borrow().draw(model, frame);
+    }
+
+    fn asks_for_ground(&self) -> bool {
+        self.borrow().asks_for_ground()
+    }
+
+    fn ground(&mut self, colour: (u8, u8, u8)) {
+        self.borrow_mut().ground(colour);
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        self.borrow().file()
+    }
+
+    fn reload(&mut self, text: &str) -> Result<(), String> {
+        self.borrow_mut().reload(text)
     }
 }
 

@@ -14,7 +14,9 @@ mod init;
 mod journal;
 mod json;
 mod looks;
+mod papers;
 mod print;
+mod reload;
 mod review;
 mod start;
 mod status;
@@ -54,7 +56,7 @@ mod code {
 
 /// The release cockpit for the terminal: GO or NO-GO, and keys that are safe to press.
 #[derive(Debug, Parser)]
-#[command(name = "gonogo", version, max_term_width = 100)]
+#[command(name = "gonogo", version, long_version = papers::version(), max_term_width = 100)]
 struct Args {
     #[command(flatten)]
     common: Common,
@@ -109,6 +111,12 @@ enum Command {
     Approvals(approvals::Args),
     #[command(flatten)]
     Deed(deed::Command),
+    /// Print the config's JSON Schema, for editors
+    Schema,
+    /// Print what a shell needs to complete gonogo's words
+    Completions(papers::Completions),
+    /// Print the manual page
+    Man(papers::Man),
 }
 
 /// What the program was started with.
@@ -239,6 +247,9 @@ fn carry_out(args: Args, surroundings: &Surroundings) -> LocalBoxFuture<'_, Done
             Some(Command::Themes(themes)) => themes::run(&themes, &common, surroundings),
             Some(Command::Approvals(approvals)) => approvals::run(&approvals, &common, surroundings).await,
             Some(Command::Deed(deed)) => deed::run(deed, &common, surroundings).await,
+            Some(Command::Schema) => papers::schema(),
+            Some(Command::Completions(completions)) => papers::completions(&completions),
+            Some(Command::Man(man)) => papers::man(&man),
         }
     })
 }

@@ -33,6 +33,8 @@ pub(super) struct Started {
 pub(super) struct Laid {
     pub model: Model,
     pub opening: Opening,
+    /// What a later config goes on with.
+    pub kept: Kept,
     pub ui: config::Ui,
     /// Where links may lead.
     pub hosts: Hosts,
@@ -45,6 +47,24 @@ pub(super) struct Opening {
     access: Access,
     clock: Clock,
     sessions: Arc<Sessions>,
+}
+
+/// What stays the same as long as the process lives, whatever becomes of its config.
+#[derive(Clone)]
+pub(super) struct Kept {
+    recorder: Recorder,
+    access: Access,
+    clock: Clock,
+    sessions: Arc<Sessions>,
+    session: SafeText,
+    journal: (Option<PathBuf>, Option<config::Anchor>),
+}
+
+impl Kept {
+    /// Whether the record would stay where it is.
+    pub(super) fn same_journal(&self, config: &Config) -> bool {
+        self.journal.0 == config.journal && self.journal.1 == config.anchor
+    }
 }
 
 impl Opening {
@@ -82,18 +102,32 @@ impl Purpose {
 
 /// Reads and checks the config.
 pub(super) fn read(common: &Common, surroundings: &Surroundings) -> Result<(Config, PathBuf), Failure> {
+    let (text, path) = config_text(common, surroundings)?;
+    let around = around(common, surroundings);
+    let config = config::load(&text, &path.display().to_string(), &around, KINDS)
+        .map_err(|errors| Failure::new(code::USAGE, format!("the config has mistakes\n{errors}")))?;
+    Ok((config, path))
+}
+
+/// What a config may depend on beside its own text.
+pub(super) fn around(common: &Common, surroundings: &Surroundings) -> config::Surroundings {
+    config::Surroundings {
+        home: surroundings.home(),
+        env: Arc::clone(&surroundings.env),
+        themes: looks::own(common, surroundings),
+    }
+}
+
+/// The config's text and where it is.
+pub(super) fn config_text(
+    common: &Common,
+    surroundings: &Surroundings,
+) -> Result<(String, PathBuf), Failure> {
     let path = surroundings.config(common.config.as_ref()).ok_or_else(|| {
         Failure::new(code::USAGE, "no config folder is known here; name a file with --config")
     })?;
     let text = std::fs::read_to_string(&path).map_err(|error| missing(&path, &error))?;
-    let around = config::Surroundings {
-        home: surroundings.home(),
-        env: Arc::clone(&surroundings.env),
-        themes: looks::own(common, surroundings),
-    };
-    let config = config::load(&text, &path.display().to_string(), &around, KINDS)
-        .map_err(|errors| Failure::new(code::USAGE, format!("the config has mistakes\n{errors}")))?;
-    Ok((config, path))
+    Ok((text, path))
 }
 
 fn missing(path: &Path, error: &std::io::Error) -> Failure {
@@ -128,22 +162,52 @@ pub(super) fn lay(
     banner: Option<&str>,
 ) -> Result<Laid, Failure> {
     let (config, _) = read(common, surroundings)?;
-    let access = if common.read_only || config.access == Access::ReadOnly {
-        Access::ReadOnly
-    } else {
-        Access::ReadWrite
-    };
+    lay_of(config, common, surroundings, purpose, banner.map(SafeText::new), None)
+}
+
+/// Begins what lasts as long as the process.
+fn begin(
+    config: &Config,
+    common: &Common,
+    surroundings: &Surroundings,
+    purpose: Purpose,
+) -> Result<Kept, Failure> {
+    let access = if common.read_only { Access::ReadOnly } else { config.access };
     let clock = Clock::start();
     let recorder = match (purpose, access) {
-        (Purpose::Act, Access::ReadWrite) => Recorder::Journal(Arc::new(journal(&config, surroundings)?)),
+        (Purpose::Act, Access::ReadWrite) => Recorder::Journal(Arc::new(journal(config, surroundings)?)),
         _ => Recorder::Nowhere,
     };
+    let wall = clock.now().wall;
+    let session = SafeText::new(&format!("{}-{}", wall.strftime("%Y%m%dT%H%M%SZ"), std::process::id()));
+    let journal = (config.journal.clone(), config.anchor.clone());
+    Ok(Kept { recorder, access, clock, sessions: Arc::default(), session, journal })
+}
+
+/// The same of a config that was read and checked; `before` is what an earlier config of this process left.
+pub(super) fn lay_of(
+    config: Config,
+    common: &Common,
+    surroundings: &Surroundings,
+    purpose: Purpose,
+    banner: Option<SafeText>,
+    before: Option<&Kept>,
+) -> Result<Laid, Failure> {
+    let kept = match before {
+        None => begin(&config, common, surroundings, purpose)?,
+        // A process that may only look stays so: the gate that every write passes never opens again.
+        Some(kept) if kept.access == Access::ReadOnly || config.access == Access::ReadOnly => {
+            Kept { access: Access::ReadOnly, ..kept.clone() }
+        }
+        Some(kept) => kept.clone(),
+    };
+    let Kept { recorder, access, clock, sessions, session, .. } = kept.clone();
     let (ui, hosts) = (config.ui.clone(), hosts(&config));
     let setup = Setup {
         sources: config.sources.iter().map(|s| s.spec.name.clone()).collect(),
         services: config.services,
         access,
-        banner: banner.map(SafeText::new),
+        banner,
     };
     let mut sources = Vec::new();
     for source in config.sources {
@@ -156,17 +220,15 @@ pub(super) fn lay(
         sources.push((source, cadence));
     }
     let now = clock.now();
-    let session = SafeText::new(&format!("{}-{}", now.wall.strftime("%Y%m%dT%H%M%SZ"), std::process::id()));
     let mut model = Model::new(setup, session, now, common.size);
-    let sessions = Arc::new(Sessions::default());
-    if let Recorder::Journal(journal) = &recorder {
+    if let (Recorder::Journal(journal), None) = (&recorder, before) {
         let left = recover::take_up(journal, &sessions, now.wall).map_err(|error| {
             Failure::new(code::FAILED, format!("what is still open cannot be read: {error}"))
         })?;
         (model.left, model.left_sagas) = (left.actions, left.sagas);
     }
     let access = purpose.access(access);
-    Ok(Laid { model, opening: Opening { sources, recorder, access, clock, sessions }, ui, hosts })
+    Ok(Laid { model, opening: Opening { sources, recorder, access, clock, sessions }, kept, ui, hosts })
 }
 
 /// Where links on the screen may lead: the hosts of the sources that have one, github.com for those of its interface,

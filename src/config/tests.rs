@@ -615,3 +615,59 @@ fn a_long_line_with_many_mistakes_and_secrets_is_told_at_once() {
     assert!(errors.mistakes().len() > 2_000, "{}", errors.mistakes().len());
     assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
 }
+
+/// The keys that the check takes at a place, as it tells when it is given one that nobody could mean.
+fn taken_at(before: &str, line: &str) -> std::collections::BTreeSet<String> {
+    let text = format!("{before}{line}");
+    let errors = load(&text, "config.toml", &Surroundings::default(), crate::provider::KINDS)
+        .expect_err("zzzzzzzzzz is no key");
+    let mistake = errors.mistakes().iter().find(|m| m.cause.as_str().contains("`zzzzzzzzzz`"));
+    let mistake = mistake.unwrap_or_else(|| panic!("{errors}"));
+    let hint = mistake.hint.as_ref().map(ToString::to_string).unwrap_or_default();
+    hint.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_tables_hold_every_key_that_the_check_takes_and_no_other() {
+    use super::keys::{
+        ANCHOR, ENVIRONMENT, Entry, FREEZE, HEALTH, JOURNAL, POLICY, ROOT, SERVICE, SIGNAL, SOURCE, STAGES,
+        UI,
+    };
+    let odd = "zzzzzzzzzz = 1\n";
+    let prometheus = crate::provider::kind("prometheus").unwrap();
+    let source = "[[source]]\nname = 'p'\nkind = 'prometheus'\nurl = 'http://127.0.0.1'\n";
+    let signal = format!("{source}[[signal]]\nname = 's'\nsource = 'p'\n");
+    let further = |keys: &'static [crate::provider::Key]| keys.iter().map(|key| key.name).collect::<Vec<_>>();
+    let of_signal = prometheus.role(crate::domain::Role::Signal).unwrap();
+    let service = "[[service]]\nname = 'a'\n";
+    let places: [(&[Entry], Vec<&str>, &str, String); 13] = [
+        (ROOT, vec![], "", odd.to_owned()),
+        (UI, vec![], "[ui]\n", odd.to_owned()),
+        (JOURNAL, vec![], "[journal]\n", odd.to_owned()),
+        (ANCHOR, vec![], "[journal]\n", "anchor = { repo = '/r', zzzzzzzzzz = 1 }\n".to_owned()),
+        (SOURCE, further(prometheus.keys), source, odd.to_owned()),
+        (SIGNAL, further(of_signal), &signal, odd.to_owned()),
+        (SERVICE, vec![], service, odd.to_owned()),
+        (STAGES, vec![], service, "stages = { zzzzzzzzzz = 1 }\n".to_owned()),
+        (ENVIRONMENT, vec![], service, format!("[[service.environment]]\nname = 'e'\n{odd}")),
+        (
+            HEALTH,
+            vec![],
+            service,
+            "[[service.environment]]\nname = 'e'\nhealth = { zzzzzzzzzz = 1 }\n".to_owned(),
+        ),
+        (POLICY, vec![], "[policy.p]\n", odd.to_owned()),
+        (FREEZE, vec![], "[policy.p]\n", "freeze = [{ zzzzzzzzzz = 1 }]\n".to_owned()),
+        (SOURCE, vec![], "[[source]]\nname = 'g'\nkind = 'git'\n", odd.to_owned()),
+    ];
+    for (entries, further, before, line) in places {
+        let mut table: std::collections::BTreeSet<String> =
+            entries.iter().map(|e| e.name.to_owned()).collect();
+        table.extend(further.into_iter().map(str::to_owned));
+        let mut taken = taken_at(before, &line);
+        if before.contains("'git'") {
+            taken.remove("git");
+        }
+        assert_eq!(taken, table, "at {before}{line}");
+    }
+}

@@ -25,7 +25,7 @@ pub mod send;
 pub mod session;
 pub mod terminal;
 pub mod voice;
-mod watch;
+pub mod watch;
 
 pub use clock::Clock;
 pub use engine::{Engine, Source};

@@ -18,9 +18,10 @@ pub use super::input::Keys;
 use super::mishap;
 use super::terminal::last_words;
 use super::voice::Manner;
+use super::watch::Sight;
 pub use ask::{Answer, ask};
 use canvas::Canvas;
-use desk::Desk;
+use desk::{Changes, Desk};
 pub use face::Face;
 pub use ratatui::Frame;
 use signals::{Asked, Signals};
@@ -58,7 +59,8 @@ enum Next {
 
 /// Runs the cockpit until the operator leaves, a signal comes, or the terminal vanishes. The first frame is on the
 /// screen before the engine is made: clients read the system's certificates, which takes its time. `keys` are those of
-/// a screen before this one.
+/// a screen before this one. `reload` may put another config's model and engine
+/// in place of these; it is asked once a second.
 ///
 /// # Errors
 /// When the terminal cannot be taken or written to, or when the engine cannot be made.
@@ -68,6 +70,7 @@ pub async fn run<E: From<io::Error>>(
     manner: Manner,
     keys: Option<Keys>,
     engine: impl FnOnce() -> Result<Engine, E>,
+    mut reload: impl FnMut(&mut Model) -> Option<Engine>,
 ) -> Result<Exit, E> {
     let mut signals = Signals::new()?;
     let mut desk = Desk::take(face, manner, keys)?;
@@ -78,7 +81,7 @@ pub async fn run<E: From<io::Error>>(
     desk.show(model)?;
     mishap::fail("engine")?;
     let engine = &mut engine()?;
-    let exit = loop_until_exit(model, engine, &mut desk, &mut signals).await;
+    let exit = loop_until_exit(model, engine, &mut desk, &mut reload, &mut signals).await;
     drop(desk);
     leave(model, engine).await;
     Ok(exit?)
@@ -88,6 +91,7 @@ async fn loop_until_exit(
     model: &mut Model,
     engine: &mut Engine,
     desk: &mut Desk<impl Face>,
+    reload: &mut impl FnMut(&mut Model) -> Option<Engine>,
     signals: &mut Signals,
 ) -> io::Result<Exit> {
     let mut ticks = interval(Duration::from_secs(1));
@@ -131,7 +135,8 @@ async fn loop_until_exit(
                 }
             }
             Next::Look(change) => desk.dress(model, change),
-            Next::Time | Next::Draw => {}
+            Next::Time => effects.extend(renew(model, engine, desk, reload).await?),
+            Next::Draw => {}
         }
         for effect in effects {
             match engine.carry_out(effect) {
@@ -154,13 +159,25 @@ async fn loop_until_exit(
 }
 
 /// The next change of the look's file; never, if there is none or if nobody looks at it any more.
-async fn changed(
-    changes: Option<&mut tokio::sync::mpsc::Receiver<Result<String, String>>>,
-) -> Option<Result<String, String>> {
-    match changes {
-        Some(changes) => changes.recv().await,
-        None => std::future::pending().await,
-    }
+async fn changed(changes: Option<&mut Changes>) -> Option<Sight> {
+    let Some(changes) = changes else { return std::future::pending().await };
+    changes.changed().await.ok()?;
+    changes.borrow_and_update().clone()
+}
+
+/// Goes on with another config, if there is one. Nothing is in flight then; what is still being written down is waited
+/// for, and the old engine's looks end with it.
+async fn renew(
+    model: &mut Model,
+    engine: &mut Engine,
+    desk: &mut Desk<impl Face>,
+    reload: &mut impl FnMut(&mut Model) -> Option<Engine>,
+) -> io::Result<Vec<Effect>> {
+    let Some(new) = reload(model) else { return Ok(Vec::new()) };
+    let mut old = std::mem::replace(engine, new);
+    old.settle(PATIENCE).await;
+    desk.look_anew()?;
+    Ok(update(model, Msg::Tick(engine.clock.now())))
 }
 
 /// Takes an input and whatever came with it.

@@ -273,6 +273,11 @@ impl Cockpit {
     }
 }
 
+/// An action that was sent and is not proved yet.
+pub(crate) fn flying() -> crate::app::model::Action {
+    Cockpit::approved().0.model.actions.remove(0)
+}
+
 fn decided() -> Promise {
     Promise::GateDecided {
         gate: gate_key(),

@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn environments_are_read_from_workflows_as_names_only() {
         let text = "jobs:\n  a:\n    environment: staging\n  b:\n    environment:\n      name: \"production\"  # live\n  \
-                    c:\n    environment: ${{ inputs.where }}\n  d:\n    environment: 'x\"\n";
+                    c:\n    environment: ${{ inputs.where }}\n  d:\n    environment: 'x\"y'\n";
         assert_eq!(environments_of(text), ["staging", "production"]);
     }
 }

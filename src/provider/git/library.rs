@@ -48,6 +48,13 @@ fn not_opened(path: &Path, error: &git2::Error) -> NotOpened {
     })
 }
 
+/// The library's version, such as `1.9.7`.
+#[must_use]
+pub fn library_version() -> String {
+    let (major, minor, revision) = git2::Version::get().libgit2_version();
+    format!("{major}.{minor}.{revision}")
+}
+
 /// A repository on this machine, and what its remotes are called and where they lead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {

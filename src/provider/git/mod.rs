@@ -31,7 +31,7 @@ use crate::provider::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 
 use change::Meaning;
 use command::GitCommand;
-pub use library::{Checkout, checkout};
+pub use library::{Checkout, checkout, library_version};
 use library::{Library, NotOpened};
 use look::{Memory, look};
 

@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(good.issuer, authority.issuer, "the authority signed itself and the good one");
         assert!(!good.issuer.is_empty());
         let expired = read(&der("expired")).unwrap();
-        assert!(expired.until < "2021-01-01T00:00:00Z".parse().unwrap(), "{}", expired.until);
+        assert!(expired.until <= "2021-01-01T00:00:00Z".parse().unwrap(), "{}", expired.until);
         assert!(good.until > "2026-01-01T00:00:00Z".parse().unwrap(), "{}", good.until);
     }
 

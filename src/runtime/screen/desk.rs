@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::canvas::Canvas;
@@ -20,13 +19,13 @@ use crate::runtime::loan::{Back, Loan};
 use crate::runtime::replies::{ASK, Reply};
 use crate::runtime::terminal::{self, Guard};
 use crate::runtime::voice::{Manner, Voice};
-use crate::runtime::watch;
+use crate::runtime::watch::{self, Sight};
 
 /// How long the first frame waits for the colour of the terminal's ground.
 const ANSWER: Duration = Duration::from_millis(200);
 
 /// What changes of the look's file are told by.
-type Changes = mpsc::Receiver<Result<String, String>>;
+pub(super) type Changes = tokio::sync::watch::Receiver<Option<Sight>>;
 
 /// Terminal, canvas, keyboard, voice and look. Dropped, the terminal is what it was before.
 pub(super) struct Desk<F> {
@@ -38,6 +37,8 @@ pub(super) struct Desk<F> {
     face: F,
     /// Whether the terminal is asked for the colour of its ground.
     asks: bool,
+    /// Whether it could be asked.
+    can_ask: bool,
     file: Option<PathBuf>,
 }
 
@@ -54,10 +55,11 @@ impl<F: Face> Desk<F> {
                 keys
             }
         };
-        let asks = face.asks_for_ground() && manner.ability.ground;
+        let can_ask = manner.ability.ground;
+        let asks = face.asks_for_ground() && can_ask;
         let file = face.file();
-        let changes = file.clone().map(watch::start);
-        Ok(Self { guard, canvas, keys, changes, voice: Voice::new(manner), face, asks, file })
+        let changes = file.clone().map(watched);
+        Ok(Self { guard, canvas, keys, changes, voice: Voice::new(manner), face, asks, can_ask, file })
     }
 
     /// Asks the terminal for the colour of its ground and waits, not for long. What is typed before anything is shown
@@ -96,6 +98,17 @@ impl<F: Face> Desk<F> {
         Ok(())
     }
 
+    /// The look may be another one now: what it is read from, and whether it depends on the terminal's ground.
+    pub(super) fn look_anew(&mut self) -> io::Result<()> {
+        self.asks = self.face.asks_for_ground() && self.can_ask;
+        let file = self.face.file();
+        if file != self.file {
+            self.changes = file.clone().map(watched);
+            self.file = file;
+        }
+        if self.asks { terminal::tell(ASK) } else { Ok(()) }
+    }
+
     /// Says and draws what has changed.
     pub(super) fn show(&mut self, model: &mut Model) -> io::Result<()> {
         if let Some(problem) = self.voice.say(model)? {
@@ -106,7 +119,7 @@ impl<F: Face> Desk<F> {
     }
 
     /// The file that the look comes from has changed: it is taken if it is sound.
-    pub(super) fn dress(&mut self, model: &mut Model, change: Result<String, String>) {
+    pub(super) fn dress(&mut self, model: &mut Model, change: Sight) {
         let file = self.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         match change.and_then(|text| self.face.reload(&text)) {
             Ok(()) => toast(model, Tone::Info, &format!("{file} was read again")),
@@ -206,6 +219,13 @@ async fn borrowed(
             },
         }
     }
+}
+
+/// Watches a file from what it holds now on.
+fn watched(path: PathBuf) -> Changes {
+    // One that cannot be read was said when it was taken; what it holds next is news.
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    watch::start(path, &text)
 }
 
 fn toast(model: &mut Model, tone: Tone, text: &str) {
