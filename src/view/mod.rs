@@ -47,6 +47,7 @@ mod sources;
 mod tabs;
 mod text;
 mod wall;
+mod way_back;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

@@ -1,0 +1,62 @@
+//! The alerts of a place, each with since when; that there is none is said, and only by a source that answers.
+
+use super::super::scene::{Age, Scene};
+use super::super::sheet::{Sheet, Words};
+use super::super::text;
+use crate::domain::time::{ago, spoken};
+use crate::domain::{Alert, AlertState, Environment, Service};
+use crate::theme::{Role, Sign};
+
+/// Writes as many lines as there is room for; the last one tells of what is left out.
+pub(super) fn write(scene: Scene<'_>, alerts: Vec<Words<'_>>, sheet: &mut Sheet<'_>) {
+    let room = usize::from(sheet.width());
+    let hidden = alerts.len().saturating_sub(usize::from(sheet.height()));
+    for (y, words) in (0..sheet.height()).zip(alerts) {
+        let words = if y + 1 == sheet.height() && hidden > 0 {
+            let text = format!(" and {} more alerts", hidden + 1);
+            scene.words().gap(1).sign(Sign::Warning).say(Role::Hold, text)
+        } else {
+            words
+        };
+        sheet.line(y, &words.within(room));
+    }
+}
+
+pub(super) fn lines<'a>(scene: Scene<'a>, service: &Service, environment: &Environment) -> Vec<Words<'a>> {
+    let Some(source) = &environment.alerts else { return Vec::new() };
+    match scene.model.world.alerts(service, environment) {
+        None => vec![scene.nothing(Some(source), &service.name, "alerts")],
+        Some(seen) if seen.value.is_empty() => {
+            let age = scene.age(source, &service.name, environment.policy.max_age);
+            let words = scene.words().gap(1);
+            match age {
+                Age::Fresh => vec![words.sign(Sign::Good).say(age.ink(Role::Muted), " no alert")],
+                _ => vec![
+                    words.sign(Sign::Unknown).say(Role::Muted, " no alert, ").then(age.label(scene.theme)),
+                ],
+            }
+        }
+        Some(seen) => {
+            let age = scene.age(source, &service.name, environment.policy.max_age).label(scene.theme);
+            let aged = (age.width() > 0).then(|| scene.words().gap(1).say(Role::Muted, "alerts: ").then(age));
+            aged.into_iter().chain(seen.value.iter().map(|alert| line(scene, alert))).collect()
+        }
+    }
+}
+
+fn line<'a>(scene: Scene<'a>, alert: &Alert) -> Words<'a> {
+    let (sign, role, word) = match &alert.state {
+        AlertState::Firing => (Sign::Bad, Role::NoGo, "firing".to_owned()),
+        AlertState::Pending => (Sign::Timer, Role::Hold, "pending".to_owned()),
+        AlertState::Suppressed(by) => (Sign::Cancelled, Role::Hold, format!("suppressed {by}")),
+    };
+    let words = scene.words().gap(1).sign(sign).gap(1).say(Role::Strong, alert.name.as_str());
+    let words = words.maybe(Role::Muted, alert.severity.as_ref().map(|s| format!(" {s}")));
+    let words = words.dot().say(role, text::cut(&word, 40));
+    let since = alert.since.map(|at| format!(" {}", spoken(ago(scene.model.now.wall, at))));
+    let words = words.maybe(role, since);
+    match &alert.summary {
+        Some(summary) => words.dot().say(Role::Base, summary.as_str()),
+        None => words,
+    }
+}
