@@ -5,7 +5,7 @@
 //! whole screen and bear axes. Every part has its rows whether or not it has something to say: nothing moves when
 //! data arrives.
 
-mod alerts;
+pub(super) mod alerts;
 mod axes;
 pub(super) mod signal;
 
@@ -16,6 +16,7 @@ use super::scene::{Scene, phase_sign, verdict_sign, verdict_words};
 use super::sheet::{Sheet, Words};
 use super::{text, way_back};
 use crate::app::model::{Panel, Zoom};
+use crate::app::views::View;
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Environment, Reason, Service, Verdict};
 use crate::theme::{Role, Sign};
@@ -39,8 +40,8 @@ impl Shares {
         let place = spare.min(2);
         let reasons = match spare.saturating_sub(place) {
             0 => 0,
-            1..=8 => 1,
-            9..=20 => 2,
+            1..=10 => 1,
+            11..=24 => 2,
             _ => 3,
         };
         let left = height.saturating_sub(place + reasons + signals);
@@ -96,7 +97,11 @@ fn charts(
         return 1;
     }
     let count = u16::try_from(rows.len()).unwrap_or(u16::MAX).max(1);
-    let most = if scene.model.zoom == Zoom::Full { u16::MAX } else { 9 };
+    let most = match (scene.model.zoom, scene.model.trail.view()) {
+        (Zoom::Full, _) => u16::MAX,
+        (_, View::Service) => 14,
+        _ => 9,
+    };
     let each = (sheet.height() / count).clamp(1, most);
     let around = signal::Around {
         deploy: deploy_moment(scene, service, environment),

@@ -12,26 +12,31 @@ use crate::theme::{Role, Sign};
 /// The line; none while the target of the place has told nothing.
 pub(super) fn line<'a>(scene: Scene<'a>, service: &Service, environment: &Environment) -> Option<Words<'a>> {
     let way = of_place(service, environment, &scene.model.world, scene.model.now)?;
+    let to = way.target.as_ref().map(|target| text::name(target.artifact.label(), 20));
+    let lead = |sign: Sign, word: &str| {
+        let words = scene.words().sign(sign).say(Role::Strong, word);
+        match &to {
+            Some(to) => words.say(Role::Muted, " to ").say(Role::Accent, to),
+            None => words,
+        }
+    };
     let words = match way.readiness() {
-        Readiness::Ready => scene.words().sign(Sign::Good).say(Role::Go, " rollback ready"),
-        Readiness::Blocked(why) => {
-            scene.words().sign(Sign::Bad).say(Role::Strong, " rollback: ").say(Role::NoGo, why)
+        Readiness::Ready => {
+            let words = lead(Sign::Good, " rollback").say(Role::Go, " ready");
+            match way.takes {
+                Some(takes) => words.dot().say(Role::Base, format!("about {}", spoken(rounded(takes)))),
+                None => words.dot().say(Role::Muted, "how long is not known"),
+            }
         }
+        Readiness::Blocked(why) => lead(Sign::Bad, " rollback").say(Role::Muted, ": ").say(Role::NoGo, why),
         Readiness::Unproved(why) => {
-            scene.words().sign(Sign::Unknown).say(Role::Strong, " rollback: ").say(Role::Unknown, why)
+            lead(Sign::Unknown, " rollback").say(Role::Muted, ": ").say(Role::Unknown, why)
         }
     };
-    let Some(target) = &way.target else { return Some(words) };
-    let takes = way.takes.map(|takes| format!("about {}", spoken(rounded(takes))));
-    let words = match (takes, way.readiness()) {
-        (Some(takes), _) => words.dot().say(Role::Base, takes),
-        (None, Readiness::Ready) => words.dot().say(Role::Muted, "how long is not known"),
-        (None, _) => words,
-    };
-    let words = words.say(Role::Muted, " → ").say(Role::Accent, text::name(target.artifact.label(), 20));
-    let words = words.maybe(Role::Muted, target.number.map(|n| format!(" revision {n}")));
-    let age = target.created.map(|at| format!(" from {} ago", spoken(ago(scene.model.now.wall, at))));
-    let words = words.maybe(Role::Muted, age);
+    let target = way.target.as_ref();
+    let words = words.maybe(Role::Muted, target.and_then(|t| t.number).map(|n| format!(" · revision {n}")));
+    let age = target.and_then(|t| t.created).map(|at| spoken(ago(scene.model.now.wall, at)));
+    let words = words.maybe(Role::Muted, age.map(|age| format!(" from {age} ago")));
     Some(evidence(&way).into_iter().fold(words, |words, what| words.dot().say(Role::Muted, what)))
 }
 

@@ -8,7 +8,7 @@ use crate::domain::{Alert, AlertState, Environment, Service};
 use crate::theme::{Role, Sign};
 
 /// Writes as many lines as there is room for; the last one tells of what is left out.
-pub(super) fn write(scene: Scene<'_>, alerts: Vec<Words<'_>>, sheet: &mut Sheet<'_>) {
+pub(in crate::view) fn write(scene: Scene<'_>, alerts: Vec<Words<'_>>, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width());
     let hidden = alerts.len().saturating_sub(usize::from(sheet.height()));
     for (y, words) in (0..sheet.height()).zip(alerts) {
@@ -22,7 +22,11 @@ pub(super) fn write(scene: Scene<'_>, alerts: Vec<Words<'_>>, sheet: &mut Sheet<
     }
 }
 
-pub(super) fn lines<'a>(scene: Scene<'a>, service: &Service, environment: &Environment) -> Vec<Words<'a>> {
+pub(in crate::view) fn lines<'a>(
+    scene: Scene<'a>,
+    service: &Service,
+    environment: &Environment,
+) -> Vec<Words<'a>> {
     let Some(source) = &environment.alerts else { return Vec::new() };
     match scene.model.world.alerts(service, environment) {
         None => vec![scene.nothing(Some(source), &service.name, "alerts")],
