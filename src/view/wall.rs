@@ -5,17 +5,17 @@
 //! ╭ search production ──────── NO-GO ╮
 //! │ ✗ error-rate 4.1 %    no-go≥2    │   the worst signal, what it is judged by
 //! │ ⣀⣀⡠⢄⣀⣀⡠⠤┊⡠⠔⠊⠉                    │   its course
-//! │ 8 of 8 replicas · no restart     │
+//! │ 2/8 · 3 restarts · ● rolling out │
 //! │ ✗ HighErrorRate 40 s             │   alerts
 //! ╰──────────────────────────────────╯
 //! ```
 
 use ratatui::style::Modifier;
 
-use super::health::{alerts, deploy_moment, replicas, signal};
+use super::health::{alerts, deploy_moment, signal};
 use super::panel::{self, Edge, Keyboard, Title};
-use super::scene::{Scene, verdict_sign, verdict_words};
-use super::sheet::Sheet;
+use super::scene::{Scene, phase_sign, verdict_sign, verdict_words};
+use super::sheet::{Sheet, Words};
 use super::{chart, text};
 use crate::app::model::Panel;
 use crate::app::wall::{self, Tile};
@@ -28,55 +28,73 @@ const BOXED: u16 = 8;
 /// Rows of a tile under a rule.
 const RULED: u16 = 5;
 
-/// Draws the wall.
-pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
-    let tiles = wall::tiles(scene.model);
-    let right = scene.words().say(Role::Muted, text::counted(tiles.len(), "place"));
-    let title = Title::new(scene.theme, Panel::Wall.title()).right(right);
-    let keyboard = scene.keyboard(Panel::Wall);
-    // The tiles have frames of their own: a rule above them is enough.
-    let below = {
-        let mut inside = panel::frame(sheet, scene.theme, Edge::Rule, keyboard, title);
-        grid(scene, &tiles, &mut inside)
-    };
-    if below > 0 {
-        let line = scene.words().say(Role::Muted, format!(" ▼ {below} more ")).line();
-        sheet.line_right(sheet.height().saturating_sub(1), &line);
+/// Which tiles can be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    /// Tiles side by side.
+    across: usize,
+    /// Rows of tiles that fit.
+    rows: usize,
+    /// The first row of tiles that is shown.
+    first: usize,
+}
+
+impl Window {
+    /// Around the tile at hand, of `count` tiles.
+    fn of(across: usize, rows: usize, count: usize, at_hand: usize) -> Self {
+        let (across, rows) = (across.max(1), rows.max(1));
+        let last = count.div_ceil(across).saturating_sub(rows);
+        Self { across, rows, first: (at_hand / across).saturating_sub(rows / 2).min(last) }
+    }
+
+    /// How many tiles lie above and below.
+    fn hidden(self, count: usize) -> (usize, usize) {
+        (self.first * self.across, count.saturating_sub((self.first + self.rows) * self.across))
     }
 }
 
-/// The visible tiles; returns how many lie below.
-fn grid(scene: Scene<'_>, tiles: &[Tile], inside: &mut Sheet<'_>) -> usize {
-    if tiles.is_empty() {
-        let words = scene.words().gap(1);
-        let why = if scene.model.filter.is_empty() {
-            "no service has signals or alerts: give an environment a `health` in the config".to_owned()
-        } else {
-            format!("nothing whose health is watched fits the filter `{}`; esc clears it", scene.model.filter)
-        };
-        inside.line(0, &words.say(Role::Muted, why).within(usize::from(inside.width())));
-        return 0;
-    }
-    let across = wall::columns(scene.model.size.0);
+/// Draws the wall.
+pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    let tiles = wall::tiles(scene.model);
     let tall = if scene.edge == Edge::Box { BOXED } else { RULED };
-    // The last row belongs to the count of what lies below.
-    let rows = usize::from((inside.height() / tall).max(1));
-    let at_hand = wall::at_hand(scene.model, tiles);
-    let all = tiles.len().div_ceil(across);
-    let first = (at_hand.unwrap_or(0) / across).saturating_sub(rows / 2).min(all.saturating_sub(rows));
-    let width = inside.width() / u16::try_from(across).unwrap_or(1).max(1);
-    for (index, tile) in tiles.iter().enumerate().skip(first * across).take(rows * across) {
-        let (Ok(x), Ok(y)) = (u16::try_from(index % across), u16::try_from(index / across - first)) else {
-            continue;
-        };
+    let rows = usize::from(sheet.height().saturating_sub(1) / tall);
+    let at_hand = wall::at_hand(scene.model, &tiles);
+    let across = wall::columns(scene.model.size.0);
+    let window = Window::of(across, rows, tiles.len(), at_hand.unwrap_or(0));
+    let mut right = scene.words().say(Role::Muted, text::counted(tiles.len(), "place"));
+    let (above, below) = window.hidden(tiles.len());
+    for (sign, count) in [("▲", above), ("▼", below)].into_iter().filter(|(_, count)| *count > 0) {
+        right = right.dot().say(Role::Muted, format!("{sign} {count} more"));
+    }
+    let title = Title::new(scene.theme, Panel::Wall.title()).right(right);
+    // The tiles have frames of their own: a rule above them is enough.
+    let mut inside = panel::frame(sheet, scene.theme, Edge::Rule, scene.keyboard(Panel::Wall), title);
+    if tiles.is_empty() {
+        let room = usize::from(inside.width());
+        return inside.line(0, &empty(scene).within(room));
+    }
+    let width = inside.width() / u16::try_from(window.across).unwrap_or(1).max(1);
+    let shown = tiles.iter().enumerate().skip(above).take(window.rows * window.across);
+    for (index, tile) in shown {
+        let (column, row) = (index % window.across, index / window.across - window.first);
+        let (Ok(x), Ok(y)) = (u16::try_from(column), u16::try_from(row)) else { continue };
         let Some(service) = scene.model.setup.services.get(tile.service) else { continue };
         let Some(environment) = service.environments.get(tile.environment) else { continue };
         let here = if at_hand == Some(index) { scene.keyboard(Panel::Wall) } else { Keyboard::Elsewhere };
-        let gap = u16::from(index % across + 1 < across);
+        let gap = u16::from(column + 1 < window.across);
         let mut part = inside.part(x * width, y * tall, width.saturating_sub(gap), tall);
         one(scene, (service, environment), tile.service, here, &mut part);
     }
-    tiles.len().saturating_sub((first + rows) * across)
+}
+
+fn empty(scene: Scene<'_>) -> Words<'_> {
+    let filter = &scene.model.filter;
+    let why = if filter.is_empty() {
+        "no service has signals or alerts: give an environment a `health` in the config".to_owned()
+    } else {
+        format!("nothing whose health is watched fits the filter `{filter}`; esc clears it")
+    };
+    scene.words().gap(1).say(Role::Muted, why)
 }
 
 fn one(
@@ -100,6 +118,29 @@ fn one(
             .line(last + 1, &scene.words().gap(1).say(Role::Faint, "alerts are not watched").line());
     }
     alerts::write(scene, told, &mut inside.part(0, last + 1, width, 1));
+}
+
+/// `2/8 · 3 restarts · ● rolling out`.
+fn replicas<'a>(scene: Scene<'a>, service: &Service, environment: &Environment) -> Words<'a> {
+    let words = scene.words().gap(1);
+    let source = environment.deploy.as_ref();
+    let (Some(source), Some(seen)) = (source, scene.model.world.rollout(service, environment)) else {
+        return words.then(scene.nothing(source, &service.name, "replicas"));
+    };
+    let age = scene.age(source, &service.name, environment.policy.max_age);
+    let counts = seen.value.replicas;
+    let role = if counts.available < counts.desired { Role::Hold } else { Role::Base };
+    let words =
+        words.say(age.ink(role), format!("{}/{}", counts.available.min(counts.desired), counts.desired));
+    let words = match usize::try_from(counts.restarts).unwrap_or(usize::MAX) {
+        0 => words,
+        n => words.dot().say(age.ink(Role::Hold), text::counted(n, "restart")),
+    };
+    let (sign, word, _) = phase_sign(&seen.value.phase);
+    let words = words.dot().sign(sign).gap(1).say(age.ink(sign.role()), word);
+    let words = words.gap(1).say(age.ink(Role::Muted), text::name(seen.value.target.label(), 12));
+    let label = age.label(scene.theme);
+    if label.width() == 0 { words } else { words.dot().then(label) }
 }
 
 /// The frame of a tile. The one at hand is told by its shape and by its name standing reversed, not by colour alone.
@@ -181,4 +222,25 @@ fn worst(scene: Scene<'_>, service: &Service, environment: &Environment, sheet: 
     };
     let course = signal::course(told, series, deploy_moment(scene, service, environment), *age);
     chart::draw(&mut sheet.part(1, 1, width, height), scene.theme, course);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tile_at_hand_is_always_in_sight() {
+        for across in 0..6 {
+            for rows in 0..6 {
+                for count in 0..40 {
+                    for at_hand in 0..count {
+                        let window = Window::of(across, rows, count, at_hand);
+                        let (above, below) = window.hidden(count);
+                        assert!(above <= at_hand && at_hand < count - below, "{window:?} {count} {at_hand}");
+                        assert!(count - above - below <= window.across * window.rows);
+                    }
+                }
+            }
+        }
+    }
 }
