@@ -57,7 +57,7 @@ const SCENES: &[Scene] = &[
     ("gates", || after(model::many(1000), &[Key::Char('2'), Key::Char('j')])),
     ("revisions", || after(search(), &[Key::Char('6')])),
     ("canary", || select(model::canary_day(), "search")),
-    ("canary-depth", || after(select(model::canary_day(), "search"), &[Key::Char('3')])),
+    ("canary-depth", || after(select(model::canary_day(), "search"), &[Key::Char('3'), Key::Tab, Key::Tab])),
     ("canary-zoom", || {
         after(select(model::canary_day(), "search"), &[Key::Char('3'), Key::Tab, Key::Tab, Key::Char('z')])
     }),

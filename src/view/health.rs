@@ -7,6 +7,7 @@
 
 pub(super) mod alerts;
 mod axes;
+mod compared;
 pub(super) mod signal;
 
 use jiff::Timestamp;
@@ -141,7 +142,9 @@ fn reasons(scene: Scene<'_>, environment: &Environment, sheet: &mut Sheet<'_>) {
     let here = |reason: &&Reason| {
         reason.environment.as_ref() == Some(&environment.name) && reason.verdict != Verdict::Go
     };
-    let own: Vec<&Reason> = assessment.reasons.iter().filter(here).collect();
+    let mut own: Vec<&Reason> = assessment.reasons.iter().filter(here).collect();
+    // Several stages may rest on the same evidence.
+    own.dedup_by_key(|reason| reason.text.clone());
     if own.is_empty() {
         let verdict = assessment.standing(&environment.name).map_or(Verdict::Unknown, |s| s.verdict);
         let words = match verdict {

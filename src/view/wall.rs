@@ -18,7 +18,7 @@ use super::scene::{Scene, phase_sign, verdict_sign, verdict_words};
 use super::sheet::{Sheet, Words};
 use super::{chart, text};
 use crate::app::model::Panel;
-use crate::app::wall::{self, Tile};
+use crate::app::wall;
 use crate::domain::{Environment, Service, Verdict};
 use crate::theme::{Role, Sign};
 
@@ -112,12 +112,7 @@ fn one(
     worst(scene, service, environment, &mut inside.part(0, 0, width, height.saturating_sub(2)));
     let last = height.saturating_sub(2);
     inside.line(last, &replicas(scene, service, environment).within(room));
-    let told = alerts::lines(scene, service, environment);
-    if environment.alerts.is_none() {
-        return inside
-            .line(last + 1, &scene.words().gap(1).say(Role::Faint, "alerts are not watched").line());
-    }
-    alerts::write(scene, told, &mut inside.part(0, last + 1, width, 1));
+    inside.line(last + 1, &alerts::brief(scene, service, environment).within(room));
 }
 
 /// `2/8 · 3 restarts · ● rolling out`.

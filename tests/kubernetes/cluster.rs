@@ -125,6 +125,17 @@ async fn a_look_shows_what_runs_and_what_was() {
 }
 
 #[tokio::test]
+async fn the_registry_is_asked_for_the_image_to_go_back_to_where_the_operator_looks() {
+    let day = Day::start(ADMIN_TOKEN).await;
+    let place = Place::new("web", "production");
+    assert!(observe(&day.provider).await.unwrap().stock.is_empty(), "nobody looks at it");
+    let ask = Ask { focus: Some(ServiceName::new("web")), ..Ask::default() };
+    let seen = day.provider.observe(&ask).await.unwrap();
+    // No pod of v1 was ever seen, so nobody knows which digest it ran.
+    assert_eq!(seen.stock.get(&place), Some(&Stock::Named), "{:?}", seen.stock);
+}
+
+#[tokio::test]
 async fn a_change_by_somebody_else_rings_and_is_seen() {
     let day = Day::start(ADMIN_TOKEN).await;
     observe(&day.provider).await.unwrap();

@@ -6,6 +6,7 @@ mod judge;
 mod people;
 mod resume;
 mod steps;
+mod wall;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

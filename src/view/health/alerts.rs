@@ -48,6 +48,42 @@ pub(in crate::view) fn lines<'a>(
     }
 }
 
+/// The loudest alert and how many more there are, in one line.
+pub(in crate::view) fn brief<'a>(
+    scene: Scene<'a>,
+    service: &Service,
+    environment: &Environment,
+) -> Words<'a> {
+    let Some(source) = &environment.alerts else {
+        return scene.words().gap(1).say(Role::Faint, "alerts are not watched");
+    };
+    let loudness = |alert: &&Alert| match alert.state {
+        AlertState::Firing => 2,
+        AlertState::Pending => 1,
+        AlertState::Suppressed(_) => 0,
+    };
+    let told = scene.model.world.alerts(service, environment).map(|seen| seen.value).unwrap_or_default();
+    // Of several equally loud ones the first, as the source has them.
+    let Some(loudest) = told.iter().rev().max_by_key(loudness) else {
+        let line = lines(scene, service, environment).into_iter().next();
+        return line.unwrap_or_else(|| scene.words());
+    };
+    let age = scene.age(source, &service.name, environment.policy.max_age);
+    let (sign, role) = match loudest.state {
+        AlertState::Firing => (Sign::Bad, Role::NoGo),
+        AlertState::Pending => (Sign::Timer, Role::Hold),
+        AlertState::Suppressed(_) => (Sign::Cancelled, Role::Hold),
+    };
+    let words = scene.words().gap(1).sign(sign).gap(1);
+    let words = words.say(age.ink(role), text::name(loudest.name.as_str(), 18));
+    let since = loudest.since.map(|at| format!(" {}", spoken(ago(scene.model.now.wall, at))));
+    let words = words.maybe(age.ink(Role::Muted), since);
+    let more = (told.len() > 1).then(|| format!(" +{}", told.len() - 1));
+    let words = words.maybe(Role::Hold, more);
+    let label = age.label(scene.theme);
+    if label.width() == 0 { words } else { words.dot().then(label) }
+}
+
 fn line<'a>(scene: Scene<'a>, alert: &Alert) -> Words<'a> {
     let (sign, role, word) = match &alert.state {
         AlertState::Firing => (Sign::Bad, Role::NoGo, "firing".to_owned()),

@@ -8,9 +8,9 @@ use super::super::chart::{self, Course};
 use super::super::scene::{Age, Scene, verdict_sign};
 use super::super::sheet::{Sheet, Words};
 use super::super::text;
-use super::axes;
+use super::{axes, compared};
 use crate::app::model::Zoom;
-use crate::domain::assess::compare::{self, Others, Pair};
+use crate::domain::assess::compare;
 use crate::domain::health::BadWhen;
 use crate::domain::{Environment, Reading, SafeText, Seen, Series, Service, Signal};
 use crate::theme::{Role, Sign};
@@ -118,7 +118,6 @@ pub(super) fn tall(scene: Scene<'_>, row: &Row<'_>, around: Around, sheet: &mut 
     let course = course(signal, series, around.deploy, *age);
     let axes = scene.model.zoom == Zoom::Full && sheet.height() >= 6;
     let (left, axis) = if axes { (8, 1) } else { (0, 0) };
-    let told = comparisons(scene, signal, around, *age);
     // As many rows as there could be something to say, so that the chart keeps its height when there is.
     let below = match (sheet.height(), &signal.split) {
         (..4, _) => 0,
@@ -133,14 +132,7 @@ pub(super) fn tall(scene: Scene<'_>, row: &Row<'_>, around: Around, sheet: &mut 
         axes::time_axis(scene, course, &mut sheet.part(FACTS + left, height, width, 1));
     }
     let mut rows = sheet.part(FACTS + left, height + axis, width, below);
-    let lines: Vec<Words<'_>> = if below == 1 {
-        vec![told.into_iter().fold(scene.words(), |words, one| words.dot().then(one))]
-    } else {
-        told
-    };
-    for (y, words) in (0..below).zip(lines) {
-        rows.line(y, &words.within(usize::from(width)));
-    }
+    compared::write(scene, signal, around, *age, &mut rows);
 }
 
 /// Name, value, limits, what is left of the error budget, age.
@@ -171,47 +163,6 @@ fn left_of_budget<'a>(scene: Scene<'a>, budget: &Reading, age: Age) -> Words<'a>
             words.say(age.ink(role), format!("{} %", text::number(left))).say(Role::Muted, " left")
         }
     }
-}
-
-/// `0.3 % before the deploy → 4.31 % now, 14 ×`, and the canary against the others.
-fn comparisons<'a>(scene: Scene<'a>, signal: &Signal, around: Around, age: Age) -> Vec<Words<'a>> {
-    let mut told = Vec::new();
-    let amount = |value: f64| match signal.unit.as_str() {
-        "" => text::number(value),
-        unit => format!("{} {unit}", text::number(value)),
-    };
-    let judged = |value: f64| age.ink(verdict_sign(signal.thresholds.judge(value)).role());
-    let times = |words: Words<'a>, pair: Pair, role: Role| match pair.words() {
-        how if how.is_empty() => words,
-        how => words.say(Role::Muted, ", ").say(role, how),
-    };
-    if let Some(deploy) = around.deploy {
-        told.push(match compare::since(signal, deploy) {
-            Ok(pair) => {
-                let words = scene.words().say(age.ink(Role::Base), amount(pair.was));
-                let words = words.say(Role::Muted, " before the deploy → ");
-                let words = words.say(judged(pair.is), amount(pair.is)).say(Role::Muted, " now");
-                times(words, pair, judged(pair.is))
-            }
-            Err(why) => scene.words().say(Role::Muted, format!("no baseline: {why}")),
-        });
-    }
-    match compare::canary(signal) {
-        Some(Ok((pair, others))) => {
-            let word = match others {
-                Others::Stable => "stable",
-                Others::All => "all",
-            };
-            let words = scene.words().say(judged(pair.is), "● ").say(Role::Muted, "canary ");
-            let words = words.say(judged(pair.is), amount(pair.is)).say(Role::Muted, format!(", {word} "));
-            told.push(times(words.say(judged(pair.was), amount(pair.was)), pair, judged(pair.is)));
-        }
-        Some(Err(why)) if around.canary == Canary::Expected => {
-            told.push(scene.words().say(Role::Unknown, format!("canary not compared: {why}")));
-        }
-        Some(Err(_)) | None => {}
-    }
-    told
 }
 
 /// What is too old, or comes from a source that fails, is no evidence any more.
