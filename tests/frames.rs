@@ -379,21 +379,38 @@ fn what_a_dead_source_said_last_stays_and_is_marked() {
     );
 }
 
+/// What one frame of each costs at the least: measured in turn, until many cost no more than few or nobody believes it
+/// any more. A machine that is busy with something else only makes it take longer.
+fn least_costs(few: &Model, many: &Model) -> (Duration, Duration) {
+    let theme = Theme::built_in("dark").unwrap();
+    let cost = |model: &Model| {
+        let start = Instant::now();
+        std::hint::black_box(still(model, &theme, 160, 50));
+        start.elapsed()
+    };
+    let mut least = (Duration::MAX, Duration::MAX);
+    for round in 0..300 {
+        least = (least.0.min(cost(few)), least.1.min(cost(many)));
+        if round >= 15 && costs_the_same(least) {
+            break;
+        }
+    }
+    least
+}
+
+fn costs_the_same((few, many): (Duration, Duration)) -> bool {
+    many < few * 2 + Duration::from_millis(2)
+}
+
 #[test]
 fn a_frame_costs_the_same_at_a_thousand_services_as_at_ten() {
-    let theme = Theme::built_in("dark").unwrap();
-    let best = |model: &Model| {
-        (0..15)
-            .map(|_| {
-                let start = Instant::now();
-                std::hint::black_box(still(model, &theme, 160, 50));
-                start.elapsed()
-            })
-            .min()
-            .unwrap()
-    };
-    let (few, many) = (best(&model::many(10)), best(&model::many(1000)));
-    assert!(many < few * 2 + Duration::from_millis(2), "10 services: {few:?}, 1,000 services: {many:?}");
+    for (name, keys) in [("cockpit", vec![]), ("wall", vec![Key::Char('4'), Key::Char('j'), Key::Char('l')])]
+    {
+        let of = |count| after(model::many(count), &keys);
+        let least = least_costs(&of(10), &of(1000));
+        println!("{name}: a frame of 10 services {:?}, of 1,000 {:?}", least.0, least.1);
+        assert!(costs_the_same(least), "{name}: 10 services: {:?}, 1,000 services: {:?}", least.0, least.1);
+    }
 }
 
 #[test]
