@@ -92,9 +92,8 @@ impl<'a> Said<'a, '_> {
         let (pair, others) = match (compare::canary(self.signal)?, expected) {
             (Ok(told), _) => told,
             (Err(why), Canary::Expected) => {
-                let words = words.say(Role::Unknown, "canary not compared");
-                let why = (wordiness == Wordiness::Full).then(|| format!(": {why}"));
-                return Some(words.maybe(Role::Unknown, why));
+                let full = wordiness == Wordiness::Full;
+                return Some(words.say(Role::Unknown, if full { &why } else { "canary not compared" }));
             }
             (Err(_), Canary::No) => return None,
         };
