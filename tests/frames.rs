@@ -299,6 +299,43 @@ fn hostile_text_stays_in_its_row_and_steers_nothing() {
 }
 
 #[test]
+fn hostile_metrics_alerts_and_registries_move_no_row_of_the_health() {
+    let wide = SafeText::new(&"日本語リリース".repeat(40));
+    let steering = SafeText::new(&format!("\u{1b}[2J\u{202e}evil{}", "e\u{301}\u{301}".repeat(60)));
+    let views: [&[Key]; 3] = [
+        &[Key::Char('3'), Key::Tab, Key::Tab],
+        &[Key::Char('3'), Key::Tab, Key::Tab, Key::Char('z')],
+        &[Key::Char('4')],
+    ];
+    for text in [wide, steering] {
+        for keys in views {
+            let model = after(select(model::hostile_health(&text), "search"), keys);
+            let tame = after(select(model::canary_day(), "search"), keys);
+            for theme in ["dark", "mono"] {
+                let theme = Theme::built_in(theme).unwrap();
+                for size in ALL_SIZES.into_iter().chain([SMALLEST]) {
+                    let shown = text_of(&model, &theme, size);
+                    assert_eq!(shown.lines().count(), usize::from(size.1));
+                    for row in shown.lines() {
+                        assert!(row.width() <= usize::from(size.0), "{size:?}: {row}");
+                        assert!(!row.chars().any(|c| c.is_control() || c == '\u{202e}'), "{row:?}");
+                    }
+                    // Every signal's name stands in the row in which it stands without the hostile text.
+                    let rows = |text: &str, name: &str| -> Vec<usize> {
+                        let named = |row: &str| row.contains(&format!(" {name}")) && !row.contains("above");
+                        text.lines().enumerate().filter(|(_, row)| named(row)).map(|(y, _)| y).collect()
+                    };
+                    for name in ["latency-p99", "request-rate"] {
+                        let (was, is) = (rows(&text_of(&tame, &theme, size), name), rows(&shown, name));
+                        assert!(keys.len() == 1 || was == is, "{size:?} {name}: {was:?} {is:?}\n{shown}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_size_can_be_drawn_and_the_same_model_gives_the_same_frame() {
     let scenes = scenes();
     let theme = Theme::built_in("dark").unwrap();

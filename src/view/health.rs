@@ -33,11 +33,16 @@ struct Shares {
 }
 
 impl Shares {
-    /// By the rows that there are: the signals come first, then the way back, then the reasons. `alerts` is how many
-    /// lines they would like.
-    fn of(height: u16, signals: u16, alerts: u16) -> Self {
-        let least = signals + 1;
-        let spare = height.saturating_sub(least);
+    /// By the rows that there are and what is configured, never by what was answered: the signals come first, then
+    /// the way back, then the reasons.
+    fn of(height: u16, signals: u16, alerts: Watched) -> Self {
+        let alerts = match (alerts, height) {
+            (Watched::No, _) | (_, ..2) => 0,
+            (Watched::Yes, ..10) => 1,
+            (Watched::Yes, 10..19) => 2,
+            (Watched::Yes, _) => 3,
+        };
+        let spare = height.saturating_sub(signals + alerts);
         let place = spare.min(2);
         let reasons = match spare.saturating_sub(place) {
             0 => 0,
@@ -45,10 +50,15 @@ impl Shares {
             11..=24 => 2,
             _ => 3,
         };
-        let left = height.saturating_sub(place + reasons + signals);
-        let most = (height / 3).max(1);
-        Self { reasons, place, alerts: alerts.min(most).min(left.max(1)).min(height) }
+        Self { reasons, place, alerts }
     }
+}
+
+/// Whether alerts are configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    Yes,
+    No,
 }
 
 /// Draws the health panel.
@@ -72,9 +82,9 @@ fn body(scene: Scene<'_>, service: &Service, environment: &Environment, inside: 
     let rows = signal::rows(scene, service, environment);
     let alerts = alerts::lines(scene, service, environment);
     let (width, height) = (inside.width(), inside.height());
-    let wanted = u16::try_from(alerts.len()).unwrap_or(u16::MAX);
+    let watched = if environment.alerts.is_some() { Watched::Yes } else { Watched::No };
     let count = u16::try_from(rows.len()).unwrap_or(u16::MAX);
-    let shares = Shares::of(height, count.max(1), wanted);
+    let shares = Shares::of(height, count.max(1), watched);
     let mut y = 0;
     reasons(scene, environment, &mut inside.part(0, y, width, shares.reasons));
     y += shares.reasons;
@@ -214,17 +224,12 @@ mod tests {
     fn every_part_fits_and_the_signals_keep_a_row_each() {
         for height in 0..60 {
             for signals in 1..8 {
-                for alerts in 0..9 {
+                for alerts in [Watched::Yes, Watched::No] {
                     let shares = Shares::of(height, signals, alerts);
                     let others = shares.reasons + shares.place;
-                    assert!(
-                        others + shares.alerts <= height.max(1),
-                        "{height} {signals} {alerts} {shares:?}"
-                    );
-                    assert!(
-                        others == 0 || others + signals < height,
-                        "{height} {signals} {alerts} {shares:?}"
-                    );
+                    assert!(others + shares.alerts <= height, "{height} {signals} {shares:?}");
+                    let room = height - others - shares.alerts;
+                    assert!(others == 0 || room >= signals, "{height} {signals} {shares:?}");
                 }
             }
         }

@@ -610,6 +610,46 @@ pub(crate) fn canary_day() -> Model {
     model
 }
 
+/// The canary's day with every text that metrics, alerts, registries and targets may send replaced by `text`.
+pub(crate) fn hostile_health(text: &SafeText) -> Model {
+    let mut model = canary_day();
+    let unknown = || Reading::Unknown(text.clone());
+    let mut metrics = signals();
+    for list in metrics.signals.values_mut() {
+        for (index, signal) in list.iter_mut().enumerate() {
+            signal.unit = text.clone();
+            signal.reading = if index == 0 { signal.reading.clone() } else { unknown() };
+            let canary = if index == 0 { Reading::Value(9.0) } else { unknown() };
+            signal.split = Some(Split {
+                canary,
+                canary_series: signal.series.clone(),
+                stable: Some(unknown()),
+                stable_series: None,
+            });
+            signal.budget = Some(unknown());
+        }
+    }
+    report(&mut model, "prometheus", 2, 10, Ok(metrics));
+    let mut loud = alerts();
+    for alert in loud.alerts.values_mut().flatten() {
+        alert.name = text.clone();
+        alert.severity = Some(text.clone());
+        alert.summary = Some(text.clone());
+    }
+    report(&mut model, "alerts", 2, 10, Ok(loud));
+    let mut targets = clusters();
+    for (place, rollout) in &mut targets.rollouts {
+        rollout.signs = vec![text.clone()];
+        rollout.target.version = Some(text.clone());
+        for revision in &mut rollout.revisions {
+            revision.artifact.version = Some(text.clone());
+        }
+        targets.stock.insert(place.clone(), Stock::Untold(text.clone()));
+    }
+    report(&mut model, "prod", 1, 5, Ok(targets));
+    model
+}
+
 /// `count` services, all answered.
 pub(crate) fn many(count: usize) -> Model {
     let names: Vec<String> = (0..count).map(|i| format!("service-{i:04}")).collect();
