@@ -57,6 +57,25 @@ const SCENES: &[Scene] = &[
     ("gates", || after(model::many(1000), &[Key::Char('2'), Key::Char('j')])),
     ("revisions", || after(search(), &[Key::Char('6')])),
     ("journal", journal),
+    ("canary", || select(model::canary_day(), "search")),
+    ("canary-depth", || after(select(model::canary_day(), "search"), &[Key::Char('3'), Key::Tab, Key::Tab])),
+    ("canary-zoom", || {
+        after(select(model::canary_day(), "search"), &[Key::Char('3'), Key::Tab, Key::Tab, Key::Char('z')])
+    }),
+    ("health-first", || after(model::first_second(), &[Key::Char('3'), Key::Tab, Key::Tab])),
+    ("health-stale", || {
+        after(stale(select(model::canary_day(), "search")), &[Key::Char('3'), Key::Tab, Key::Tab])
+    }),
+    ("wall", || after(select(model::canary_day(), "search"), &[Key::Char('4')])),
+    ("wall-many", || after(model::many(1000), &[Key::Char('4'), Key::Char('G'), Key::Char('k')])),
+    ("wall-first", || after(model::first_second(), &[Key::Char('4')])),
+    ("wall-stale", || after(stale(select(model::canary_day(), "search")), &[Key::Char('4')])),
+    ("wall-empty", || {
+        after(
+            model::canary_day(),
+            &[Key::Char('4'), Key::Char('/'), Key::Char('%'), Key::Char('%'), Key::Enter],
+        )
+    }),
     ("sources", || after(search(), &[Key::Char('9')])),
     ("filter", || after(model::many(1000), &[Key::Char('/'), Key::Char('n'), Key::Char('o')])),
 ];
@@ -94,6 +113,13 @@ fn journal() -> Model {
     model
 }
 
+/// Five minutes later, and nobody has answered since.
+fn stale(mut model: Model) -> Model {
+    let later = model.now.plus(Duration::from_secs(300));
+    update(&mut model, Msg::Tick(later));
+    model
+}
+
 /// The newest action at its end.
 fn ended(mut model: Model, outcome: Outcome) -> Model {
     model.actions.last_mut().unwrap().stage = ActionStage::Ended(outcome);
@@ -116,6 +142,9 @@ fn after(mut model: Model, keys: &[Key]) -> Model {
 /// Columns and rows that are looked at.
 const SIZES: [(u16, u16); 3] = [(160, 50), (100, 30), (80, 24)];
 
+/// The same, and the smallest that is a single column.
+const ALL_SIZES: [(u16, u16); 4] = [(160, 50), (100, 30), (80, 24), (60, 20)];
+
 /// Every row of a frame, then the ink of every row as one number: a change of colour or weight shows, too.
 fn portrait(model: &Model, theme: &Theme, (width, height): (u16, u16)) -> String {
     let frame = still(model, theme, width, height);
@@ -133,11 +162,38 @@ fn portrait(model: &Model, theme: &Theme, (width, height): (u16, u16)) -> String
 }
 
 fn portraits(name: &str) {
+    portraits_at(name, &SIZES);
+}
+
+fn portraits_at(name: &str, sizes: &[(u16, u16)]) {
     let (_, make) = SCENES.iter().find(|(n, _)| *n == name).unwrap();
-    let model = make();
+    let mut model = make();
     let dark = Theme::built_in("dark").unwrap();
-    let all: Vec<String> = SIZES.iter().map(|size| portrait(&model, &dark, *size)).collect();
+    let mut all = Vec::new();
+    for size in sizes {
+        update(&mut model, Msg::Resize(size.0, size.1));
+        all.push(portrait(&model, &dark, *size));
+    }
     insta::assert_snapshot!(name, all.join("\n"));
+}
+
+macro_rules! portraits_at_all_sizes {
+    ($($test:ident $scene:literal)*) => {
+        $(#[test] fn $test() { portraits_at($scene, &ALL_SIZES) })*
+    };
+}
+
+portraits_at_all_sizes! {
+    a_canary_beside_the_others "canary"
+    a_canary_in_depth "canary-depth"
+    a_canary_in_zoom "canary-zoom"
+    health_before_anybody_answered "health-first"
+    health_that_is_stale "health-stale"
+    the_health_wall "wall"
+    the_end_of_a_long_wall "wall-many"
+    a_wall_before_anybody_answered "wall-first"
+    a_wall_that_is_stale "wall-stale"
+    a_wall_that_a_filter_emptied "wall-empty"
 }
 
 macro_rules! portraits {
@@ -263,6 +319,43 @@ fn hostile_text_stays_in_its_row_and_steers_nothing() {
                 for row in text.lines() {
                     assert!(row.width() <= usize::from(size.0), "{name} {size:?}: {row}");
                     assert!(!row.chars().any(|c| c.is_control() || c == '\u{202e}'), "{name}: {row:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_metrics_alerts_and_registries_move_no_row_of_the_health() {
+    let wide = SafeText::new(&"日本語リリース".repeat(40));
+    let steering = SafeText::new(&format!("\u{1b}[2J\u{202e}evil{}", "e\u{301}\u{301}".repeat(60)));
+    let views: [&[Key]; 3] = [
+        &[Key::Char('3'), Key::Tab, Key::Tab],
+        &[Key::Char('3'), Key::Tab, Key::Tab, Key::Char('z')],
+        &[Key::Char('4')],
+    ];
+    for text in [wide, steering] {
+        for keys in views {
+            let model = after(select(model::hostile_health(&text), "search"), keys);
+            let tame = after(select(model::canary_day(), "search"), keys);
+            for theme in ["dark", "mono"] {
+                let theme = Theme::built_in(theme).unwrap();
+                for size in ALL_SIZES.into_iter().chain([SMALLEST]) {
+                    let shown = text_of(&model, &theme, size);
+                    assert_eq!(shown.lines().count(), usize::from(size.1));
+                    for row in shown.lines() {
+                        assert!(row.width() <= usize::from(size.0), "{size:?}: {row}");
+                        assert!(!row.chars().any(|c| c.is_control() || c == '\u{202e}'), "{row:?}");
+                    }
+                    // Every signal's name stands in the row in which it stands without the hostile text.
+                    let rows = |text: &str, name: &str| -> Vec<usize> {
+                        let named = |row: &str| row.contains(&format!(" {name}")) && !row.contains("above");
+                        text.lines().enumerate().filter(|(_, row)| named(row)).map(|(y, _)| y).collect()
+                    };
+                    for name in ["latency-p99", "request-rate"] {
+                        let (was, is) = (rows(&text_of(&tame, &theme, size), name), rows(&shown, name));
+                        assert!(keys.len() == 1 || was == is, "{size:?} {name}: {was:?} {is:?}\n{shown}");
+                    }
                 }
             }
         }

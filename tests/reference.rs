@@ -49,7 +49,11 @@ fn every_kind_has_a_page_that_its_tables_agree_with() {
 
 #[test]
 fn the_config_on_every_page_is_one() {
-    let around = config::Surroundings { home: Some("/home/ada".into()), env: Arc::default() };
+    let around = config::Surroundings {
+        home: Some("/home/ada".into()),
+        env: Arc::default(),
+        themes: std::collections::BTreeMap::new(),
+    };
     for kind in KINDS {
         let prose = prose(&format!("providers/{}.md", kind.name));
         let snippets: Vec<&str> =

@@ -261,6 +261,74 @@ async fn whatever_is_not_one_fresh_number_is_unknown_and_says_why() {
     }
 }
 
+/// A signal that tells the canary from the others, and its error budget.
+fn told_apart(service: &str) -> Bound {
+    let mut bound = signal(service, "errors", "all");
+    bound.settings = bound
+        .settings
+        .with_text("canary", "canary of $service")
+        .with_text("stable", "stable of $service")
+        .with_text("budget", "budget of $service");
+    bound
+}
+
+async fn looked_at(url: &str, focus: &str, bounds: Vec<Bound>) -> Observation {
+    let settings = Settings::default().with_text("url", url);
+    let ask = Ask { focus: Some(ServiceName::new(focus)), ..Ask::default() };
+    (prometheus::KIND.build)(spec(settings, bounds)).unwrap().observe(&ask).await.unwrap()
+}
+
+#[tokio::test]
+async fn canary_stable_and_budget_are_asked_for_where_the_operator_looks_and_only_there() {
+    let server = Server::start(|asked| {
+        if asked.path.ends_with("query_range") {
+            let (start, end) = (asked.get("start").unwrap(), asked.get("end").unwrap());
+            let values = format!(r#"[{{"metric":{{}},"values":[[{start},"1"],[{end},"3"]]}}]"#);
+            return result("matrix", &values).into_response();
+        }
+        match asked.get("query").unwrap() {
+            "canary of shop" => vector("8.5").into_response(),
+            "stable of shop" => vector("0.4").into_response(),
+            "budget of shop" => vector("71").into_response(),
+            _ => good(),
+        }
+    })
+    .await;
+    let seen = looked_at(&server.url, "shop", vec![told_apart("shop"), told_apart("ledger")]).await;
+    let of = |service: &str| &seen.signals[&Place::new(service, "production")][0];
+    let split = of("shop").split.as_ref().expect("it is told apart");
+    assert_eq!((&split.canary, &split.stable), (&Reading::Value(8.5), &Some(Reading::Value(0.4))));
+    assert!(split.canary_series.is_some() && split.stable_series.is_some());
+    assert_eq!(of("shop").budget, Some(Reading::Value(71.0)));
+    assert_eq!((&of("ledger").split, &of("ledger").budget), (&None, &None));
+    let aside = server.asked().iter().filter(|a| a.get("query").unwrap().ends_with("of ledger")).count();
+    assert_eq!(aside, 0, "{:?}", server.asked());
+}
+
+#[tokio::test]
+async fn no_canary_is_said_and_asks_for_no_course_and_harms_no_value() {
+    for (name, status, body, why) in shapes() {
+        let server = Server::start(move |asked| match asked.get("query") {
+            Some("canary of shop" | "budget of shop") => {
+                (StatusCode::from_u16(status).unwrap(), body.clone()).into_response()
+            }
+            _ => good(),
+        })
+        .await;
+        let seen = looked_at(&server.url, "shop", vec![told_apart("shop")]).await;
+        let signal = &seen.signals[&Place::new("shop", "production")][0];
+        assert_eq!(signal.reading, Reading::Value(0.5), "{name}");
+        let split = signal.split.as_ref().expect("it is told apart");
+        for reading in [&split.canary, signal.budget.as_ref().unwrap()] {
+            let Reading::Unknown(said) = reading else { panic!("{name}: {reading:?}") };
+            assert!(said.as_str().contains(why), "{name}: {said}");
+        }
+        assert!(split.canary_series.is_none() && split.stable_series.is_none(), "{name}");
+        let ranges = server.asked().iter().filter(|a| a.path.ends_with("query_range")).count();
+        assert_eq!(ranges, 1, "{name}: only the signal's own");
+    }
+}
+
 #[tokio::test]
 async fn a_value_without_the_servers_clock_or_from_an_old_cache_is_unknown() {
     for (head, why) in [("date: \r\n", "no Date"), ("", "no Date"), ("age: 4000\r\ndate: NOW\r\n", "stale")] {

@@ -52,7 +52,7 @@ kind!(PROMETHEUS "prometheus" keys!["url" Url required, "token" Secret optional,
         "password" Secret optional, "tenant" Text optional, "ca_file" Path optional, "headers" Table optional,
         "step" Number optional, "exemplars" Switch optional], &[
     (Role::Signal, keys!["query" Text required, "unit" Text optional, "hold" Number optional,
-        "no_go" Number optional, "bad_when" Text optional]),
+        "no_go" Number optional, "bad_when" Text optional, "canary" Text optional, "stable" Text optional]),
 ]);
 kind!(ALERTMANAGER "alertmanager" keys!["url" Url required, "token" Secret optional], &[
     (Role::Alerts, keys!["filter" List optional]),
@@ -351,6 +351,7 @@ name = 'd'
 source = 'prom'
 query = 'up'
 bad_when = 'abov'
+stable = 'up'
 [[service]]
 name = 'x'
 environment = [{{ name = 'p', health = {{ signals = ['a', 'a', 'c'] }} }}, {{ name = 'q', health = {{ source = 'prom', signals = ['c'] }} }}]
@@ -365,8 +366,9 @@ environment = [{{ name = 'p', health = {{ signals = ['a', 'a', 'c'] }} }}, {{ na
             "27:1 unknown key `qery` in [[signal]] \"c\" = did you mean `query`?",
             "29:8 signal \"c\" is named twice = the first is at line 25, column 8",
             "34:12 `bad_when` cannot be \"abov\" = did you mean \"above\"?",
-            "37:57 signal \"a\" is named twice = the first is at line 37, column 52",
-            "37:62 nothing says which source evaluates signal \"c\" = give the signal or this health a `source`",
+            "35:10 `stable` is compared with `canary`, and there is no `canary` = add `canary`, or leave `stable` out",
+            "38:57 signal \"a\" is named twice = the first is at line 38, column 52",
+            "38:62 nothing says which source evaluates signal \"c\" = give the signal or this health a `source`",
         ],
     );
 }

@@ -15,7 +15,7 @@ use crate::domain::{Artifact, Ask, Observation, Place, SafeText, Stock};
 const KEPT: Duration = Duration::from_secs(60);
 
 /// How long a registry that does not tell is left alone.
-const LEFT_ALONE: Duration = Duration::from_secs(300);
+const LEFT_ALONE: Duration = Duration::from_secs(120);
 
 /// A look does not wait longer for a registry.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -338,14 +338,34 @@ mod tests {
     }
 
     fn drawn(s: &Signal, width: u16, height: u16, deploy: Option<i64>, charts: Charts) -> Vec<String> {
-        let (signal, theme) = (s, Theme::default().with_charts(charts));
+        all(s, (width, height), deploy, (None, None), charts)
+    }
+
+    fn compared(
+        signal: &Signal,
+        width: u16,
+        height: u16,
+        deploy: Option<i64>,
+        beside: (Option<f64>, Option<&Series>),
+    ) -> Vec<String> {
+        all(signal, (width, height), deploy, beside, Charts::Braille)
+    }
+
+    fn all(
+        signal: &Signal,
+        (width, height): (u16, u16),
+        deploy: Option<i64>,
+        (baseline, canary): (Option<f64>, Option<&Series>),
+        charts: Charts,
+    ) -> Vec<String> {
+        let theme = Theme::default().with_charts(charts);
         let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
         let course = Course {
             signal,
             series: signal.series.as_ref().unwrap(),
             deploy: deploy.map(|s| Timestamp::from_second(s).unwrap()),
-            baseline: None,
-            canary: None,
+            baseline,
+            canary,
             faded: false,
         };
         draw(&mut Sheet::new(&mut buf, Rect::new(0, 0, width, height)), &theme, course);
@@ -400,6 +420,39 @@ mod tests {
     }
 
     #[test]
+    fn the_baseline_is_drawn_after_the_deploy_only_and_under_the_course() {
+        let risen = signal((0..20).map(|i| Some(if i < 10 { 0.2 } else { 1.9 })).collect());
+        let rows = compared(&risen, 20, 6, Some(100), (Some(0.2), None));
+        let at = |row: &String, shape: char| row.chars().position(|c| c == shape);
+        let row = rows.iter().find(|row| row.contains('┈')).expect("it is drawn");
+        assert!(at(row, '┈') > at(row, '┊'), "{rows:?}");
+        assert!(row.chars().take(10).all(|c| c != ' ' && c != '┈'), "the course runs there before: {row}");
+        for (deploy, baseline) in
+            [(None, Some(0.2)), (Some(100), None), (Some(-1), Some(0.2)), (Some(100), Some(99.0))]
+        {
+            let none = compared(&risen, 20, 6, deploy, (baseline, None)).concat();
+            assert!(!none.contains('┈'), "{deploy:?} {baseline:?}");
+        }
+    }
+
+    #[test]
+    fn the_canary_is_beads_where_its_time_lies_and_the_scale_reaches_it() {
+        let stable = signal(vec![Some(0.2); 20]);
+        let canary = Series {
+            start: Timestamp::from_second(100).unwrap(),
+            step: Duration::from_secs(10),
+            values: vec![Some(8.0); 10],
+        };
+        let rows = compared(&stable, 20, 6, None, (None, Some(&canary)));
+        assert_eq!(rows[0].chars().filter(|c| *c == '●').count(), 5, "{rows:?}");
+        assert!(rows[0].chars().take(10).all(|c| c != '●'), "{rows:?}");
+        assert!(rows[5].chars().all(|c| c != ' '), "the others' line lies below: {rows:?}");
+        // Another step and another start are no matter; what lies outside is not drawn.
+        let sparse = Series { step: Duration::from_secs(3_000), ..canary };
+        assert_eq!(compared(&stable, 20, 6, None, (None, Some(&sparse))).concat().matches('●').count(), 1);
+    }
+
+    #[test]
     fn absurd_values_do_no_harm() {
         for values in [
             vec![Some(f64::NAN), Some(f64::INFINITY)],
@@ -409,8 +462,12 @@ mod tests {
             Vec::new(),
         ] {
             for height in [0, 1, 5] {
+                let signal = signal(values.clone());
                 for charts in [Charts::Braille, Charts::Block, Charts::Ascii] {
-                    drawn(&signal(values.clone()), 7, height, Some(3), charts);
+                    drawn(&signal, 7, height, Some(3), charts);
+                }
+                for baseline in [f64::NAN, f64::MAX, -1.0] {
+                    compared(&signal, 7, height, Some(3), (Some(baseline), signal.series.as_ref()));
                 }
             }
         }

@@ -6,9 +6,8 @@ use super::board;
 use super::panel::{self, Title};
 use super::scene::{Age, Scene, bar, phase_sign, verdict_words};
 use super::sheet::{Sheet, Words, write_lines};
-use super::text;
+use super::{text, way_back};
 use crate::app::model::Panel;
-use crate::domain::rollout::Standing;
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Environment, Rollout, Service};
 use crate::theme::{Role, Sign};
@@ -74,7 +73,7 @@ fn block(
     let rollout = scene.model.world.rollout(service, environment).map(|seen| seen.value);
     let mut lines = vec![headline(scene, environment, rollout, age, room).within(room)];
     match rollout {
-        Some(rollout) => lines.extend(details(scene, rollout, room, whole)),
+        Some(rollout) => lines.extend(details(scene, (service, environment), rollout, room, whole)),
         None if whole => {
             let what = scene.words().gap(2);
             let known = scene.model.world.live(service, environment).map(|seen| seen.value);
@@ -149,7 +148,13 @@ fn replicas<'a>(words: Words<'a>, rollout: &Rollout, age: Age, room: usize) -> W
     if words.width() + word.len() > room { words } else { words.say(sign.role(), word) }
 }
 
-fn details(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: bool) -> Vec<Line<'static>> {
+fn details(
+    scene: Scene<'_>,
+    (service, environment): (&Service, &Environment),
+    rollout: &Rollout,
+    room: usize,
+    whole: bool,
+) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let (sign, _, what) = phase_sign(&rollout.phase);
     if !what.is_empty() {
@@ -184,7 +189,9 @@ fn details(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: bool) -> Vec
             scene.words().gap(3).say(Role::Muted, "runs ").say(Role::Base, each.join(", ")).within(room),
         );
     }
-    lines.push(way_back(scene, rollout).within(room));
+    lines.extend(
+        way_back::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
+    );
     if let Some(owner) = &rollout.owner {
         let words = scene.words().gap(3).sign(Sign::Warning).gap(1).say(Role::Base, owner.tool.as_str());
         let words = words.say(Role::Muted, format!(" owns it ({})", owner.name)).dot();
@@ -196,23 +203,4 @@ fn details(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: bool) -> Vec
         );
     }
     lines
-}
-
-fn way_back<'a>(scene: Scene<'a>, rollout: &Rollout) -> Words<'a> {
-    let words = scene.words().gap(3);
-    let Some(previous) = rollout.previous() else {
-        return words.sign(Sign::Bad).say(Role::Base, " no way back: no other revision is remembered");
-    };
-    let others = rollout
-        .revisions
-        .iter()
-        .filter(|r| r.standing == Standing::Past && !r.artifact.same_as(&rollout.target))
-        .count()
-        .saturating_sub(1);
-    let words = words.sign(Sign::Again).say(Role::Muted, " back to ");
-    let words = words.say(Role::Accent, previous.artifact.label());
-    let words = words.maybe(Role::Muted, previous.number.map(|n| format!(" revision {n}")));
-    let age = previous.created.map(|at| format!(" from {} ago", spoken(ago(scene.model.now.wall, at))));
-    let words = words.maybe(Role::Muted, age);
-    words.maybe(Role::Muted, (others > 0).then(|| format!(" or {others} older")))
 }

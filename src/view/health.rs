@@ -1,24 +1,65 @@
-//! The health of the selected environment: every signal with its course, limits and verdict, and the alerts.
+//! The health of the selected environment: the verdict's reasons in plain words, how many replicas run, whether the
+//! way back is ready, every signal with its course, limits and comparisons, and the alerts.
 //!
 //! With room, a signal is a chart of several rows; without, one row with a sparkline. In zoom the charts share the
-//! whole screen and bear axes.
+//! whole screen and bear axes. Every part has its rows whether or not it has something to say: nothing moves when
+//! data arrives.
+
+pub(super) mod alerts;
+mod axes;
+mod compared;
+pub(super) mod signal;
 
 use jiff::Timestamp;
-use ratatui::style::Style;
 
-use super::chart::{self, Course, Scale};
 use super::panel::{self, Title};
-use super::scene::{Age, Scene, verdict_sign, verdict_words};
+use super::scene::{Scene, phase_sign, verdict_sign, verdict_words};
 use super::sheet::{Sheet, Words};
-use super::text;
+use super::{text, way_back};
 use crate::app::model::{Panel, Zoom};
-use crate::domain::health::BadWhen;
+use crate::app::views::View;
 use crate::domain::time::{ago, spoken};
-use crate::domain::{Alert, AlertState, Environment, Reading, SafeText, Seen, Service, Signal};
+use crate::domain::{Environment, Reason, Service, Verdict};
 use crate::theme::{Role, Sign};
+use signal::Row;
 
-/// A signal as it was seen, or its configured name while nobody has answered.
-type Row<'a> = (&'a SafeText, Option<Seen<&'a Signal>>, Age);
+/// How the rows of the panel are shared out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shares {
+    reasons: u16,
+    /// Replicas, and the way back.
+    place: u16,
+    alerts: u16,
+}
+
+impl Shares {
+    /// By the rows that there are and what is configured, never by what was answered: the signals come first, then
+    /// the way back, then the reasons.
+    fn of(height: u16, signals: u16, alerts: Watched) -> Self {
+        let alerts = match (alerts, height) {
+            (Watched::No, _) | (_, ..2) => 0,
+            (Watched::Yes, ..10) => 1,
+            (Watched::Yes, 10..19) => 2,
+            (Watched::Yes, _) => 3,
+        };
+        let spare = height.saturating_sub(signals + alerts);
+        let place = spare.min(2);
+        let reasons = match spare.saturating_sub(place) {
+            0 => 0,
+            1..=10 => 1,
+            11..=24 => 2,
+            _ => 3,
+        };
+        Self { reasons, place, alerts }
+    }
+}
+
+/// Whether alerts are configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    Yes,
+    No,
+}
 
 /// Draws the health panel.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
@@ -38,262 +79,159 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 }
 
 fn body(scene: Scene<'_>, service: &Service, environment: &Environment, inside: &mut Sheet<'_>) {
-    let rows: Vec<Row<'_>> = environment
-        .signals
-        .iter()
-        .zip(scene.model.world.signals(service, environment))
-        .map(|((_, source), (name, seen))| {
-            (name, seen, scene.age(source, &service.name, environment.policy.max_age))
-        })
-        .collect();
-    let alerts = alert_lines(scene, service, environment);
-    let alert_rows = u16::try_from(alerts.len()).unwrap_or(u16::MAX).min(inside.height() / 2);
-    let height = inside.height().saturating_sub(alert_rows);
+    let rows = signal::rows(scene, service, environment);
+    let alerts = alerts::lines(scene, service, environment);
+    let (width, height) = (inside.width(), inside.height());
+    let watched = if environment.alerts.is_some() { Watched::Yes } else { Watched::No };
+    let count = u16::try_from(rows.len()).unwrap_or(u16::MAX);
+    let shares = Shares::of(height, count.max(1), watched);
+    let mut y = 0;
+    reasons(scene, environment, &mut inside.part(0, y, width, shares.reasons));
+    y += shares.reasons;
+    place(scene, service, environment, &mut inside.part(0, y, width, shares.place));
+    y += shares.place;
+    let signals = height.saturating_sub(y + shares.alerts);
+    let used = charts(scene, service, environment, &rows, &mut inside.part(0, y, width, signals));
+    alerts::write(scene, alerts, &mut inside.part(0, y + used, width, shares.alerts));
+}
+
+/// The signals; returns how many rows they took.
+fn charts(
+    scene: Scene<'_>,
+    service: &Service,
+    environment: &Environment,
+    rows: &[Row<'_>],
+    sheet: &mut Sheet<'_>,
+) -> u16 {
     if rows.is_empty() {
-        inside.line(0, &scene.words().gap(1).say(Role::Muted, "no signal is configured for it").line());
+        sheet.line(0, &scene.words().gap(1).say(Role::Muted, "no signal is configured for it").line());
+        return 1;
     }
     let count = u16::try_from(rows.len()).unwrap_or(u16::MAX).max(1);
-    let most = if scene.model.zoom == Zoom::Full { u16::MAX } else { 9 };
-    let heard = rows.iter().any(|(_, seen, _)| seen.is_some());
-    let each = if heard { (height / count).clamp(1, most) } else { 1 };
-    let deploy = deploy_moment(scene, service, environment);
+    let most = match (scene.model.zoom, scene.model.trail.view()) {
+        (Zoom::Full, _) => u16::MAX,
+        (_, View::Service) => 14,
+        _ => 9,
+    };
+    let each = (sheet.height() / count).clamp(1, most);
+    let around = signal::Around {
+        deploy: deploy_moment(scene, service, environment),
+        canary: signal::canary_expected(scene, service, environment),
+    };
     let mut y = 0;
-    for row in &rows {
-        if y >= height {
+    for row in rows {
+        if y >= sheet.height() {
             break;
         }
-        let mut part = inside.part(0, y, inside.width(), each.min(height - y));
+        let mut part = sheet.part(0, y, sheet.width(), each.min(sheet.height() - y));
         if each >= 3 {
-            tall(scene, row, deploy, &mut part);
+            signal::tall(scene, row, around, &mut part);
         } else {
-            flat(scene, row, deploy, &mut part);
+            signal::flat(scene, row, around, &mut part);
         }
         y += each;
     }
-    let room = usize::from(inside.width());
-    let top = y.min(height).max(u16::from(rows.is_empty()));
-    let hidden = alerts.len().saturating_sub(usize::from(alert_rows));
-    for (offset, words) in (0..alert_rows).zip(alerts) {
-        let last = offset + 1 == alert_rows && hidden > 0;
-        let words = if last {
-            scene
-                .words()
-                .gap(1)
-                .sign(Sign::Warning)
-                .say(Role::Hold, format!(" and {} more alerts", hidden + 1))
-        } else {
-            words
-        };
-        inside.line(top + offset, &words.within(room));
-    }
+    y.min(sheet.height())
 }
 
 /// When the present revision began to roll out in the environment.
-fn deploy_moment(scene: Scene<'_>, service: &Service, environment: &Environment) -> Option<Timestamp> {
+pub(super) fn deploy_moment(
+    scene: Scene<'_>,
+    service: &Service,
+    environment: &Environment,
+) -> Option<Timestamp> {
     let world = &scene.model.world;
     let began = world.rollout(service, environment).and_then(|seen| seen.value.began);
     began.or_else(|| world.live(service, environment).and_then(|seen| seen.value.since))
 }
 
-/// One signal in one row: sign, name, value, course, limits.
-fn flat(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut Sheet<'_>) {
-    let (name, seen, age) = row;
+/// Why the verdict on the environment is what it is, worst first.
+fn reasons(scene: Scene<'_>, environment: &Environment, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width());
-    let Some(signal) = seen.map(|s| s.value) else {
-        return sheet.line(0, &unanswered(scene, name, *age).within(room));
+    let Some(assessment) = scene.assessment else { return };
+    let here = |reason: &&Reason| {
+        reason.environment.as_ref() == Some(&environment.name) && reason.verdict != Verdict::Go
     };
-    let limits = limits(scene, signal);
-    let limits_room = if room >= 56 { limits.width() + 1 } else { 0 };
-    let words = scene.words().gap(1).sign(sign(signal, *age)).gap(1);
-    let words = words.say(Role::Base, text::fit(&text::name(name.as_str(), 13), 14));
-    let words = words.then(value(scene, signal, *age));
-    let words = words.to(30);
-    sheet.line(0, &words.clone().within(room));
-    let reserved = words.width() + limits_room + 1;
-    if let (Some(series), true) = (&signal.series, room > reserved + 4) {
-        let x = u16::try_from(words.width()).unwrap_or(0);
-        let width = u16::try_from(room - reserved).unwrap_or(0).min(60);
-        let course =
-            Course { signal, series, deploy, baseline: None, canary: None, faded: *age != Age::Fresh };
-        chart::draw(&mut sheet.part(x, 0, width, 1), scene.theme, course);
+    let mut own: Vec<&Reason> = assessment.reasons.iter().filter(here).collect();
+    // Several stages may rest on the same evidence.
+    own.dedup_by_key(|reason| reason.text.clone());
+    if own.is_empty() {
+        let verdict = assessment.standing(&environment.name).map_or(Verdict::Unknown, |s| s.verdict);
+        let words = match verdict {
+            Verdict::Go => {
+                scene.words().gap(1).sign(Sign::Good).say(Role::Muted, " nothing speaks against it")
+            }
+            _ => scene.words().gap(1).sign(Sign::Unknown).say(Role::Muted, " nothing watches it"),
+        };
+        return sheet.line(0, &words.within(room));
     }
-    if limits_room > 0 {
-        sheet.line_right(0, &limits.line());
+    let hidden = own.len().saturating_sub(usize::from(sheet.height()));
+    for (y, reason) in (0..sheet.height()).zip(own) {
+        let sign = verdict_sign(reason.verdict);
+        let words = scene.words().gap(1).sign(sign).gap(1);
+        let more = (hidden > 0 && y + 1 == sheet.height()).then(|| format!("  +{hidden} more: w"));
+        let left = room.saturating_sub(words.width() + more.as_ref().map_or(0, |more| text::width(more)));
+        let words = words.say(sign.role(), text::cut(reason.text.as_str(), left));
+        sheet.line(y, &words.maybe(Role::Muted, more).within(room));
     }
 }
 
-/// One signal as a chart of several rows with its facts on the left.
-fn tall(scene: Scene<'_>, row: &Row<'_>, deploy: Option<Timestamp>, sheet: &mut Sheet<'_>) {
-    const FACTS: u16 = 25;
-    let (name, seen, age) = row;
+/// How many replicas run and how often they started again; whether the way back is ready.
+fn place(scene: Scene<'_>, service: &Service, environment: &Environment, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width());
-    let Some(signal) = seen.map(|s| s.value) else {
-        return sheet.line(0, &unanswered(scene, name, *age).within(room));
+    sheet.line(0, &replicas(scene, service, environment).within(room));
+    let line = match way_back::line(scene, service, environment) {
+        Some(line) => scene.words().gap(1).then(line),
+        None => scene.words(),
     };
-    let facts = usize::from(FACTS) - 1;
-    let words = scene.words().gap(1).sign(sign(signal, *age)).gap(1);
-    sheet.line(0, &words.say(Role::Base, text::name(name.as_str(), facts - 3)).line());
-    sheet.line(1, &scene.words().gap(3).then(value(scene, signal, *age)).within(facts));
-    sheet.line(2, &scene.words().gap(3).then(limits(scene, signal)).within(facts));
-    let label = age.label(scene.theme);
-    if label.width() > 0 {
-        sheet.line(3.min(sheet.height() - 1), &scene.words().gap(3).then(label).within(facts));
-    }
-    let Some(series) = &signal.series else {
-        return sheet.line_at(FACTS, 1, &scene.words().say(Role::Muted, "its course is not known").line());
-    };
-    let course = Course { signal, series, deploy, baseline: None, canary: None, faded: *age != Age::Fresh };
-    let axes = scene.model.zoom == Zoom::Full && sheet.height() >= 6;
-    let (left, below) = if axes { (8, 2) } else { (0, u16::from(sheet.height() >= 4)) };
-    let width = sheet.width().saturating_sub(FACTS + left + 1);
-    let height = sheet.height().saturating_sub(below);
-    chart::draw(&mut sheet.part(FACTS + left, 0, width, height), scene.theme, course);
-    if axes {
-        value_axis(scene, course, &mut sheet.part(FACTS, 0, left, height));
-        time_axis(scene, course, &mut sheet.part(FACTS + left, height, width, 1));
-    }
+    sheet.line(1, &line.within(room));
 }
 
-/// The highest and the lowest value, and the limits where they lie.
-fn value_axis(scene: Scene<'_>, course: Course<'_>, sheet: &mut Sheet<'_>) {
-    let scale = Scale::of(course);
-    let room = usize::from(sheet.width()).saturating_sub(1);
-    let bottom = sheet.height().saturating_sub(1);
-    for (y, value, role) in [(0, scale.high, Role::Muted), (bottom, scale.low, Role::Muted)] {
-        sheet.put(0, y, &text::fit_right(&text::number(value), room), scene.theme.style(role));
-    }
-    let limits = course.signal.thresholds;
-    for (limit, role) in [(limits.hold, Role::Hold), (limits.no_go, Role::NoGo)] {
-        if let Some(y) = limit.and_then(|l| scale.line(l, sheet.height())) {
-            let shown = text::fit_right(&text::number(limit.unwrap_or_default()), room);
-            sheet.put(0, y, &shown, scene.theme.style(role));
-        }
-    }
-}
-
-/// From when to when, and the moment of the deploy.
-fn time_axis(scene: Scene<'_>, course: Course<'_>, sheet: &mut Sheet<'_>) {
-    let clock = |at: Timestamp| at.strftime("%H:%M").to_string();
-    let muted = scene.theme.style(Role::Muted);
-    sheet.put(0, 0, &clock(course.series.start), muted);
-    let count = u32::try_from(course.series.values.len()).unwrap_or(0);
-    let end = jiff::SignedDuration::try_from(course.series.step.saturating_mul(count))
-        .ok()
-        .and_then(|whole| course.series.start.checked_add(whole).ok());
-    let width = sheet.width();
-    if let Some(end) = end {
-        sheet.put(width.saturating_sub(5), 0, &clock(end), muted);
-    }
-    if let (Some(x), Some(deploy)) = (chart::deploy_column(course, width), course.deploy) {
-        let label = format!("deploy {}", clock(deploy));
-        let most = width.saturating_sub(19);
-        sheet.put(
-            x.saturating_sub(3).clamp(6.min(most), most.max(6)),
-            0,
-            &label,
-            scene.theme.style(Role::Strong),
-        );
-    }
-}
-
-/// What is too old, or comes from a source that fails, is no evidence any more.
-const fn is_evidence(age: Age) -> bool {
-    matches!(age, Age::Fresh | Age::Old(_))
-}
-
-fn sign(signal: &Signal, age: Age) -> Sign {
-    if is_evidence(age) { verdict_sign(signal.verdict()) } else { Sign::Unknown }
-}
-
-fn unanswered<'a>(scene: Scene<'a>, name: &SafeText, age: Age) -> Words<'a> {
+/// `6 of 6 replicas · 0 restarts · done v4.2.0 · since 4 min`.
+pub(super) fn replicas<'a>(scene: Scene<'a>, service: &Service, environment: &Environment) -> Words<'a> {
     let words = scene.words().gap(1);
-    match age {
-        Age::Never => words
-            .sign(Sign::Asking)
-            .gap(1)
-            .say(Role::Base, text::fit(name.as_str(), 14))
-            .say(Role::Muted, "asking…"),
-        Age::Failing(..) => words
-            .sign(Sign::Unknown)
-            .gap(1)
-            .say(Role::Base, text::fit(name.as_str(), 14))
-            .then(age.label(scene.theme)),
-        _ => words
-            .sign(Sign::Unknown)
-            .gap(1)
-            .say(Role::Base, text::fit(name.as_str(), 14))
-            .say(Role::Unknown, "no evidence"),
-    }
-}
-
-fn value<'a>(scene: Scene<'a>, signal: &Signal, age: Age) -> Words<'a> {
-    match &signal.reading {
-        Reading::Value(value) => {
-            let style = scene.theme.style(age.ink(verdict_sign(signal.verdict()).role()));
-            let style =
-                if age == Age::Fresh { style.add_modifier(ratatui::style::Modifier::BOLD) } else { style };
-            let words = scene.words().styled(style, text::number(*value));
-            if signal.unit.is_empty() { words } else { words.say(Role::Muted, format!(" {}", signal.unit)) }
-        }
-        Reading::Unknown(why) => scene.words().say(Role::Unknown, format!("no evidence: {why}")),
-    }
-}
-
-/// `hold 1 · no-go 2`, with the side that is bad.
-fn limits<'a>(scene: Scene<'a>, signal: &Signal) -> Words<'a> {
-    let side = match signal.thresholds.bad_when {
-        BadWhen::Above => "≥",
-        BadWhen::Below => "≤",
+    let source = environment.deploy.as_ref();
+    let (Some(source), Some(seen)) = (source, scene.model.world.rollout(service, environment)) else {
+        return words.then(scene.nothing(source, &service.name, "replicas"));
     };
-    let mut words = scene.words();
-    for (name, limit, role) in
-        [("hold", signal.thresholds.hold, Role::Hold), ("no-go", signal.thresholds.no_go, Role::NoGo)]
-    {
-        let Some(limit) = limit else { continue };
-        let style = Style { fg: scene.theme.style(role).fg, ..Style::default() };
-        if words.width() > 0 {
-            words = words.gap(1);
-        }
-        words = words.say(Role::Muted, format!("{name}{side}")).styled(style, text::number(limit));
-    }
-    words
+    let rollout = seen.value;
+    let age = scene.age(source, &service.name, environment.policy.max_age);
+    let counts = rollout.replicas;
+    let ready = counts.available.min(counts.desired);
+    let role = if ready < counts.desired { Role::Hold } else { Role::Base };
+    let words = words.say(age.ink(role), format!("{ready} of {} replicas", counts.desired)).dot();
+    let words = match counts.restarts {
+        0 => words.say(age.ink(Role::Muted), "no restart"),
+        1 => words.say(age.ink(Role::Hold), "1 restart"),
+        n => words.say(age.ink(Role::Hold), format!("{n} restarts")),
+    };
+    let (sign, word, _) = phase_sign(&rollout.phase);
+    let words = words.dot().sign(sign).gap(1).say(age.ink(sign.role()), word).gap(1);
+    let words = words.say(age.ink(Role::Base), text::name(rollout.target.label(), 20));
+    let share = rollout.percent().filter(|_| !rollout.at_rest()).map(|percent| format!(" {percent} %"));
+    let words = words.maybe(age.ink(Role::Running), share);
+    let since = rollout.began.map(|at| format!(" since {}", spoken(ago(scene.model.now.wall, at))));
+    let words = words.maybe(age.ink(Role::Muted), since);
+    let label = age.label(scene.theme);
+    if label.width() == 0 { words } else { words.dot().then(label) }
 }
 
-fn alert_lines<'a>(scene: Scene<'a>, service: &Service, environment: &Environment) -> Vec<Words<'a>> {
-    let Some(source) = &environment.alerts else { return Vec::new() };
-    match scene.model.world.alerts(service, environment) {
-        None => vec![scene.nothing(Some(source), &service.name, "alerts")],
-        Some(seen) if seen.value.is_empty() => {
-            let age = scene.age(source, &service.name, environment.policy.max_age);
-            let words = scene.words().gap(1);
-            match age {
-                Age::Fresh => vec![words.sign(Sign::Good).say(age.ink(Role::Muted), " no alert")],
-                _ => vec![
-                    words.sign(Sign::Unknown).say(Role::Muted, " no alert, ").then(age.label(scene.theme)),
-                ],
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_fits_and_the_signals_keep_a_row_each() {
+        for height in 0..60 {
+            for signals in 1..8 {
+                for alerts in [Watched::Yes, Watched::No] {
+                    let shares = Shares::of(height, signals, alerts);
+                    let others = shares.reasons + shares.place;
+                    assert!(others + shares.alerts <= height, "{height} {signals} {shares:?}");
+                    let room = height - others - shares.alerts;
+                    assert!(others == 0 || room >= signals, "{height} {signals} {shares:?}");
+                }
             }
         }
-        Some(seen) => {
-            let age = scene.age(source, &service.name, environment.policy.max_age).label(scene.theme);
-            let aged = (age.width() > 0).then(|| scene.words().gap(1).say(Role::Muted, "alerts: ").then(age));
-            aged.into_iter().chain(seen.value.iter().map(|alert| alert_line(scene, alert))).collect()
-        }
-    }
-}
-
-fn alert_line<'a>(scene: Scene<'a>, alert: &Alert) -> Words<'a> {
-    let (sign, role, word) = match &alert.state {
-        AlertState::Firing => (Sign::Bad, Role::NoGo, "firing".to_owned()),
-        AlertState::Pending => (Sign::Timer, Role::Hold, "pending".to_owned()),
-        AlertState::Suppressed(by) => (Sign::Cancelled, Role::Hold, format!("suppressed {by}")),
-    };
-    let words = scene.words().gap(1).sign(sign).gap(1).say(Role::Strong, alert.name.as_str());
-    let words = words.maybe(Role::Muted, alert.severity.as_ref().map(|s| format!(" {s}")));
-    let words = words.dot().say(role, text::cut(&word, 40));
-    let since = alert.since.map(|at| format!(" {}", spoken(ago(scene.model.now.wall, at))));
-    let words = words.maybe(role, since);
-    match &alert.summary {
-        Some(summary) => words.dot().say(Role::Base, summary.as_str()),
-        None => words,
     }
 }

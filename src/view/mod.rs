@@ -53,6 +53,7 @@ mod sources;
 mod tabs;
 mod text;
 mod wall;
+mod way_back;
 pub mod welcome;
 
 use ratatui::Frame;

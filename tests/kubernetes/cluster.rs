@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use gonogo::domain::rollout::Standing;
 use gonogo::domain::{
-    Artifact, Cause, Permission, Phase, Promise, Reached, SafeText, Severity, Target, Verb,
+    Artifact, Ask, Cause, Permission, Phase, Place, Promise, Reached, SafeText, ServiceName, Severity, Stock,
+    Target, Verb,
 };
 use gonogo::provider::Provider;
 use gonogo::sandbox::kubernetes::{ADMIN_TOKEN, Behaviour, Cluster, DeploymentSeed, VIEWER_TOKEN};
@@ -122,6 +123,25 @@ async fn a_look_shows_what_runs_and_what_was() {
     assert_eq!(revisions, [("v2", Some("release 2")), ("v1", Some("release 1"))]);
     assert!(rollout.host.as_str().contains(&day.server.address.to_string()));
     assert!(rollout.remarks.is_empty(), "{:?}", rollout.remarks);
+}
+
+#[tokio::test]
+async fn the_registry_is_asked_for_the_image_to_go_back_to_where_the_operator_looks() {
+    let day = Day::start(ADMIN_TOKEN).await;
+    let place = Place::new("web", "production");
+    assert!(observe(&day.provider).await.unwrap().stock.is_empty(), "nobody looks at it");
+    let ask = Ask { focus: Some(ServiceName::new("web")), ..Default::default() };
+    let seen = day.provider.observe(&ask).await.unwrap();
+    // No pod of v1 was ever seen, so nobody knows which digest it ran.
+    assert_eq!(seen.stock.get(&place), Some(&Stock::Named), "{:?}", seen.stock);
+    // v2 was seen running: once v3 has replaced it, it is known which digest to look for, and how long it took.
+    let image = format!("{}:v3", day.repository);
+    assert!(day.cluster.set_image("shop", "web", "web", &image, "release 3"));
+    let rollout = day.settled("v3").await;
+    let took = rollout.took.expect("the rollout is over");
+    assert!(took > Duration::ZERO && took < Duration::from_secs(60), "{took:?}");
+    let seen = day.provider.observe(&ask).await.unwrap();
+    assert_eq!(seen.stock.get(&place), Some(&Stock::There), "{:?}", seen.stock);
 }
 
 #[tokio::test]

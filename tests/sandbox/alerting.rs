@@ -44,6 +44,52 @@ async fn an_hour_of_history_lies_before_the_start_and_stays_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_rollout_has_a_canary_beside_the_stable_ones_and_together_they_are_all() {
+    let sandbox = start("canary-degrades");
+    let rate = |track: &str| {
+        format!(r#"sum(rate(http_requests_total{{service="search",environment="production"{track}}}[5s]))"#)
+    };
+    let errors = |track: &str| {
+        let of = |code: &str| rate(&format!("{track}{code}"));
+        format!(r#"{} / {} * 100"#, of(r#",code="500""#), of(""))
+    };
+    let (canary, stable) = (r#",track="canary""#, r#",track="stable""#);
+    let ask = async |text: String| query(&sandbox, "query", &[("query", &text)]).await.1;
+    let mut both = None;
+    for _ in 0..120 {
+        pass(&sandbox, 1);
+        if number(&ask(rate("")).await) > 0.0 && ask(rate(canary)).await["data"]["result"] != json!([]) {
+            both = Some(());
+            break;
+        }
+    }
+    both.expect("a canary is rolled out");
+    pass(&sandbox, 6);
+    let whole = number(&ask(rate("")).await);
+    let parts = number(&ask(rate(canary)).await) + number(&ask(rate(stable)).await);
+    assert!((whole - parts).abs() < 1e-6, "{whole} {parts}");
+    let (canary, stable) = (number(&ask(errors(canary)).await), number(&ask(errors(stable)).await));
+    println!("canary {canary:.2} %, stable {stable:.2} %");
+    assert!(canary > 5.0 && stable < 1.0, "canary {canary} stable {stable}");
+    let by = r#"sum by (track, version) (rate(http_requests_total{service="search",environment="production"}[5s]))"#;
+    let (_, by) = query(&sandbox, "query", &[("query", by)]).await;
+    let seen: Vec<_> = by["data"]["result"].as_array().unwrap().iter().map(|one| &one["metric"]).collect();
+    let wanted = [("canary", "v4.2.0"), ("stable", "v4.1.1")];
+    assert_eq!(
+        seen,
+        wanted.map(|(track, version)| json!({"track": track, "version": version})).iter().collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn where_nothing_rolls_out_there_is_no_canary() {
+    let sandbox = start("quiet");
+    let text = r#"sum(rate(http_requests_total{service="search",track="canary"}[1m]))"#;
+    let (_, answer) = query(&sandbox, "query", &[("query", text)]).await;
+    assert_eq!(answer["data"]["result"], json!([]));
+}
+
+#[tokio::test]
 async fn all_services_can_be_asked_for_at_once() {
     let sandbox = start("release-day");
     let (_, all) = query(

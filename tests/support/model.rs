@@ -566,6 +566,90 @@ pub(crate) fn release_day() -> Model {
     model
 }
 
+/// The release day as one sees it whose metrics tell the canary from the others, whose registry answers, and whose
+/// repository knows what lies behind: search can go back, ledger could but for a migration, checkout belongs to
+/// somebody else.
+pub(crate) fn canary_day() -> Model {
+    let mut model = release_day();
+    let mut metrics = signals();
+    for signal in metrics.signals.get_mut(&Place::new("search", "production")).unwrap() {
+        let (stable, canary) = match signal.name.as_str() {
+            "error-rate" => ((0.5, 0.15), 14.6),
+            "latency-p99" => ((180.0, 12.0), 1_180.0),
+            _ => continue,
+        };
+        let mut apart = course(stable.0, stable.1, 97, canary);
+        apart.values.iter_mut().take(98).for_each(|value| *value = None);
+        signal.split = Some(Split {
+            canary: Reading::Value(canary),
+            canary_series: Some(apart),
+            stable: Some(Reading::Value(stable.0)),
+            stable_series: Some(course(stable.0, stable.1, 200, 0.0)),
+        });
+        signal.budget = (signal.name.as_str() == "error-rate").then_some(Reading::Value(18.0));
+    }
+    report(&mut model, "prometheus", 2, 10, Ok(metrics));
+    let mut code = repositories();
+    let harmless = ChangeSet { files: Vec::new(), files_total: 0, ..changes() };
+    for (service, base, head, between) in
+        [("search", "v4.1.1", "v4.2.0", harmless), ("ledger", "v1.8.4", "v1.9.0", changes())]
+    {
+        let span = Span { base: base.into(), head: head.into() };
+        code.repositories.get_mut(&ServiceName::new(service)).unwrap().changes.insert(span, Ok(between));
+    }
+    report(&mut model, "git", 9, 15, Ok(code));
+    let mut targets = clusters();
+    for service in ["checkout", "search", "ledger"] {
+        for environment in ["staging", "production"] {
+            let place = Place::new(service, environment);
+            targets.rollouts.get_mut(&place).unwrap().took = Some(Duration::from_secs(134));
+            targets.stock.insert(place, Stock::There);
+        }
+    }
+    report(&mut model, "prod", 1, 5, Ok(targets));
+    model
+}
+
+/// The canary's day with every text that metrics, alerts, registries and targets may send replaced by `text`.
+pub(crate) fn hostile_health(text: &SafeText) -> Model {
+    let mut model = canary_day();
+    let unknown = || Reading::Unknown(text.clone());
+    let mut metrics = signals();
+    for list in metrics.signals.values_mut() {
+        for (index, signal) in list.iter_mut().enumerate() {
+            signal.unit = text.clone();
+            signal.reading = if index == 0 { signal.reading.clone() } else { unknown() };
+            let canary = if index == 0 { Reading::Value(9.0) } else { unknown() };
+            signal.split = Some(Split {
+                canary,
+                canary_series: signal.series.clone(),
+                stable: Some(unknown()),
+                stable_series: None,
+            });
+            signal.budget = Some(unknown());
+        }
+    }
+    report(&mut model, "prometheus", 2, 10, Ok(metrics));
+    let mut loud = alerts();
+    for alert in loud.alerts.values_mut().flatten() {
+        alert.name = text.clone();
+        alert.severity = Some(text.clone());
+        alert.summary = Some(text.clone());
+    }
+    report(&mut model, "alerts", 2, 10, Ok(loud));
+    let mut targets = clusters();
+    for (place, rollout) in &mut targets.rollouts {
+        rollout.signs = vec![text.clone()];
+        rollout.target.version = Some(text.clone());
+        for revision in &mut rollout.revisions {
+            revision.artifact.version = Some(text.clone());
+        }
+        targets.stock.insert(place.clone(), Stock::Untold(text.clone()));
+    }
+    report(&mut model, "prod", 1, 5, Ok(targets));
+    model
+}
+
 /// `count` services, all answered.
 pub(crate) fn many(count: usize) -> Model {
     let names: Vec<String> = (0..count).map(|i| format!("service-{i:04}")).collect();

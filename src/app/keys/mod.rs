@@ -220,6 +220,9 @@ fn filter(model: &mut Model, key: Key) -> Vec<Effect> {
         _ => {}
     }
     board::filter(model);
+    if model.focus == Panel::Wall {
+        views::arrived(model);
+    }
     Vec::new()
 }
 

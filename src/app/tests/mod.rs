@@ -9,6 +9,7 @@ mod resume;
 mod saga;
 mod steps;
 mod views;
+mod wall;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -140,7 +140,7 @@ fn image(previous: &Artifact, rollout: &Rollout, stock: Option<&Stock>) -> Answe
         Some(Stock::There) => Answer::Holds("its image is in the registry".to_owned()),
         _ if running > 0 => Answer::Holds(format!("its image runs on {running}")),
         Some(Stock::Named) => {
-            Answer::Untold("nobody knows whether the image of that name is the one that ran".to_owned())
+            Answer::Untold("its digest is not known, and the tag may have moved".to_owned())
         }
         Some(Stock::Untold(why)) => Answer::Untold(format!("the registry does not tell of its image: {why}")),
         None => Answer::Untold("nobody has asked the registry for its image yet".to_owned()),

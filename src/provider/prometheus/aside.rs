@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 
+use super::super::promql;
 use super::reading::{self, Instant};
 use super::{Prometheus, Watch, local};
 use crate::domain::{Cause, Fault, Place, Reading, SafeText, Series, Settings, Split};
-use crate::provider::promql;
 
 /// The further queries of one signal, ready to be sent.
 #[derive(Default)]

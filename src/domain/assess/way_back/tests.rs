@@ -132,7 +132,7 @@ fn it_is_ready_only_when_every_question_is_answered_well() {
             rollout(),
             Some(Stock::Named),
             clean,
-            Err("? nobody knows whether the image of that name is the one that ran"),
+            Err("? its digest is not known, and the tag may have moved"),
         ),
         ("gone", rollout(), Some(Stock::Gone), clean, Err("✗ the registry no longer has v1")),
         (
