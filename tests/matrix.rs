@@ -127,7 +127,9 @@ fn nothing_jumps_when_data_arrives() {
         let titles = |model: &Model| -> Vec<String> {
             let text = print::text(&still(model, &theme, 160, 50));
             let rows = text.lines().enumerate();
-            rows.filter(|(y, row)| *y > 2 && row.starts_with('╭')).map(|(y, _)| y.to_string()).collect()
+            rows.filter(|(y, row)| *y > 2 && row.starts_with(['╭', '┏']))
+                .map(|(y, _)| y.to_string())
+                .collect()
         };
         let (before, after) = (titles(&early), titles(&late));
         assert!(!before.is_empty() || view == View::Cockpit, "{view:?}: no panel");

@@ -69,7 +69,7 @@ pub(super) const ROOT: &[Entry] = &[
 pub(super) const UI: &[Entry] = &[
     entry(
         "theme",
-        Shape::ChoiceOrPath(&["dark", "light", "ansi"]),
+        Shape::ChoiceOrPath(super::THEMES),
         "by the terminal",
         "Colours: a built-in theme or the path of a theme file. --theme and NO_COLOR win over it.",
     ),
@@ -78,6 +78,30 @@ pub(super) const UI: &[Entry] = &[
         Shape::Choice(&["unicode", "ascii"]),
         "by the terminal",
         "Which characters may be drawn.",
+    ),
+    entry(
+        "charts",
+        Shape::Choice(&["braille", "block", "ascii"]),
+        "by the glyphs",
+        "What the course of a signal is drawn with.",
+    ),
+    entry(
+        "notify",
+        Shape::Choice(&["auto", "osc9", "osc777", "bell", "off"]),
+        "auto",
+        "How the terminal calls when a gate opens, a stage fails or an action is proved, and nobody looks.",
+    ),
+    entry(
+        "notify_command",
+        Shape::List,
+        "",
+        "A program with its arguments that is run for each such notice: an absolute path, no shell; the notice is its last argument.",
+    ),
+    entry(
+        "link_hosts",
+        Shape::List,
+        "",
+        "Further hosts that links on the screen may lead to; those of the sources may anyway.",
     ),
     entry("clock", Shape::Choice(&["utc", "local"]), "utc", "Whose time is shown."),
     entry("read_only", Shape::Switch, "false", "Refuse every write, whatever the policies say."),
