@@ -6,19 +6,26 @@
 pub mod activity;
 pub mod board;
 pub mod command;
+pub mod copy;
 pub mod deed;
 pub mod dialog;
+pub mod filter;
 mod index;
 pub mod key;
+pub mod keymap;
 pub mod keys;
+pub mod leaving;
+pub mod menu;
 pub mod model;
 pub mod msg;
+pub mod spot;
 mod touched;
 pub mod update;
 pub mod views;
 
 pub use command::{COMMANDS, Command};
 pub use key::{Key, Stroke};
+pub use keymap::Keymap;
 pub use model::Model;
 pub use msg::{Effect, Msg};
 pub use update::{REST, update};

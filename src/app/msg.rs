@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::Stroke;
+use super::spot::{Mouse, Point};
 use crate::action::Plan;
 use crate::domain::{ActionId, Ask, Intent, Now, Outcome, Progress, Report, SafeText, SourceName};
 
@@ -16,6 +17,8 @@ pub enum Msg {
     Key(Stroke),
     /// The terminal pasted text: one inert event.
     Paste(SafeText),
+    /// The mouse pointed at something, where it is the cockpit's: selects or scrolls, never acts.
+    Point(Point),
     /// The terminal has this size now: columns, rows.
     Resize(u16, u16),
     /// A source was looked at.
@@ -56,6 +59,8 @@ pub enum Effect {
     Look(SourceName),
     /// Put text on the clipboard, on the operator's key.
     Copy(SafeText),
+    /// Give the mouse to the cockpit, or back to the terminal.
+    Mouse(Mouse),
     /// End the program.
     Quit,
 }

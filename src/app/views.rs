@@ -7,7 +7,8 @@ use crate::domain::assess::stage_of;
 use crate::domain::{Job, Place, Revision, RunKey, RunState, SafeText, ServiceName, SourceName, Verdict};
 
 /// A whole screen of the program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum View {
     /// Everything at once.
     #[default]

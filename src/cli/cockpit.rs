@@ -2,6 +2,10 @@
 
 use super::start::{Laid, Purpose, Started, lay, start};
 use super::{Common, Done, Surroundings, code, print, say, status};
+use crate::app::Model;
+use crate::app::leaving::Parting;
+use crate::app::model::ActionStage;
+use crate::domain::time::spoken;
 use crate::runtime::{headless, screen};
 use crate::view;
 
@@ -20,8 +24,13 @@ pub(super) async fn open(common: &Common, surroundings: &Surroundings, banner: O
     }
     let Laid { mut model, opening, theme, glyphs } = lay(common, surroundings, Purpose::Act, banner)?;
     let theme = print::theme(common, surroundings, theme.as_ref(), glyphs)?;
-    let exit =
-        screen::run(&mut model, || opening.engine(), |model, frame| view::draw(model, &theme, frame)).await?;
+    let exit = screen::run(
+        &mut model,
+        || opening.engine(),
+        |model, frame| view::draw(model, &theme, frame),
+        view::spot_at,
+    )
+    .await?;
     Ok(match exit {
         screen::Exit::Left => {
             say(&farewell(&model))?;
@@ -32,19 +41,28 @@ pub(super) async fn open(common: &Common, surroundings: &Surroundings, banner: O
     })
 }
 
-/// What was done in this session, in a few lines that stay in the terminal.
-fn farewell(model: &crate::app::Model) -> String {
-    use crate::app::model::ActionStage;
-    model
-        .actions
-        .iter()
-        .map(|action| match &action.stage {
-            ActionStage::Ended(outcome) => {
-                format!("{}: {}: {}\n", action.plan.title, outcome.word(), outcome.text())
-            }
-            _ => format!("{}: in doubt: left before it was proved\n", action.plan.title),
-        })
-        .collect()
+/// What was done in this session, in a few lines that stay in the terminal: of a summary also how long it was, and that
+/// nothing was done.
+fn farewell(model: &Model) -> String {
+    let mut said = String::new();
+    if model.parting == Parting::Summary {
+        let (from, to) = (model.began.wall.strftime("%F %H:%M"), model.now.wall.strftime("%H:%M UTC"));
+        let lasted = spoken(model.now.since(model.began));
+        let count = match model.actions.len() {
+            0 => "nothing was done".to_owned(),
+            1 => "1 action".to_owned(),
+            n => format!("{n} actions"),
+        };
+        said.push_str(&format!("gonogo, {from} to {to} ({lasted}): {count}\n"));
+    }
+    for action in &model.actions {
+        let title = &action.plan.title;
+        said.push_str(&match &action.stage {
+            ActionStage::Ended(outcome) => format!("{title}: {}: {}\n", outcome.word(), outcome.text()),
+            _ => format!("{title}: in doubt: left before it was proved\n"),
+        });
+    }
+    said
 }
 
 async fn print_frame(common: &Common, surroundings: &Surroundings, banner: Option<&str>) -> Done {

@@ -198,7 +198,10 @@ fn switches_and_paths_of_the_cockpit_are_read() {
         "[ui]\ntheme='~/t.toml'\nglyphs='ascii'\nclock='local'\nread_only=true\n[journal]\npath='/var/j'\n",
     );
     let theme = Some(Theme::File(PathBuf::from("/home/ada/t.toml")));
-    assert_eq!(config.ui, Ui { theme, glyphs: Some(Glyphs::Ascii), clock: Clock::Local });
+    assert_eq!(
+        config.ui,
+        Ui { theme, glyphs: Some(Glyphs::Ascii), clock: Clock::Local, mouse: Mouse::Terminal }
+    );
     assert_eq!(config.access, Access::ReadOnly);
     assert_eq!(config.journal, Some(PathBuf::from("/var/j")));
 }
@@ -213,7 +216,7 @@ fn every_mistake_of_the_top_is_told_at_once() {
             "4:10 `glyphs` cannot be \"utf8\" = there is \"unicode\", \"ascii\"",
             "5:9 `clock` must be a text in quotes, not a number",
             "6:13 `read_only` must be true or false, not a text",
-            "7:1 unknown key `font` in [ui] = there is `theme`, `glyphs`, `clock`, `read_only`",
+            "7:1 unknown key `font` in [ui] = there is `theme`, `glyphs`, `clock`, `read_only`, `mouse`",
             "9:8 `path` must be a whole path = begin with / or ~/ : the config means the same from every folder",
             "10:2 `source` must be a list of tables = write [[source]] in double brackets, once for each",
         ],

@@ -15,6 +15,7 @@ pub mod http;
 pub mod kubernetes;
 pub mod prometheus;
 mod promql;
+pub mod reach;
 pub mod registry;
 pub mod secret;
 

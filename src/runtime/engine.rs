@@ -13,6 +13,7 @@ use super::mishap;
 use super::poll::{Lane, Poll};
 use super::record::Recorder;
 use super::session::Sessions;
+use crate::app::spot::Mouse;
 use crate::app::{Effect, Msg};
 use crate::domain::service::Access;
 use crate::domain::{Ask, SourceName};
@@ -64,6 +65,8 @@ pub enum Beyond {
     Done,
     /// The terminal should copy this.
     Copy(String),
+    /// Give the mouse to the cockpit or to the terminal.
+    Mouse(Mouse),
     /// The program should end.
     Quit,
 }
@@ -135,6 +138,7 @@ impl Engine {
                 }
             }
             Effect::Copy(text) => return Beyond::Copy(text.to_string()),
+            Effect::Mouse(mouse) => return Beyond::Mouse(mouse),
             Effect::Quit => return Beyond::Quit,
         }
         self.reap();

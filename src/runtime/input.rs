@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
-use super::decoder::{Decoder, Event, Open};
+use super::decoder::{Decoder, Event, Mouse, Open};
 use super::mishap;
 use crate::app::key::{Key, Pace, Stroke};
 use crate::domain::SafeText;
@@ -44,6 +44,8 @@ pub enum Input {
     Key(Stroke),
     /// Pasted text.
     Paste(SafeText),
+    /// What the mouse did.
+    Mouse(Mouse),
     /// The terminal is gone.
     Gone,
 }
@@ -152,6 +154,11 @@ impl Pacer {
                 Event::Paste(text) => {
                     self.last = Some(now);
                     inputs.push(Input::Paste(text));
+                    continue;
+                }
+                Event::Mouse(mouse) => {
+                    self.last = Some(now);
+                    inputs.push(Input::Mouse(mouse));
                     continue;
                 }
             };

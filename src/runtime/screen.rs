@@ -11,14 +11,16 @@ use ratatui::Frame;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use super::decoder::{self, MouseAct};
 use super::engine::{Beyond, Engine, Heard};
 use super::input::{self, Input};
 use super::mishap;
-use super::terminal::{Guard, last_words};
+use super::terminal::{self, Guard, last_words};
 use canvas::Canvas;
 use signals::{Asked, Signals};
 
 use crate::app::key::Key;
+use crate::app::spot::{Mouse, Point, Spot};
 use crate::app::{Effect, Model, Msg, REST, update};
 use crate::domain::{Outcome, SafeText};
 
@@ -27,6 +29,9 @@ const FRAME: Duration = Duration::from_millis(16);
 
 /// How long leaving may wait for what is being sent.
 const PATIENCE: Duration = Duration::from_millis(1_000);
+
+/// Lines for one turn of the wheel.
+const WHEEL: i16 = 3;
 
 /// Why the screen ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +62,10 @@ pub async fn run<E: From<io::Error>>(
     model: &mut Model,
     engine: impl FnOnce() -> Result<Engine, E>,
     draw: impl Fn(&Model, &mut Frame<'_>),
+    spot_at: impl Fn(&Model, u16, u16) -> Option<Spot>,
 ) -> Result<Exit, E> {
     let mut signals = Signals::new()?;
+    terminal::mouse(model.mouse == Mouse::Cockpit)?;
     let guard = Guard::take()?;
     let mut canvas = Canvas::new()?;
     model.size = canvas.fit()?;
@@ -66,7 +73,8 @@ pub async fn run<E: From<io::Error>>(
     let mut keys = input::start()?;
     mishap::fail("engine")?;
     let engine = &mut engine()?;
-    let exit = loop_until_exit(model, engine, &draw, &guard, &mut canvas, &mut keys, &mut signals).await;
+    let exit =
+        loop_until_exit(model, engine, (&draw, &spot_at), &guard, &mut canvas, &mut keys, &mut signals).await;
     drop(guard);
     leave(model, engine).await;
     Ok(exit?)
@@ -75,7 +83,7 @@ pub async fn run<E: From<io::Error>>(
 async fn loop_until_exit(
     model: &mut Model,
     engine: &mut Engine,
-    draw: &impl Fn(&Model, &mut Frame<'_>),
+    (draw, spot_at): (&impl Fn(&Model, &mut Frame<'_>), &impl Fn(&Model, u16, u16) -> Option<Spot>),
     guard: &Guard,
     canvas: &mut Canvas,
     keys: &mut mpsc::Receiver<Input>,
@@ -112,11 +120,11 @@ async fn loop_until_exit(
             Next::Asked(Asked::Resized) => fit(model, canvas, &mut effects)?,
             Next::Terminal(None) => return Err(crashed("the reader of the keyboard")),
             Next::Terminal(Some(input)) => {
-                if let Some(exit) = take_input(model, guard, canvas, input, &mut effects)? {
+                if let Some(exit) = take_input(model, guard, canvas, (input, spot_at), &mut effects)? {
                     return Ok(exit);
                 }
                 while let Ok(input) = keys.try_recv() {
-                    if let Some(exit) = take_input(model, guard, canvas, input, &mut effects)? {
+                    if let Some(exit) = take_input(model, guard, canvas, (input, spot_at), &mut effects)? {
                         return Ok(exit);
                     }
                 }
@@ -134,6 +142,7 @@ async fn loop_until_exit(
             match engine.carry_out(effect) {
                 Beyond::Done => {}
                 Beyond::Copy(text) => copy(&text)?,
+                Beyond::Mouse(mouse) => terminal::mouse(mouse == Mouse::Cockpit)?,
                 Beyond::Quit => return Ok(Exit::Left),
             }
         }
@@ -149,7 +158,7 @@ fn take_input(
     model: &mut Model,
     guard: &Guard,
     canvas: &mut Canvas,
-    input: Input,
+    (input, spot_at): (Input, &impl Fn(&Model, u16, u16) -> Option<Spot>),
     effects: &mut Vec<Effect>,
 ) -> io::Result<Option<Exit>> {
     match input {
@@ -157,8 +166,24 @@ fn take_input(
         Input::Key(stroke) if stroke.key == Key::Ctrl('z') => stop(model, guard, canvas, effects)?,
         Input::Key(stroke) => effects.extend(update(model, Msg::Key(stroke))),
         Input::Paste(text) => effects.extend(update(model, Msg::Paste(text))),
+        // One that nobody asked for is dropped: an earlier program may have left it on.
+        Input::Mouse(_) if model.mouse == Mouse::Terminal => {}
+        Input::Mouse(mouse) => {
+            let spot = spot_at(model, mouse.column, mouse.row);
+            let point = pointed(mouse, spot);
+            effects.extend(point.map(|point| update(model, Msg::Point(point))).unwrap_or_default());
+        }
     }
     Ok(None)
+}
+
+/// What the mouse means at what it points at.
+fn pointed(mouse: decoder::Mouse, spot: Option<Spot>) -> Option<Point> {
+    match mouse.did {
+        MouseAct::Press => spot.map(Point::Press),
+        MouseAct::WheelUp => Some(Point::Wheel(spot, -WHEEL)),
+        MouseAct::WheelDown => Some(Point::Wheel(spot, WHEEL)),
+    }
 }
 
 /// Gives the terminal back, stops with the whole job, and takes it again when continued. The signal is one that we do

@@ -21,6 +21,15 @@ use crate::domain::SafeText;
 /// Whether the terminal is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether the terminal reports the mouse while it is ours.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// Buttons and wheel, in SGR notation; no motion, which would be a flood.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+
+/// Neither.
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 /// Columns and rows that are drawn at most: a terminal may claim any size, and a frame costs memory.
 const LARGEST: (u16, u16) = (1_000, 400);
 
@@ -67,6 +76,19 @@ pub(super) fn size() -> io::Result<(u16, u16)> {
     Ok((size.ws_col.min(LARGEST.0), size.ws_row.min(LARGEST.1)))
 }
 
+/// Makes the terminal report the mouse, or not, as long as it is ours.
+///
+/// # Errors
+/// When it cannot be written to.
+pub(super) fn mouse(wanted: bool) -> io::Result<()> {
+    if MOUSE.swap(wanted, Ordering::SeqCst) == wanted || !TAKEN.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(if wanted { MOUSE_ON } else { MOUSE_OFF }.as_bytes())?;
+    out.flush()
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         restore();
@@ -78,6 +100,9 @@ fn enter() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let entered = enable_raw_mode().and_then(|()| {
         queue!(out, EnterAlternateScreen, EnableBracketedPaste, Hide, DisableLineWrap)?;
+        if MOUSE.load(Ordering::SeqCst) {
+            out.write_all(MOUSE_ON.as_bytes())?;
+        }
         mishap::fail("entering")?;
         out.flush()
     });
@@ -94,6 +119,7 @@ pub fn restore() {
         return;
     }
     let mut out = io::stdout().lock();
+    let silent = if MOUSE.load(Ordering::SeqCst) { out.write_all(MOUSE_OFF.as_bytes()) } else { Ok(()) };
     let gone = queue!(
         out,
         crossterm::terminal::EndSynchronizedUpdate,
@@ -103,6 +129,7 @@ pub fn restore() {
         Show,
         LeaveAlternateScreen
     )
+    .and(silent)
     .and_then(|()| out.flush());
     drop(out);
     // What was typed or pasted for the cockpit and not read yet must not be run by the shell.

@@ -12,6 +12,7 @@ use super::scene::{Age, Scene, verdict_sign, verdict_words};
 use super::sheet::{Sheet, Words};
 use super::text;
 use crate::app::model::{Panel, Zoom};
+use crate::app::spot::Spot;
 use crate::domain::health::BadWhen;
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Alert, AlertState, Environment, Reading, SafeText, Seen, Service, Signal};
@@ -22,6 +23,7 @@ type Row<'a> = (&'a SafeText, Option<Seen<&'a Signal>>, Age);
 
 /// Draws the health panel.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    scene.spot(sheet.area(), || Spot::Panel(Panel::Health));
     let (Some(service), Some(environment)) = (scene.service, scene.environment) else {
         let title = Title::new(scene.theme, Panel::Health.title());
         let keyboard = scene.keyboard(Panel::Health);

@@ -8,7 +8,8 @@ use super::json;
 use super::overlay::{heading, labelled};
 use super::scene::Scene;
 use super::text;
-use crate::action::Plan;
+use crate::action::{Plan, by_hand};
+use crate::app::copy;
 use crate::domain::code::FileKind;
 use crate::domain::time::spoken;
 use crate::domain::{Artifact, ChangeSet, Guard, Permission, Promise, SafeText, Severity, Step, Verb};
@@ -31,6 +32,52 @@ pub(super) fn lines(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'sta
     warrants(scene, plan, room, &mut lines);
     evidence(scene, plan, room, &mut lines);
     lines
+}
+
+/// The body of a preview: what would happen, for a reader who confirms nothing.
+pub(super) fn preview(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    overrides(scene, plan, room, &mut lines);
+    hazards(scene, plan, room, &mut lines);
+    versions(scene, plan, room, &mut lines);
+    differences(scene, plan, room, &mut lines);
+    requests(scene, plan, room, &mut lines);
+    reached(scene, plan, room, &mut lines);
+    warrants(scene, plan, room, &mut lines);
+    lines.extend(labelled(scene, "what stays", Role::Hold, by_hand::lasting(plan.intent.verb), room));
+    by_hand_lines(scene, plan, room, &mut lines);
+    if let Some(changes) = &plan.changes {
+        ships(scene, plan, changes, room, &mut lines);
+    }
+    evidence(scene, plan, room, &mut lines);
+    lines
+}
+
+/// Whom the requests reach: each source once, with where it is.
+fn reached(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
+    let mut sources: Vec<_> = plan.prepared.steps.iter().map(|step| &step.source).collect();
+    sources.dedup();
+    lines.push(Line::default());
+    lines.push(heading(scene, "whom it reaches"));
+    for source in sources {
+        let known = scene.model.setup.reach.get(source).map(ToString::to_string);
+        let place = plan.intent.place.as_ref().map(|place| format!(" · {place}")).unwrap_or_default();
+        let text = format!("{}{place}", known.unwrap_or_else(|| "its address is not known here".to_owned()));
+        lines.extend(labelled(scene, &text::cut(source.as_str(), 12), Role::Base, &text, room));
+    }
+}
+
+fn by_hand_lines(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
+    lines.push(Line::default());
+    lines.push(heading(scene, "the same by hand"));
+    match copy::by_hand(scene.model, plan) {
+        Ok(commands) => {
+            for part in text::wrap(commands.as_str(), room.max(8)) {
+                lines.push(scene.words().say(Role::Accent, part).line());
+            }
+        }
+        Err(why) => lines.push(scene.words().say(Role::Muted, why).within(room)),
+    }
 }
 
 /// The rules that it overrides, if it breaks the glass.

@@ -214,7 +214,7 @@ impl Cockpit {
             sources: config.sources.iter().map(|s| s.spec.name.clone()).collect(),
             services: config.services,
             access: manner.model,
-            banner: None,
+            ..Setup::default()
         };
         let instants = Arc::new(Instants::default());
         let mut sources = Vec::new();

@@ -7,8 +7,8 @@ use crate::action::plan::Surroundings;
 use crate::action::policy::{breaches, refuse as refused_by};
 use crate::action::{Breach, Glass, Plan, Refused, Rule, barred, offer, plan};
 use crate::app::activity::EventKind;
-use crate::app::command::model_surroundings;
-use crate::app::dialog::{Choice, DEAF, Dialog, Draft, Field};
+use crate::app::command::{Command, model_surroundings};
+use crate::app::dialog::{Choice, DEAF, Dialog, Draft, Field, Purpose, Rest};
 use crate::app::model::{Action, ActionStage, Answered, Model, Origin, Overlay};
 use crate::app::msg::Effect;
 use crate::domain::time::spoken;
@@ -19,6 +19,32 @@ use crate::domain::{
 /// Opens the plan dialog for a verb, or shows why not. Where only rules stand in the way the dialog opens as well: it
 /// says which, and offers to break the glass.
 pub fn open(model: &mut Model, verb: Verb) -> Vec<Effect> {
+    show(model, verb, Purpose::Act)
+}
+
+/// Opens the same dialog only to be read.
+pub fn preview(model: &mut Model, verb: Verb) -> Vec<Effect> {
+    show(model, verb, Purpose::Preview)
+}
+
+/// Lays a preview of the plan in the dialog on top over it.
+pub fn preview_this(model: &mut Model) {
+    let Some(dialog) = dialog_mut(model) else { return };
+    if dialog.purpose == Purpose::Preview || dialog.plan().is_none() {
+        dialog.notice = Some("there is no plan to look at yet".into());
+        return;
+    }
+    let preview = Dialog { purpose: Purpose::Preview, field: Field::Cancel, scroll: 0, ..dialog.clone() };
+    model.overlays.push(Overlay::Dialog(Box::new(preview)));
+}
+
+/// Closes the dialog on top. A plan below a preview has not heard of anything meanwhile: it is asked for anew.
+pub fn close(model: &mut Model) -> Vec<Effect> {
+    model.overlays.pop();
+    if dialog_mut(model).is_some() { ask_for_plan(model) } else { Vec::new() }
+}
+
+fn show(model: &mut Model, verb: Verb, purpose: Purpose) -> Vec<Effect> {
     let offers = model_surroundings(model).and_then(|around| {
         let offers = offer(verb, around)?;
         let barred = barred(&offers, around).err();
@@ -31,7 +57,8 @@ pub fn open(model: &mut Model, verb: Verb) -> Vec<Effect> {
         Err(refusal) => return no(model, verb, &refusal),
     };
     let choices = offers.into_iter().map(|o| Choice { label: o.label, intent: o.intent }).collect();
-    model.overlays.push(Overlay::Dialog(Box::new(Dialog::new(choices, model.now))));
+    let dialog = Dialog { purpose, ..Dialog::new(choices, model.now) };
+    model.overlays.push(Overlay::Dialog(Box::new(dialog)));
     model.overlay_scroll = 0;
     match (barred, dialog_mut(model)) {
         (Some(refused), Some(dialog)) => {
@@ -115,6 +142,9 @@ pub(super) fn prepared(model: &mut Model, ticket: u64, began: Now, result: Resul
         if !dialog.fields().contains(&dialog.field) {
             dialog.field = Field::Cancel;
         }
+        if dialog.field == Field::Cancel && dialog.rest == Rest::Undisturbed {
+            dialog.field = dialog.first_field();
+        }
     }
 }
 
@@ -130,7 +160,7 @@ fn draft(
     {
         return Err(Refusal::new(format!("{} is still being proved", busy.plan.title))
             .evidence(format!("begun {} ago", spoken(model.now.since(busy.began))))
-            .next("wait for its outcome (f)")
+            .next(format!("wait for its outcome ({})", model.setup.keys.shown(Command::Follow)))
             .into());
     }
     let changes = changes(model, intent, &prepared);
