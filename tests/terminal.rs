@@ -13,6 +13,8 @@ mod exits;
 mod floods;
 #[path = "terminal/keys.rs"]
 mod keys;
+#[path = "terminal/mouse.rs"]
+mod mouse;
 #[path = "terminal/outlets.rs"]
 mod outlets;
 #[path = "support/pty.rs"]

@@ -82,9 +82,7 @@ fn line(scene: Scene<'_>, sheet: &mut Sheet<'_>, menu: &Menu) -> Position {
     sheet.put(0, 0, &format!("{mark} {}", text::cut(&shown, room)), style);
     if shown.is_empty() {
         let hint = match menu.kind {
-            MenuKind::Keys => {
-                format!("{}: {}", scene.model.trail.view().title(), menu::about(scene.model.trail.view()))
-            }
+            MenuKind::Keys => menu::about(scene.model.trail.view()).to_owned(),
             _ => "a command, a view or a service".to_owned(),
         };
         sheet.put(3, 0, &text::cut(&hint, room), style.patch(scene.theme.style(Role::Muted)));

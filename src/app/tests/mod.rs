@@ -3,6 +3,8 @@
 mod freeze;
 mod glass;
 mod judge;
+mod lists;
+mod names;
 mod people;
 mod resume;
 mod steps;
@@ -18,7 +20,7 @@ use super::*;
 use crate::domain::intent::{Guard, Permission};
 use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
 use crate::domain::rollout::{Running, Standing};
-use crate::domain::service::{Access, Confirm};
+use crate::domain::service::{Access, Confirm, ReasonRule};
 use crate::domain::*;
 
 const CI: &str = "github";
@@ -370,7 +372,7 @@ fn a_name_must_be_typed_where_the_policy_says_so() {
         "",
         "a name is typed, not pasted"
     );
-    cockpit.press(&[Key::Char('w'), Key::Char('e'), Key::Char('b'), Key::Enter, Key::Enter]);
+    cockpit.press(&[Key::Char('w'), Key::Char('e'), Key::Char('b'), Key::Enter]);
     assert_eq!(cockpit.executed().len(), 1);
 }
 
