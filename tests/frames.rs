@@ -67,7 +67,7 @@ const SCENES: &[Scene] = &[
     ("named", named),
     ("unlike", || {
         let mut model = after(model::many(1000), &[Key::Char('2'), Key::Char('/')]);
-        model::type_text(&mut model, "!00");
+        model::type_text(&mut model, "!5");
         model
     }),
     ("own-keys", own_keys),

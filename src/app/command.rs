@@ -125,16 +125,16 @@ pub const COMMANDS: &[Entry] = &[
         "go back to an earlier revision in the selected environment",
     ),
     entry(
-        Command::Changes,
-        "changes",
-        &[Key::Char('d')],
-        "show what would ship: commits, tickets, migrations",
-    ),
-    entry(
         Command::WhatIf,
         "what if",
         &[Key::Char('w')],
         "show what an action would do: the requests, whom they reach, how to undo; nothing can be confirmed there",
+    ),
+    entry(
+        Command::Changes,
+        "changes",
+        &[Key::Char('d')],
+        "show what would ship: commits, tickets, migrations",
     ),
     entry(Command::Reasons, "why", &[Key::Char('v')], "show why the verdict is what it is"),
     entry(

@@ -195,7 +195,7 @@ fn found(items: Vec<Item>, typed: &str) -> Vec<Item> {
     fitting.into_iter().map(|(_, item)| Item { group: Group::Plain, ..item }).collect()
 }
 
-/// Without a text: every command. With one: what is like it, the nearest first.
+/// Without a text: every command. With one: what is named like it, the nearest first, then what speaks of it.
 fn palette(model: &Model, typed: &str) -> Vec<Item> {
     let plain = |entry: &Entry| Item {
         name: SafeText::new(&entry.id()),
@@ -207,6 +207,7 @@ fn palette(model: &Model, typed: &str) -> Vec<Item> {
     }
     let mut finder = Finder::new(typed);
     let exact = |name: &str| name.eq_ignore_ascii_case(typed);
+    let wanted = typed.to_lowercase();
     let mut scored: Vec<(u32, Item)> = Vec::new();
     for entry in COMMANDS {
         let id = entry.id();
@@ -216,7 +217,7 @@ fn palette(model: &Model, typed: &str) -> Vec<Item> {
         };
         let names = short.into_iter().chain([id.as_str()]);
         let by_name = names.filter_map(|name| score(&mut finder, name, exact(name))).max();
-        if let Some(score) = by_name.or_else(|| finder.score(entry.doc).map(|score| score / 4)) {
+        if let Some(score) = by_name.or_else(|| entry.doc.to_lowercase().contains(&wanted).then_some(0)) {
             scored.push((score, plain(entry)));
         }
     }

@@ -83,7 +83,9 @@ fn title<'a>(scene: Scene<'a>, dialog: &Dialog) -> Words<'a> {
         Purpose::Act => words,
     };
     let words = match dialog.plan() {
-        Some(plan) if plan.breaks_glass() => words.say(Role::NoGo, "BREAKING THE GLASS").gap(1),
+        Some(plan) if plan.breaks_glass() && dialog.purpose == Purpose::Act => {
+            words.say(Role::NoGo, "BREAKING THE GLASS").gap(1)
+        }
         _ => words,
     };
     match dialog.plan() {

@@ -11,6 +11,7 @@ use super::text;
 use crate::action::{Plan, by_hand};
 use crate::app::copy;
 use crate::domain::code::FileKind;
+use crate::domain::service::Access;
 use crate::domain::time::spoken;
 use crate::domain::{Artifact, ChangeSet, Guard, Permission, Promise, SafeText, Severity, Step, Verb};
 use crate::theme::{Role, Sign};
@@ -21,7 +22,7 @@ const COMMITS: usize = 8;
 /// The body in lines of at most `room` cells.
 pub(super) fn lines(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    overrides(scene, plan, room, &mut lines);
+    overrides(scene, plan, "overrides", room, &mut lines);
     hazards(scene, plan, room, &mut lines);
     versions(scene, plan, room, &mut lines);
     differences(scene, plan, room, &mut lines);
@@ -37,7 +38,11 @@ pub(super) fn lines(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'sta
 /// The body of a preview: what would happen, for a reader who confirms nothing.
 pub(super) fn preview(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    overrides(scene, plan, room, &mut lines);
+    if scene.model.setup.access == Access::ReadOnly {
+        let words = scene.words().sign(Sign::Bad).gap(1).say(Role::NoGo, text::fit("barred by", 11));
+        lines.push(words.say(Role::NoGo, "this cockpit is read-only: it sends none of this").within(room));
+    }
+    overrides(scene, plan, "barred by", room, &mut lines);
     hazards(scene, plan, room, &mut lines);
     versions(scene, plan, room, &mut lines);
     differences(scene, plan, room, &mut lines);
@@ -80,14 +85,14 @@ fn by_hand_lines(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Lin
     }
 }
 
-/// The rules that it overrides, if it breaks the glass.
-fn overrides(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
+/// The rules that it overrides if it breaks the glass, or that bar it.
+fn overrides(scene: Scene<'_>, plan: &Plan, word: &str, room: usize, lines: &mut Vec<Line<'static>>) {
     for breach in &plan.overrides {
         let text = format!("{}: {}", breach.rule.word(), breach.refusal.cause);
         for (index, part) in text::wrap(&text, room.saturating_sub(13).max(1)).into_iter().enumerate() {
             let words = scene.words();
             let words = if index == 0 {
-                words.sign(Sign::Bad).gap(1).say(Role::NoGo, text::fit("overrides", 11))
+                words.sign(Sign::Bad).gap(1).say(Role::NoGo, text::fit(word, 11))
             } else {
                 words.gap(13)
             };

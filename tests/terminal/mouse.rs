@@ -56,7 +56,8 @@ fn it_selects_goes_to_views_and_never_confirms() {
     click(&mut terminal, column + 2, row);
     terminal.wait_for("cockpit › inbox");
     terminal.press(b"1");
-    let (column, row) = place(&terminal, "checkout");
+    terminal.wait_for("checkout     v2.14.2");
+    let (column, row) = place(&terminal, "checkout     v2.14.2");
     click(&mut terminal, column, row);
     terminal.press(b"a");
     terminal.wait_for("[ Approve ]");

@@ -11,6 +11,7 @@ use crate::app::command::{Command, model_surroundings};
 use crate::app::dialog::{Choice, DEAF, Dialog, Draft, Field, Purpose, Rest};
 use crate::app::model::{Action, ActionStage, Answered, Model, Origin, Overlay};
 use crate::app::msg::Effect;
+use crate::domain::service::Access;
 use crate::domain::time::spoken;
 use crate::domain::{
     ActionId, ChangeSet, Fault, Intent, Now, Outcome, Prepared, Refusal, SafeText, Target, Verb, assess,
@@ -22,7 +23,8 @@ pub fn open(model: &mut Model, verb: Verb) -> Vec<Effect> {
     show(model, verb, Purpose::Act)
 }
 
-/// Opens the same dialog only to be read.
+/// Opens the same dialog only to be read. What bars the action does not bar looking: the plan is made all the same, and
+/// says which rules it would break.
 pub fn preview(model: &mut Model, verb: Verb) -> Vec<Effect> {
     show(model, verb, Purpose::Preview)
 }
@@ -52,6 +54,7 @@ fn show(model: &mut Model, verb: Verb, purpose: Purpose) -> Vec<Effect> {
     });
     let (offers, barred) = match offers {
         Ok((offers, None)) => (offers, None),
+        Ok((offers, Some(_))) if purpose == Purpose::Preview => (offers, None),
         Ok((offers, Some(refused))) if !refused.breaches.is_empty() => (offers, Some(refused)),
         Ok((_, Some(refused))) => return no(model, verb, &refused.refusal),
         Err(refusal) => return no(model, verb, &refusal),
@@ -122,9 +125,9 @@ pub(super) fn prepared(model: &mut Model, ticket: u64, began: Now, result: Resul
     if dialog.draft != Draft::Asking(ticket) {
         return;
     }
-    let (Some(intent), glass) = (dialog.intent(), dialog.glass) else { return };
+    let (Some(intent), glass, purpose) = (dialog.intent(), dialog.glass, dialog.purpose) else { return };
     let draft = match result {
-        Ok(prepared) => match draft(model, &intent, *prepared, (began, glass)) {
+        Ok(prepared) => match draft(model, &intent, *prepared, (began, glass, purpose)) {
             Ok(plan) => Draft::Ready(Box::new(plan)),
             Err(refused) => Draft::Refused(refused),
         },
@@ -152,8 +155,15 @@ fn draft(
     model: &Model,
     intent: &Intent,
     prepared: Prepared,
-    (began, glass): (Now, Glass),
+    (began, glass, purpose): (Now, Glass, Purpose),
 ) -> Result<Plan, Refused> {
+    if purpose == Purpose::Preview {
+        let changes = changes(model, intent, &prepared);
+        let around = surroundings(model, intent, changes.as_ref())?;
+        // Nothing of this can be confirmed: the rules in the way are part of what is shown.
+        let around = Surroundings { access: Access::ReadWrite, ..around };
+        return plan(intent, prepared, began, around, Glass::Broken);
+    }
     if let Some(busy) = model
         .in_flight()
         .find(|a| a.plan.intent.place == intent.place && a.plan.intent.service == intent.service)

@@ -156,6 +156,26 @@ fn a_preview_has_no_button_that_confirms_and_no_key_confirms_it() {
 }
 
 #[test]
+fn what_may_not_be_done_can_still_be_looked_at() {
+    let mut frozen = service("web");
+    frozen.environments[0].policy.access = Access::ReadOnly;
+    for (services, access, broken) in
+        [(vec![service("web")], Access::ReadOnly, 0), (vec![frozen], Access::ReadWrite, 1)]
+    {
+        let mut cockpit = Cockpit::with(services, access);
+        cockpit.see_ci(Vec::new(), run(RunState::Passed, Vec::new()));
+        cockpit.see_prod(rollout("v2"));
+        preview(&mut cockpit, 'r');
+        cockpit.wait(DEAF);
+        let dialog = deed::dialog_mut(&mut cockpit.model).unwrap();
+        assert_eq!(dialog.plan().map(|plan| plan.overrides.len()), Some(broken), "{:?}", dialog.draft);
+        assert_eq!(dialog.fields(), [Field::Cancel], "no way from here to the glass");
+        cockpit.press(&[Key::Right, Key::Enter]);
+        assert!(cockpit.executed().is_empty());
+    }
+}
+
+#[test]
 fn a_plan_can_be_looked_at_as_a_preview_and_is_made_anew_afterwards() {
     let mut cockpit = three();
     cockpit.press(&[Key::Char('r')]);
@@ -207,7 +227,7 @@ fn every_list_keeps_its_own_filter_when_its_view_is_left() {
     type_text(&mut cockpit, "!web");
     cockpit.press(&[Key::Enter, Key::Char('1')]);
     assert_eq!((cockpit.model.filter(Panel::Board), cockpit.model.filter(Panel::Inbox)), ("chec", "!web"));
-    assert_eq!(cockpit.model.shown.len(), 1, "checkout alone");
+    assert_eq!(cockpit.model.shown, [0, 1], "checkout, and web, whose gate is selected");
     cockpit.press(&[Key::Char('2'), Key::Esc]);
     assert_eq!(cockpit.model.filter(Panel::Inbox), "");
     assert_eq!(cockpit.model.trail.view(), View::Inbox, "the filter is cleared before the view is left");
