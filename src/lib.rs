@@ -39,7 +39,7 @@
 //! ```text
 //!  main, cli ──► runtime ──► everything below
 //!  view ──► app ──► action ──► domain ◄── provider
-//!    └──► theme        config ──► provider's registry        sandbox: knows nobody here
+//!    └──► theme        config ──► provider's registry, app's commands        sandbox: knows nobody here
 //! ```
 //!
 //! # What never happens (each has its tests)

@@ -70,7 +70,7 @@ fn every_module_knows_only_whom_it_may() {
         ("app", &["app", "action", "domain"]),
         ("view", &["view", "theme", "app", "action", "domain"]),
         ("theme", &["theme"]),
-        ("config", &["config", "provider", "domain"]),
+        ("config", &["config", "app", "provider", "domain"]),
         ("sandbox", &["sandbox"]),
         ("runtime", &["runtime", "app", "action", "provider", "domain"]),
         (

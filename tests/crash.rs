@@ -153,12 +153,9 @@ impl Case {
             std::thread::park_timeout(Duration::from_millis(150));
         }
         terminal.read_it();
-        terminal.press(b"\x1b[Z");
-        terminal.press(b"\x1b[Z");
         for letter in self.deed.service().bytes() {
             terminal.press(&[letter]);
         }
-        terminal.press(b"\r");
         terminal.press(b"\r");
         match self.death {
             Death::At(_) => {}

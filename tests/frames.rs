@@ -9,10 +9,14 @@ use std::time::Duration;
 
 use gonogo::app::dialog::Draft;
 use gonogo::app::key::Key;
-use gonogo::app::model::{ActionStage, Model, Overlay};
-use gonogo::app::{Msg, update};
+use gonogo::app::model::{ActionStage, Model, Overlay, Panel};
+use gonogo::app::views::View;
+use gonogo::app::{Command, Msg, update};
 use gonogo::domain::pipeline::MayDecide;
-use gonogo::domain::{ActionId, Artifact, Hazard, Outcome, Record, SafeText, ServiceName, Severity};
+use gonogo::domain::service::ReasonRule;
+use gonogo::domain::{
+    ActionId, Artifact, Hazard, Outcome, Reach, Record, SafeText, ServiceName, Severity, SourceName,
+};
 use gonogo::theme::{Glyphs, Theme};
 use gonogo::view::{SMALLEST, print, still};
 use ratatui::style::Color;
@@ -49,8 +53,28 @@ const SCENES: &[Scene] = &[
     ("unwritten", unwritten),
     ("flight", || after(model::proving(), &[Key::Esc])),
     ("help", || after(search(), &[Key::Char('?')])),
+    ("help-found", || {
+        let mut model = after(search(), &[Key::Char('?')]);
+        model::type_text(&mut model, "roll");
+        model
+    }),
+    ("palette", || {
+        let mut model = after(search(), &[Key::Char(':')]);
+        model::type_text(&mut model, "che");
+        model
+    }),
+    ("what-if", || after(search(), &[Key::Char('w')])),
+    ("preview", preview),
+    ("copy", || after(model::release_day(), &[Key::Char('y')])),
+    ("named", named),
+    ("unlike", || {
+        let mut model = after(model::many(1000), &[Key::Char('2'), Key::Char('/')]);
+        model::type_text(&mut model, "!5");
+        model
+    }),
+    ("own-keys", own_keys),
     ("changes", || after(model::release_day(), &[Key::Char('d')])),
-    ("why", || after(search(), &[Key::Char('w')])),
+    ("why", || after(search(), &[Key::Char('v')])),
     ("refused", || after(select(model::release_day(), "ledger"), &[Key::Char('a')])),
     ("health", || after(search(), &[Key::Tab, Key::Tab, Key::Tab, Key::Tab, Key::Char('z')])),
     ("depth", || after(search(), &[Key::Enter])),
@@ -117,6 +141,40 @@ fn journal() -> Model {
 fn stale(mut model: Model) -> Model {
     let later = model.now.plus(Duration::from_secs(300));
     update(&mut model, Msg::Tick(later));
+    model
+}
+
+/// What a roll back of search would do, read by somebody who confirms nothing.
+fn preview() -> Model {
+    let mut model = search();
+    let reach = Reach::Kubectl { context: Some("prod-eu".into()), config: None };
+    model.setup.reach.insert(SourceName::new("prod"), reach);
+    model::press(&mut model, &[Key::Char('w')]);
+    let effects = model::press(&mut model, &[Key::Char('r')]);
+    model::answer(&mut model, &effects, model::way_back());
+    model
+}
+
+/// A plan that only asks for the name: the line for it has the focus, and a wrong name is in it.
+fn named() -> Model {
+    let mut model = search();
+    for environment in model.setup.services.iter_mut().flat_map(|s| &mut s.environments) {
+        environment.policy.reason = ReasonRule::Optional;
+    }
+    let effects = model::press(&mut model, &[Key::Char('r')]);
+    model::answer(&mut model, &effects, model::way_back());
+    model::type_text(&mut model, "serach");
+    model::press(&mut model, &[Key::Enter]);
+    model
+}
+
+/// The release day of somebody with keys of their own.
+fn own_keys() -> Model {
+    let mut model = model::release_day();
+    let keys = &mut model.setup.keys;
+    keys.bind(Command::Approve, vec![Key::F(5)]);
+    keys.bind(Command::View(View::Inbox), vec![Key::Char('i')]);
+    keys.bind(Command::Help, vec![Key::F(1)]);
     model
 }
 
@@ -222,6 +280,14 @@ portraits! {
     a_journal_that_cannot_be_written "unwritten"
     an_action_in_flight "flight"
     the_keys "help"
+    the_keys_searched "help-found"
+    the_palette_searched "palette"
+    what_could_be_looked_at "what-if"
+    what_would_happen "preview"
+    what_can_be_copied "copy"
+    a_wrong_name "named"
+    gates_without_a_text "unlike"
+    keys_of_their_own "own-keys"
     the_change_set "changes"
     the_reasons "why"
     a_key_that_cannot_act "refused"
@@ -258,7 +324,7 @@ fn hostile(mut model: Model) -> Model {
         event.text = wide.clone();
     }
     model.setup.banner = Some(wide.clone());
-    model.filter = wide.to_string();
+    model.filters.insert(Panel::Board, wide.to_string());
     if let Some(Overlay::Dialog(dialog)) = model.overlays.last_mut() {
         dialog.notice = Some(steering.clone());
         for choice in &mut dialog.choices {
@@ -421,10 +487,13 @@ fn the_ascii_glyphs_leave_nothing_but_ascii() {
 
 #[test]
 fn a_key_that_cannot_act_says_why_in_the_help() {
-    let model = after(search(), &[Key::Char('?')]);
-    let text = text_of(&model, &Theme::default(), (160, 50));
-    assert!(text.contains("nothing of search waits for approval"), "{text}");
-    assert!(text.contains("no run has failed"), "{text}");
+    for (typed, why) in [("approve", "nothing of search waits for approval"), ("rerun", "no run has failed")]
+    {
+        let mut model = after(search(), &[Key::Char('?')]);
+        model::type_text(&mut model, typed);
+        let text = text_of(&model, &Theme::default(), (160, 50));
+        assert!(text.contains(why), "{text}");
+    }
 }
 
 #[test]

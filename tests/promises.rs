@@ -25,6 +25,8 @@ mod frozen;
 mod guards;
 #[path = "promises/identity.rs"]
 mod identity;
+#[path = "promises/keystrokes.rs"]
+mod keystrokes;
 #[path = "support/model.rs"]
 #[expect(dead_code, reason = "the frames' tests use the rest")]
 mod looks;

@@ -16,7 +16,7 @@
 mod cockpit;
 
 use cockpit::{Cockpit, Manner};
-use gonogo::app::dialog::Field;
+use gonogo::app::dialog::{Field, Purpose};
 use gonogo::app::key::Key;
 use gonogo::domain::service::Access;
 use gonogo::sandbox::{Effect, Scenario};
@@ -68,6 +68,7 @@ fn key(dice: &mut Dice) -> Key {
 fn untouched(cockpit: &Cockpit) -> bool {
     cockpit.dialog().is_some_and(|d| {
         d.plan().is_some()
+            && d.purpose == Purpose::Act
             && d.field == Field::Cancel
             && d.name.0.value().is_empty()
             && d.reason.0.value().is_empty()

@@ -314,12 +314,9 @@ fn board_says(screen: &str, service: &str, words: &[&str]) -> bool {
 /// Confirms the plan on the screen by typing the name.
 fn confirm(terminal: &mut Terminal, name: &str) {
     terminal.wait_for("/update?version=");
-    terminal.press(b"\x1b[Z");
-    terminal.press(b"\x1b[Z");
     for byte in name.bytes() {
         terminal.press(&[byte]);
     }
-    terminal.press(b"\r");
     terminal.press(b"\r");
 }
 

@@ -21,6 +21,8 @@ mod floods;
 mod keys;
 #[path = "terminal/loans.rs"]
 mod loans;
+#[path = "terminal/mouse.rs"]
+mod mouse;
 #[path = "terminal/outlets.rs"]
 mod outlets;
 #[path = "support/pty.rs"]

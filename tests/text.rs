@@ -43,7 +43,7 @@ fn bytes(frame: &Buffer) -> Vec<u8> {
 /// Where the texts are looked at: a name and the keys that lead there.
 const SCENES: [(&str, &[Key]); 7] = [
     ("board", &[]),
-    ("reasons", &[Key::Char('w')]),
+    ("reasons", &[Key::Char('v')]),
     ("changes", &[Key::Char('d')]),
     ("help", &[Key::Char('?')]),
     ("inbox", &[Key::Tab, Key::Enter]),

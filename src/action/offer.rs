@@ -93,7 +93,7 @@ impl Around<'_> {
         }
         match refusal.next {
             Some(_) => refusal,
-            None => refusal.next("choose another service or environment, or look now (u)"),
+            None => refusal.next("choose another service or environment, or look now"),
         }
     }
 

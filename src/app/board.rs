@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::activity::{self, Event, EventKind};
+use super::filter::Filter;
 use super::incident;
-use super::model::{Action, Model, Selection};
+use super::model::{Action, Model, Panel, Selection};
 use super::touched::{Touched, was_stale};
 use super::views;
 use crate::domain::assess::{self, standing_span};
@@ -291,15 +292,12 @@ pub fn refilter(model: &mut Model) {
 
 /// Indices of the services that fit the filter text, and of `kept`.
 fn fitting(model: &Model, kept: Option<usize>) -> Vec<usize> {
-    let wanted = model.filter.to_lowercase();
-    let holds = |text: &str| text.to_lowercase().contains(&wanted);
+    let mut filter = Filter::new(model.filter(Panel::Board));
     let both = model.setup.services.iter().zip(&model.assessments).enumerate();
     both.filter(|(index, (service, assessment))| {
-        Some(*index) == kept
-            || wanted.is_empty()
-            || holds(service.name.as_str())
-            || holds(assessment.verdict.word())
-            || assessment.waits_on.as_ref().is_some_and(|w| holds(w.as_str()))
+        let waits_on = assessment.waits_on.as_ref().map(SafeText::as_str);
+        let texts = [service.name.as_str(), assessment.verdict.word()];
+        Some(*index) == kept || filter.fits(texts.into_iter().chain(waits_on))
     })
     .map(|(index, _)| index)
     .collect()

@@ -1,8 +1,11 @@
-//! What a key can mean: one table of name, keys, doc and availability. Footer, help and keymap derive from it.
+//! What a key can mean: one table of name, usual keys, doc and availability. Footer, help, palette, docs and the keymap
+//! derive from it.
 
+use super::copy;
 use super::deed::{joint, verb_of};
 use super::joint::Mark;
 use super::key::Key;
+use super::menu;
 use super::model::{Model, Panel};
 use super::views::View;
 use crate::action::{barred, offer};
@@ -33,6 +36,8 @@ pub enum Command {
     Reasons,
     /// Mark the selection, or take the mark away.
     Mark,
+    /// Show what an action would do, in a preview that cannot be confirmed.
+    WhatIf,
     /// Follow the newest action.
     Follow,
     /// Next line.
@@ -63,14 +68,20 @@ pub enum Command {
     Filter,
     /// Look at all sources now.
     Refresh,
-    /// Copy what the selection is called.
+    /// Copy something of the selection: a version, a digest, an address.
     Copy,
+    /// Let the terminal report the mouse, or not.
+    Mouse,
     /// Show the keys.
     Help,
+    /// Find a command, a view or a service by its name.
+    Palette,
     /// Close, clear, zoom out.
     Back,
     /// Leave.
     Quit,
+    /// Leave, and say in the terminal what was done.
+    QuitSaying,
 }
 
 /// One line of the table.
@@ -78,12 +89,23 @@ pub enum Command {
 pub struct Entry {
     /// The command.
     pub command: Command,
-    /// Its name.
+    /// Its name on the screen.
     pub name: &'static str,
-    /// Keys that mean it; the first is shown.
+    /// Keys that mean it unless configured otherwise; the first is shown.
     pub keys: &'static [Key],
     /// What it does, in one sentence.
     pub doc: &'static str,
+}
+
+impl Entry {
+    /// Its name in the config and in the palette, which stays: `roll-back`, `view-inbox`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self.command {
+            Command::View(view) => format!("view-{}", view.title()),
+            _ => self.name.replace(' ', "-"),
+        }
+    }
 }
 
 const fn entry(command: Command, name: &'static str, keys: &'static [Key], doc: &'static str) -> Entry {
@@ -106,12 +128,18 @@ pub const COMMANDS: &[Entry] = &[
         "go back to an earlier revision in the selected environment",
     ),
     entry(
+        Command::WhatIf,
+        "what if",
+        &[Key::Char('w')],
+        "show what an action would do: the requests, whom they reach, how to undo; nothing can be confirmed there",
+    ),
+    entry(
         Command::Changes,
         "changes",
         &[Key::Char('d')],
         "show what would ship: commits, tickets, migrations",
     ),
-    entry(Command::Reasons, "why", &[Key::Char('w')], "show why the verdict is what it is"),
+    entry(Command::Reasons, "why", &[Key::Char('v')], "show why the verdict is what it is"),
     entry(
         Command::Open,
         "open",
@@ -123,9 +151,10 @@ pub const COMMANDS: &[Entry] = &[
         Command::Filter,
         "filter",
         &[Key::Char('/')],
-        "show only services whose name or verdict holds the text",
+        "show only what holds the text; `!text` what does not, `~text` what is like it",
     ),
-    entry(Command::Help, "keys", &[Key::Char('?')], "show all keys, and why some do nothing now"),
+    entry(Command::Palette, "palette", &[Key::Char(':')], "find a command, a view or a service by its name"),
+    entry(Command::Help, "keys", &[Key::Char('?')], "show all keys, why some do nothing now, and run one"),
     entry(Command::Quit, "quit", &[Key::Char('q'), Key::Ctrl('c')], "leave"),
     entry(Command::PreviousPanel, "previous panel", &[Key::BackTab], "go to the previous panel"),
     entry(Command::Worst, "worst", &[Key::Char('!')], "select the next service that is worst off"),
@@ -150,7 +179,24 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Mark, "mark", &[Key::Char(' ')], "mark the selection, to act on several at once"),
     entry(Command::Follow, "follow", &[Key::Char('f')], "follow the newest action to its outcome"),
     entry(Command::Refresh, "look now", &[Key::Char('u')], "look at all sources now"),
-    entry(Command::Copy, "copy", &[Key::Char('y')], "copy version, revision or address of the selection"),
+    entry(
+        Command::Copy,
+        "copy",
+        &[Key::Char('y')],
+        "copy version, commit, digest, address or the equivalent command",
+    ),
+    entry(
+        Command::Mouse,
+        "mouse",
+        &[Key::Char('m')],
+        "let the mouse scroll and select, or let the terminal have it",
+    ),
+    entry(
+        Command::QuitSaying,
+        "quit saying",
+        &[Key::Char('Q')],
+        "leave, and say in the terminal what was done",
+    ),
     entry(
         Command::Back,
         "back",
@@ -158,12 +204,6 @@ pub const COMMANDS: &[Entry] = &[
         "close what is on top, clear the filter and the marks, zoom out",
     ),
 ];
-
-/// The command that `key` means.
-#[must_use]
-pub fn command_of(key: Key) -> Option<Command> {
-    COMMANDS.iter().find(|e| e.keys.contains(&key)).map(|e| e.command)
-}
 
 /// The table's line for a command.
 #[must_use]
@@ -184,6 +224,12 @@ pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
         Command::Follow => (!model.actions.is_empty())
             .then_some(())
             .ok_or_else(|| Refusal::new("nothing was done yet in this session")),
+        Command::Filter => menu::filterable(model),
+        Command::Copy => {
+            let nothing =
+                || Refusal::new("nothing here to copy").next("select a service, a gate or a revision");
+            (!copy::things(model).is_empty()).then_some(()).ok_or_else(nothing)
+        }
         _ => match verb_of(command) {
             Some(verb) if !model.marks.is_empty() => joint::available(model, verb),
             Some(verb) => {
@@ -234,6 +280,7 @@ pub fn marked_surroundings<'a>(model: &'a Model, mark: &Mark) -> Result<offer::A
 /// # Errors
 /// A refusal when nothing is selected.
 pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
+    let shown = |command| model.setup.keys.shown(command);
     journal_works(model)?;
     let gate = model.gate_at_hand();
     // In the inbox the selected gate says where, not the board.
@@ -241,10 +288,13 @@ pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
     match (&model.gate, gate) {
         (Some(_), None) if in_inbox => {
             let gone = Refusal::new("the gate that was selected no longer waits");
-            return Err(gone.evidence("the newest look").next("choose another one: j, k"));
+            let next = format!("choose another one: {}, {}", shown(Command::Down), shown(Command::Up));
+            return Err(gone.evidence("the newest look").next(next));
         }
         (None, _) if in_inbox && !model.inbox.is_empty() => {
-            return Err(Refusal::new("no gate is selected").next("choose one: j, k; or leave the inbox: esc"));
+            let (down, up) = (shown(Command::Down), shown(Command::Up));
+            let next = format!("choose one: {down}, {up}; or leave the inbox: esc");
+            return Err(Refusal::new("no gate is selected").next(next));
         }
         _ => {}
     }

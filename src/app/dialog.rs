@@ -48,9 +48,31 @@ pub enum Field {
     Glass,
 }
 
+/// What the dialog is opened for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be confirmed, perhaps.
+    #[default]
+    Act,
+    /// Only to be read: it has no button that confirms, and nothing in it does.
+    Preview,
+}
+
+/// Whether the operator has moved the focus within a dialog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rest {
+    /// Not yet: it may go, with the first plan, to where the name is typed.
+    #[default]
+    Undisturbed,
+    /// It is where the operator put it.
+    Moved,
+}
+
 /// A plan on its way to being confirmed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dialog {
+    /// What it is opened for.
+    pub purpose: Purpose,
     /// The targets to choose from; never empty.
     pub choices: Vec<Choice>,
     /// Which one.
@@ -71,6 +93,8 @@ pub struct Dialog {
     pub notice: Option<SafeText>,
     /// Whether the rules in the way are overridden.
     pub glass: Glass,
+    /// Whether the operator has moved the focus.
+    pub rest: Rest,
     /// When a plan that breaks the glass was confirmed for the first time; any other key takes that back.
     pub armed: Option<Now>,
 }
@@ -90,6 +114,7 @@ impl Dialog {
     #[must_use]
     pub fn new(choices: Vec<Choice>, now: Now) -> Self {
         Self {
+            purpose: Purpose::Act,
             choices,
             chosen: 0,
             draft: Draft::Asking(0),
@@ -100,6 +125,7 @@ impl Dialog {
             scroll: 0,
             notice: None,
             glass: Glass::Whole,
+            rest: Rest::Undisturbed,
             armed: None,
         }
     }
@@ -131,12 +157,33 @@ impl Dialog {
         }
     }
 
+    /// Where the focus is once the plan has come and nobody has moved it: where the name is typed, if the name is all
+    /// that is asked for. An enter there does nothing until it is typed.
+    #[must_use]
+    pub fn first_field(&self) -> Field {
+        match self.plan() {
+            Some(plan)
+                if self.purpose == Purpose::Act
+                    && plan.phrase.is_some()
+                    && plan.reason != ReasonRule::Required
+                    && !plan.breaks_glass() =>
+            {
+                Field::Name
+            }
+            _ => Field::Cancel,
+        }
+    }
+
     /// The fields of this dialog in the order of `tab`, which starts on the last one.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
         let mut fields = Vec::new();
         if self.choices.len() > 1 {
             fields.push(Field::Choice);
+        }
+        if self.purpose == Purpose::Preview {
+            fields.push(Field::Cancel);
+            return fields;
         }
         if let Some(plan) = self.plan() {
             fields.push(Field::Reason);
@@ -157,6 +204,9 @@ impl Dialog {
     /// What still keeps the plan from being confirmed at `now`; `None` if nothing does.
     #[must_use]
     pub fn missing(&self, now: Now) -> Option<SafeText> {
+        if self.purpose == Purpose::Preview {
+            return Some("this is a preview: nothing can be confirmed in it".into());
+        }
         let Some(plan) = self.plan() else { return Some("the plan is not ready".into()) };
         if plan.stale(now) {
             return Some("the plan is stale: it is being made anew".into());

@@ -38,6 +38,8 @@ pub enum Key {
     Home,
     /// End.
     End,
+    /// A function key, by its number.
+    F(u8),
 }
 
 /// How a key came.
@@ -79,6 +81,60 @@ impl std::fmt::Display for Key {
             Self::PageDown => f.write_str("pgdn"),
             Self::Home => f.write_str("home"),
             Self::End => f.write_str("end"),
+            Self::F(number) => write!(f, "f{number}"),
         }
+    }
+}
+
+/// Keys that are written as a word.
+const NAMED: &[(&str, Key)] = &[
+    ("space", Key::Char(' ')),
+    ("enter", Key::Enter),
+    ("esc", Key::Esc),
+    ("tab", Key::Tab),
+    ("shift-tab", Key::BackTab),
+    ("backspace", Key::Backspace),
+    ("delete", Key::Delete),
+    ("up", Key::Up),
+    ("down", Key::Down),
+    ("left", Key::Left),
+    ("right", Key::Right),
+    ("pgup", Key::PageUp),
+    ("pgdn", Key::PageDown),
+    ("home", Key::Home),
+    ("end", Key::End),
+];
+
+impl Key {
+    /// The words that [`Key::named`] understands, apart from `f1` to `f12` and `ctrl-a` to `ctrl-z`.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        NAMED.iter().map(|(name, _)| *name)
+    }
+
+    /// The key that a config means: one character, or one of [`Key::words`], `f1` to `f12`, `ctrl-a` to `ctrl-z`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut chars = name.chars();
+        if let (Some(c), None) = (chars.next(), chars.next()) {
+            return (!c.is_control() && c != ' ').then_some(Self::Char(c));
+        }
+        if let Some((_, key)) = NAMED.iter().find(|(word, _)| *word == name) {
+            return Some(*key);
+        }
+        if let Some(number) = name.strip_prefix('f').filter(|n| !n.starts_with('0')) {
+            return number.parse().ok().filter(|n| (1..=12).contains(n)).map(Self::F);
+        }
+        let mut rest = name.strip_prefix("ctrl-")?.chars();
+        match (rest.next(), rest.next()) {
+            (Some(c @ 'a'..='z'), None) => Some(Self::Ctrl(c)),
+            _ => None,
+        }
+    }
+
+    /// How a config writes it.
+    #[must_use]
+    pub fn name(self) -> String {
+        let word = NAMED.iter().find(|(_, key)| *key == self).map(|(word, _)| (*word).to_owned());
+        word.unwrap_or_else(|| self.to_string())
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Plan;
 use crate::domain::service::Access;
 use crate::domain::{
-    ActionId, Ask, Assessment, ChangeSet, Gate, GateKey, Now, Outcome, Place, Record, SafeText, Seen,
+    ActionId, Ask, Assessment, ChangeSet, Gate, GateKey, Now, Outcome, Place, Reach, Record, SafeText, Seen,
     Service, ServiceName, SourceName, World,
 };
 
@@ -16,10 +18,15 @@ use super::dialog::Dialog;
 use super::incident::Incident;
 use super::index::Index;
 use super::joint::{Joint, LeftSaga, Mark, SagaRun};
+use super::keymap::Keymap;
+use super::leaving::{Leaving, Parting};
+use super::menu::Menu;
+use super::spot::Mouse;
 use super::views::Trail;
 
 /// A panel that can have the keyboard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Panel {
     /// The services.
     #[default]
@@ -80,8 +87,8 @@ pub enum Zoom {
 /// What lies over the panels.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Overlay {
-    /// The keys that work here, and why others do not.
-    Help,
+    /// A list to choose from: keys, the palette, what could be previewed, what could be copied.
+    Menu(Box<Menu>),
     /// A plan on its way to being confirmed.
     Dialog(Box<Dialog>),
     /// Several plans on their way to being confirmed at once.
@@ -98,14 +105,14 @@ pub enum Overlay {
     Resumed,
 }
 
-/// Whether the filter line takes the keys.
+/// Whether a filter line takes the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Typing {
     /// Keys are commands.
     #[default]
     Commands,
-    /// Keys edit the filter.
-    Filter,
+    /// Keys edit the filter of this list.
+    Filter(Panel),
 }
 
 /// How far an action has come.
@@ -196,7 +203,7 @@ pub enum Tone {
 }
 
 /// What is fixed from start to end.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setup {
     /// The services in configured order.
     pub services: Vec<Service>,
@@ -206,6 +213,12 @@ pub struct Setup {
     pub access: Access,
     /// A line that stays on top: "DEMO: nothing here is real".
     pub banner: Option<SafeText>,
+    /// Which key means what.
+    pub keys: Keymap,
+    /// How each source is reached by hand, where that is known.
+    pub reach: BTreeMap<SourceName, Reach>,
+    /// Whose the mouse is at the start.
+    pub mouse: Mouse,
 }
 
 /// The whole state of the program.
@@ -249,10 +262,16 @@ pub struct Model {
     pub overlay_scroll: u16,
     /// What lies on top; the last one has the keyboard.
     pub overlays: Vec<Overlay>,
-    /// The filter text.
-    pub filter: String,
-    /// Whether keys edit the filter.
+    /// The filter of each list that has one.
+    pub filters: BTreeMap<Panel, String>,
+    /// Whether keys edit a filter.
     pub typing: Typing,
+    /// What was run from the palette in this session, oldest first.
+    pub history: Vec<String>,
+    /// Whose the mouse is.
+    pub mouse: Mouse,
+    /// How much is said in the terminal when the program has ended.
+    pub parting: Parting,
     /// Actions of this session, oldest first.
     pub actions: Vec<Action>,
     /// Services that were NO-GO in this session, oldest first.
@@ -299,16 +318,6 @@ pub enum Selection {
     Settled,
 }
 
-/// Whether the operator is on the way out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Leaving {
-    /// No.
-    #[default]
-    No,
-    /// Asked once; actions are still being proved.
-    AskedOnce,
-}
-
 impl Model {
     /// A model in which nobody has answered yet.
     #[must_use]
@@ -319,6 +328,7 @@ impl Model {
             assessments: Vec::new(),
             shown: (0..setup.services.len()).collect(),
             index: Index::of(&setup.services),
+            mouse: setup.mouse,
             setup,
             moved: now,
             selection: Selection::default(),
@@ -336,8 +346,10 @@ impl Model {
             scroll: BTreeMap::new(),
             overlay_scroll: 0,
             overlays: Vec::new(),
-            filter: String::new(),
+            filters: BTreeMap::new(),
             typing: Typing::default(),
+            history: Vec::new(),
+            parting: Parting::default(),
             actions: Vec::new(),
             incidents: Vec::new(),
             marks: BTreeSet::new(),
@@ -421,6 +433,12 @@ impl Model {
     #[must_use]
     pub fn unasked(&self) -> bool {
         self.selected != self.ask.focus
+    }
+
+    /// The filter of a list; empty if it has none.
+    #[must_use]
+    pub fn filter(&self, panel: Panel) -> &str {
+        self.filters.get(&panel).map(String::as_str).unwrap_or_default()
     }
 
     /// The overlay on top.

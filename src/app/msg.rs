@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::Stroke;
+use super::spot::{Mouse, Point};
 use crate::action::{Plan, Saga};
 use crate::domain::{ActionId, Ask, Intent, Now, Outcome, Progress, Report, SafeText, SourceName};
 
@@ -16,6 +17,8 @@ pub enum Msg {
     Key(Stroke),
     /// The terminal pasted text: one inert event.
     Paste(SafeText),
+    /// The mouse pointed at something, where it is the cockpit's: selects or scrolls, never acts.
+    Point(Point),
     /// The terminal has this size now: columns, rows.
     Resize(u16, u16),
     /// A source was looked at.
@@ -64,6 +67,8 @@ pub enum Effect {
     Edit(SafeText),
     /// Let the operator's own pager show these lines.
     Page(Vec<SafeText>),
+    /// Give the mouse to the cockpit, or back to the terminal.
+    Mouse(Mouse),
     /// End the program.
     Quit,
 }

@@ -27,7 +27,15 @@ pub fn carry_over(old: &Model, new: &mut Model) {
     new.gate.clone_from(&old.gate);
     new.focus = old.focus;
     new.zoom = old.zoom;
-    new.filter.clone_from(&old.filter);
+    new.filters.clone_from(&old.filters);
+    new.trail.clone_from(&old.trail);
+    new.selection = old.selection;
+    new.history.clone_from(&old.history);
+    new.mouse = old.mouse;
+    new.incidents.clone_from(&old.incidents);
+    new.sagas.clone_from(&old.sagas);
+    new.left_sagas.clone_from(&old.left_sagas);
+    new.records.clone_from(&old.records);
     new.typing = old.typing;
     new.actions.clone_from(&old.actions);
     new.activity.clone_from(&old.activity);

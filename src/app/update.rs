@@ -27,6 +27,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             keys::paste(model, &text);
             Vec::new()
         }
+        Msg::Point(point) => {
+            keys::point(model, point);
+            Vec::new()
+        }
         Msg::Resize(columns, rows) => {
             model.size = (columns, rows);
             return Vec::new();

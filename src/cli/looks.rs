@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Common, Failure, Surroundings, code};
 use crate::app::Model;
+use crate::app::spot::Spot;
 use crate::config::{self, Ui};
 use crate::runtime::ability::{Ability, Call};
 use crate::runtime::screen::{Face, Frame};
@@ -83,6 +84,10 @@ impl Looks {
 }
 
 impl Face for Looks {
+    fn spot_at(&self, model: &Model, column: u16, row: u16) -> Option<Spot> {
+        view::spot_at(model, column, row)
+    }
+
     fn draw(&self, model: &Model, frame: &mut Frame<'_>) {
         view::draw(model, &self.theme, frame);
         if let Some(hosts) = &self.hosts {
@@ -118,6 +123,10 @@ impl Face for Looks {
 
 /// A look that another config may replace while the cockpit runs.
 impl Face for &RefCell<Looks> {
+    fn spot_at(&self, model: &Model, column: u16, row: u16) -> Option<Spot> {
+        self.borrow().spot_at(model, column, row)
+    }
+
     fn draw(&self, model: &Model, frame: &mut Frame<'_>) {
         self.borrow().draw(model, frame);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::app::Model;
 use crate::app::incident::Incident;
+use crate::app::leaving::Parting;
 use crate::app::model::ActionStage;
 use crate::domain::record::deeds;
 use crate::domain::time::spoken;
@@ -129,16 +130,26 @@ fn recorded(journal: Option<&Path>) -> String {
     out
 }
 
-/// What was done in a session, in a few lines that stay in the terminal.
+/// What was done in a session, in a few lines that stay in the terminal: of a summary also how long it was, and that
+/// nothing was done.
 pub(super) fn farewell(model: &Model) -> String {
-    model
-        .actions
-        .iter()
-        .map(|action| match &action.stage {
-            ActionStage::Ended(outcome) => {
-                format!("{}: {}: {}\n", action.plan.title, outcome.word(), outcome.text())
-            }
-            _ => format!("{}: in doubt: left before it was proved\n", action.plan.title),
-        })
-        .collect()
+    let mut said = String::new();
+    if model.parting == Parting::Summary {
+        let (from, to) = (model.began.wall.strftime("%F %H:%M"), model.now.wall.strftime("%H:%M UTC"));
+        let lasted = spoken(model.now.since(model.began));
+        let count = match model.actions.len() {
+            0 => "nothing was done".to_owned(),
+            1 => "1 action".to_owned(),
+            n => format!("{n} actions"),
+        };
+        said.push_str(&format!("gonogo, {from} to {to} ({lasted}): {count}\n"));
+    }
+    let told = model.actions.iter().map(|action| match &action.stage {
+        ActionStage::Ended(outcome) => {
+            format!("{}: {}: {}\n", action.plan.title, outcome.word(), outcome.text())
+        }
+        _ => format!("{}: in doubt: left before it was proved\n", action.plan.title),
+    });
+    said.extend(told);
+    said
 }

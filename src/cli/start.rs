@@ -13,6 +13,7 @@ use crate::domain::service::Access;
 use crate::domain::{SafeText, Service, SourceName};
 use crate::provider::Cadence;
 use crate::provider::KINDS;
+use crate::provider::reach::reach;
 use crate::runtime::record::Recorder;
 use crate::runtime::session::Sessions;
 use crate::runtime::{Clock, Engine, Journal, Source, recover};
@@ -203,7 +204,11 @@ pub(super) fn lay_of(
     };
     let Kept { recorder, access, clock, sessions, session, .. } = kept.clone();
     let (ui, hosts) = (config.ui.clone(), hosts(&config));
+    let reached = |s: &config::Source| Some((s.spec.name.clone(), reach(s.kind.name, &s.spec)?));
     let setup = Setup {
+        keys: config.keys,
+        reach: config.sources.iter().filter_map(reached).collect(),
+        mouse: config.ui.mouse,
         sources: config.sources.iter().map(|s| s.spec.name.clone()).collect(),
         services: config.services,
         access,

@@ -68,11 +68,13 @@ impl<'t> Check<'t> {
         let mut root = Section::new("the config", document, Range::default());
         let ui = root.get("ui");
         let journal = root.get("journal");
+        let keys = root.get("keys");
         let (source, signal) = (root.get("source"), root.get("signal"));
         let (service, policy) = (root.get("service"), root.get("policy"));
         root.finish(&mut self.mistakes, &[]);
         let (ui, access) = self.read_ui(ui, &around.themes);
         let (journal, anchor) = self.read_journal(journal);
+        let keys = self.read_keymap(keys);
         self.read_sources(source);
         self.read_policies(policy);
         self.read_signals(signal);
@@ -80,14 +82,19 @@ impl<'t> Check<'t> {
         self.check_unbound_signals();
         let sources = std::mem::take(&mut self.sources);
         let sources = sources.into_iter().filter_map(|draft| finished(draft, around)).collect();
-        Config { sources, services, ui, access, journal, anchor }
+        Config { sources, services, ui, keys, access, journal, anchor }
+    }
+
+    /// `line 3, column 11`.
+    pub(super) fn place(&self, at: &Spot) -> String {
+        let place = self.lines.place(self.text, at.start);
+        format!("line {}, column {}", place.line, place.column)
     }
 
     /// Says that a name is taken, with both places.
     pub(super) fn duplicate(&mut self, what: &str, name: &str, at: &Spot, first: &Spot) {
-        let place = self.lines.place(self.text, first.start);
         let cause = format!("{what} {name:?} is named twice");
-        let hint = format!("the first is at line {}, column {}", place.line, place.column);
+        let hint = format!("the first is at {}", self.place(first));
         self.mistakes.hinted(at, cause, hint);
     }
 

@@ -1,6 +1,7 @@
 //! The user's TOML, checked: every mistake at once, each with its place and what would mend it.
 //!
-//! Knows what a config may say, and learns from the registry's [`Kind`]s what each source understands.
+//! Knows what a config may say, and learns from the registry's [`Kind`]s what each source understands, and from the
+//! table of commands what keys can mean.
 //! Reads no file, no environment and no clock: text, home folder and variables are given. Accepts no secret
 //! as a value and shows none.
 //!
@@ -8,6 +9,7 @@
 
 mod check;
 mod journal;
+mod keymap;
 mod keys;
 mod policies;
 mod read;
@@ -34,6 +36,7 @@ pub use report::{ConfigErrors, Mistake};
 pub use schema::schema;
 pub use ui::{Charts, Clock, Glyphs, Notify, THEMES, Theme, Ui};
 
+use crate::app::Keymap;
 use crate::domain::service::Access;
 use crate::domain::{Service, SourceName};
 use crate::provider::{Kind, SourceSpec};
@@ -47,6 +50,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// How the cockpit looks.
     pub ui: Ui,
+    /// Which key means what.
+    pub keys: Keymap,
     /// Whether writes are allowed at all.
     pub access: Access,
     /// Where the journal is kept, if not at the usual place.

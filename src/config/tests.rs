@@ -240,7 +240,7 @@ fn every_mistake_of_the_top_is_told_at_once() {
             "4:10 `glyphs` cannot be \"utf8\" = there is \"unicode\", \"ascii\"",
             "5:9 `clock` must be a text in quotes, not a number",
             "6:13 `read_only` must be true or false, not a text",
-            "7:1 unknown key `font` in [ui] = there is `theme`, `glyphs`, `charts`, `clock`, `notify`, `notify_command`, `link_hosts`, `read_only`",
+            "7:1 unknown key `font` in [ui] = there is `theme`, `glyphs`, `charts`, `clock`, `notify`, `notify_command`, `link_hosts`, `read_only`, `mouse`",
             "9:8 `path` must be a whole path = begin with / or ~/ : the config means the same from every folder",
             "10:2 `source` must be a list of tables = write [[source]] in double brackets, once for each",
         ],

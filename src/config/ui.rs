@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::check::Check;
 use super::read::Item;
 use super::report::suggest;
+use crate::app::spot::Mouse;
 use crate::domain::service::Access;
 
 /// How the cockpit looks.
@@ -23,6 +24,8 @@ pub struct Ui {
     pub notify: Notify,
     /// A program that is told, too: its absolute path and its arguments; the notice becomes the last argument.
     pub notify_command: Vec<String>,
+    /// Whose the mouse is at the start.
+    pub mouse: Mouse,
     /// Hosts that a link on the screen may lead to, beside those of the configured sources.
     pub link_hosts: Vec<String>,
 }
@@ -129,6 +132,9 @@ impl Check<'_> {
         ui.link_hosts = section.get("link_hosts").map(|item| self.hosts(item)).unwrap_or_default();
         if section.get("read_only").and_then(|item| item.switch(&mut self.mistakes)) == Some(true) {
             access = Access::ReadOnly;
+        }
+        if section.get("mouse").and_then(|item| item.switch(&mut self.mistakes)) == Some(true) {
+            ui.mouse = Mouse::Cockpit;
         }
         section.finish(&mut self.mistakes, &[]);
         (ui, access)

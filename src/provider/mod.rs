@@ -17,6 +17,7 @@ pub mod kubernetes;
 pub mod login;
 pub mod prometheus;
 mod promql;
+pub mod reach;
 pub mod registry;
 pub mod secret;
 mod stock;

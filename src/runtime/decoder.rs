@@ -1,4 +1,4 @@
-//! What the bytes of a terminal mean: keys and pastes.
+//! What the bytes of a terminal mean: keys, pastes, and what the mouse does.
 //!
 //! Knows no descriptor and no clock: whoever reads says when it has been quiet, because only silence tells the escape
 //! key from the beginning of a sequence, and only silence ends a paste whose end never comes. What is not understood
@@ -26,6 +26,30 @@ pub enum Event {
     Paste(SafeText),
     /// What the terminal says of itself.
     Reply(Reply),
+    /// What the mouse did, and where.
+    Mouse(Mouse),
+}
+
+/// What the mouse did at a column and a row, both counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    /// What.
+    pub did: MouseAct,
+    /// The column.
+    pub column: u16,
+    /// The row.
+    pub row: u16,
+}
+
+/// What a mouse can do here. Motion, other buttons and letting go mean nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MouseAct {
+    /// The left button was pressed.
+    Press,
+    /// The wheel turned up.
+    WheelUp,
+    /// The wheel turned down.
+    WheelDown,
 }
 
 /// What is still open after the last byte.
@@ -222,6 +246,10 @@ fn csi(mut parameters: Vec<u8>, byte: u8, events: &mut Vec<Event>) -> State {
             events.extend(replies::sequence(&parameters, byte).map(Event::Reply));
             State::Ground
         }
+        b'M' => {
+            events.extend(mouse(&parameters).map(Event::Mouse));
+            State::Ground
+        }
         0x40..=0x7e => {
             events.extend(arrow(byte));
             State::Ground
@@ -252,6 +280,18 @@ fn tilde(parameters: &[u8], events: &mut Vec<Event>) -> State {
         b"3" => Key::Delete,
         b"5" => Key::PageUp,
         b"6" => Key::PageDown,
+        b"11" => Key::F(1),
+        b"12" => Key::F(2),
+        b"13" => Key::F(3),
+        b"14" => Key::F(4),
+        b"15" => Key::F(5),
+        b"17" => Key::F(6),
+        b"18" => Key::F(7),
+        b"19" => Key::F(8),
+        b"20" => Key::F(9),
+        b"21" => Key::F(10),
+        b"23" => Key::F(11),
+        b"24" => Key::F(12),
         b"200" => return State::Paste(Paste::default()),
         _ => return State::Ground,
     };
@@ -268,8 +308,31 @@ fn arrow(last: u8) -> Option<Event> {
         b'H' => Key::Home,
         b'F' => Key::End,
         b'Z' => Key::BackTab,
+        b'P' => Key::F(1),
+        b'Q' => Key::F(2),
+        b'R' => Key::F(3),
+        b'S' => Key::F(4),
         _ => return None,
     }))
+}
+
+/// `<0;10;10`: button, column and row, counted from 1 (xterm's SGR notation). Modifiers change nothing.
+fn mouse(parameters: &[u8]) -> Option<Mouse> {
+    const MODIFIERS: u16 = 4 | 8 | 16;
+    let text = std::str::from_utf8(parameters.strip_prefix(b"<")?).ok()?;
+    let mut numbers = text.split(';').map(|n| n.parse::<u16>().ok());
+    let (button, column, row) = (numbers.next()??, numbers.next()??, numbers.next()??);
+    let did = match button & !MODIFIERS {
+        0 => MouseAct::Press,
+        64 => MouseAct::WheelUp,
+        65 => MouseAct::WheelDown,
+        _ => return None,
+    };
+    numbers.next().is_none().then_some(Mouse {
+        did,
+        column: column.checked_sub(1)?,
+        row: row.checked_sub(1)?,
+    })
 }
 
 #[cfg(test)]
@@ -317,6 +380,11 @@ mod tests {
             (b"\x1b[8~", Key::End),
             (b"\x1b[5~", Key::PageUp),
             (b"\x1b[6;2~", Key::PageDown),
+            (b"\x1bOP", Key::F(1)),
+            (b"\x1b[11~", Key::F(1)),
+            (b"\x1bOS", Key::F(4)),
+            (b"\x1b[15~", Key::F(5)),
+            (b"\x1b[24~", Key::F(12)),
             (b"\x03", Key::Ctrl('c')),
             (b"\x1a", Key::Ctrl('z')),
             (b"q", Key::Char('q')),
@@ -333,10 +401,16 @@ mod tests {
     #[test]
     fn what_is_not_understood_types_nothing() {
         for bytes in [
-            &b"\x1b[15~"[..],
+            &b"\x1b[16~"[..],
             b"\x1b[[A",
             b"\x1b[M q\r",
-            b"\x1b[<0;10;10M",
+            b"\x1b[<0;10;10m",
+            b"\x1b[<35;10;10M",
+            b"\x1b[<2;10;10M",
+            b"\x1b[<0;0;10M",
+            b"\x1b[<0;10M",
+            b"\x1b[<0;10;10;1M",
+            b"\x1b[<0;99999;10M",
             b"\x1b[201~",
             b"\x1b]52;c;cQ==\x07",
             b"\x1b]0;q\r\x1b\\",
@@ -361,6 +435,18 @@ mod tests {
             [Key::Char('q')],
             "a broken character does not take the next key with it"
         );
+    }
+
+    #[test]
+    fn the_mouse_presses_and_turns_its_wheel() {
+        for (bytes, did) in [
+            (&b"\x1b[<0;10;3M"[..], MouseAct::Press),
+            (b"\x1b[<16;10;3M", MouseAct::Press),
+            (b"\x1b[<64;10;3M", MouseAct::WheelUp),
+            (b"\x1b[<65;10;3M", MouseAct::WheelDown),
+        ] {
+            assert_eq!(all(bytes), [Event::Mouse(Mouse { did, column: 9, row: 2 })], "{bytes:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::mishap;
 use super::poll::{Lane, Poll};
 use super::record::Recorder;
 use super::session::Sessions;
+use crate::app::spot::Mouse;
 use crate::app::{Effect, Msg};
 use crate::domain::service::Access;
 use crate::domain::{Ask, SourceName};
@@ -67,6 +68,8 @@ pub enum Beyond {
     Copy(String),
     /// Another program should have the terminal for a while.
     Lend(Loan),
+    /// Give the mouse to the cockpit or to the terminal.
+    Mouse(Mouse),
     /// The program should end.
     Quit,
 }
@@ -148,6 +151,7 @@ impl Engine {
             Effect::Copy(text) => return Beyond::Copy(text.to_string()),
             Effect::Edit(text) => return Beyond::Lend(Loan::Edit(text)),
             Effect::Page(lines) => return Beyond::Lend(Loan::Page(lines)),
+            Effect::Mouse(mouse) => return Beyond::Mouse(mouse),
             Effect::Quit => return Beyond::Quit,
         }
         self.reap();

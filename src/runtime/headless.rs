@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::engine::Engine;
+use crate::app::keys::UNREADY;
 use crate::app::{Effect, Model, Msg, Stroke, update};
 use crate::domain::World;
 
@@ -30,6 +31,11 @@ pub async fn look(model: &mut Model, engine: &mut Engine, deadline: Duration) {
 
 /// Presses keys one after the other, letting preparations answer in between.
 pub async fn press(model: &mut Model, engine: &mut Engine, strokes: &[Stroke]) {
+    // Keys that come sooner after the start act nowhere.
+    let unready = UNREADY.saturating_sub(model.now.since(model.began));
+    if !strokes.is_empty() {
+        until(model, engine, Instant::now() + unready, |_| false).await;
+    }
     for stroke in strokes {
         let effects = update(model, Msg::Key(*stroke));
         carry_out_reads(engine, effects);

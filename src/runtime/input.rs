@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
-use super::decoder::{Decoder, Event, Open};
+use super::decoder::{Decoder, Event, Mouse, Open};
 use super::mishap;
 use super::replies::Reply;
 use crate::app::key::{Key, Pace, Stroke};
@@ -51,6 +51,8 @@ pub enum Input {
     Paste(SafeText),
     /// The terminal says this of itself.
     Reply(Reply),
+    /// What the mouse did.
+    Mouse(Mouse),
     /// The terminal is gone.
     Gone,
 }
@@ -211,6 +213,11 @@ impl Pacer {
                 }
                 Event::Reply(reply) => {
                     inputs.push(Input::Reply(reply));
+                    continue;
+                }
+                Event::Mouse(mouse) => {
+                    self.last = Some(now);
+                    inputs.push(Input::Mouse(mouse));
                     continue;
                 }
             };

@@ -12,11 +12,12 @@ use std::time::Duration;
 use crossterm::clipboard::CopyToClipboard;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use super::decoder::{self, MouseAct};
 use super::engine::{Beyond, Engine, Heard};
 use super::input::Input;
 pub use super::input::Keys;
 use super::mishap;
-use super::terminal::last_words;
+use super::terminal::{self, last_words};
 use super::voice::Manner;
 use super::watch::Sight;
 pub use ask::{Answer, ask};
@@ -27,6 +28,7 @@ pub use ratatui::Frame;
 use signals::{Asked, Signals};
 
 use crate::app::key::Key;
+use crate::app::spot::{Mouse, Point, Spot};
 use crate::app::{Effect, Model, Msg, REST, update};
 use crate::domain::{Outcome, SafeText};
 
@@ -35,6 +37,9 @@ const FRAME: Duration = Duration::from_millis(16);
 
 /// How long leaving may wait for what is being sent.
 const PATIENCE: Duration = Duration::from_millis(1_000);
+
+/// Lines for one turn of the wheel.
+const WHEEL: i16 = 3;
 
 /// Why the screen ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +78,7 @@ pub async fn run<E: From<io::Error>>(
     mut reload: impl FnMut(&mut Model) -> Option<Engine>,
 ) -> Result<Exit, E> {
     let mut signals = Signals::new()?;
+    terminal::mouse(model.mouse == Mouse::Cockpit)?;
     let mut desk = Desk::take(face, manner, keys)?;
     model.size = desk.canvas.fit()?;
     if let Some(exit) = desk.look_around().await? {
@@ -147,6 +153,7 @@ async fn loop_until_exit(
                         return Ok(exit);
                     }
                 }
+                Beyond::Mouse(mouse) => terminal::mouse(mouse == Mouse::Cockpit)?,
                 Beyond::Quit => return Ok(Exit::Left),
             }
         }
@@ -195,10 +202,26 @@ fn take_inputs(
             Input::Key(stroke) => effects.extend(update(model, Msg::Key(stroke))),
             Input::Paste(text) => effects.extend(update(model, Msg::Paste(text))),
             Input::Reply(reply) => desk.hear(reply)?,
+            // One that nobody asked for is dropped: an earlier program may have left it on.
+            Input::Mouse(_) if model.mouse == Mouse::Terminal => {}
+            Input::Mouse(mouse) => {
+                let spot = desk.spot_at(model, mouse.column, mouse.row);
+                let point = pointed(mouse, spot);
+                effects.extend(point.map(|point| update(model, Msg::Point(point))).unwrap_or_default());
+            }
         }
         next = desk.keys.inbox.try_recv().ok();
     }
     Ok(None)
+}
+
+/// What the mouse means at what it points at.
+fn pointed(mouse: decoder::Mouse, spot: Option<Spot>) -> Option<Point> {
+    match mouse.did {
+        MouseAct::Press => spot.map(Point::Press),
+        MouseAct::WheelUp => Some(Point::Wheel(spot, -WHEEL)),
+        MouseAct::WheelDown => Some(Point::Wheel(spot, WHEEL)),
+    }
 }
 
 fn fit(model: &mut Model, canvas: &mut Canvas, effects: &mut Vec<Effect>) -> io::Result<()> {

@@ -28,6 +28,14 @@ static TITLED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the terminal shows a progress of ours.
 static ADVANCING: AtomicBool = AtomicBool::new(false);
+/// Whether the terminal reports the mouse while it is ours.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// Buttons and wheel, in SGR notation; no motion, which would be a flood.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+
+/// Neither.
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// Columns and rows that are drawn at most: a terminal may claim any size, and a frame costs memory.
 const LARGEST: (u16, u16) = (1_000, 400);
@@ -77,6 +85,19 @@ pub(super) fn size() -> io::Result<(u16, u16)> {
     Ok((size.ws_col.min(LARGEST.0), size.ws_row.min(LARGEST.1)))
 }
 
+/// Makes the terminal report the mouse, or not, as long as it is ours.
+///
+/// # Errors
+/// When it cannot be written to.
+pub(super) fn mouse(wanted: bool) -> io::Result<()> {
+    if MOUSE.swap(wanted, Ordering::SeqCst) == wanted || !TAKEN.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(if wanted { MOUSE_ON } else { MOUSE_OFF }.as_bytes())?;
+    out.flush()
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         restore();
@@ -88,6 +109,9 @@ fn enter() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let entered = enable_raw_mode().and_then(|()| {
         queue!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, Hide, DisableLineWrap)?;
+        if MOUSE.load(Ordering::SeqCst) {
+            out.write_all(MOUSE_ON.as_bytes())?;
+        }
         mishap::fail("entering")?;
         out.flush()
     });
@@ -165,6 +189,7 @@ pub fn restore() {
         return;
     }
     let mut out = io::stdout().lock();
+    let silent = if MOUSE.load(Ordering::SeqCst) { out.write_all(MOUSE_OFF.as_bytes()) } else { Ok(()) };
     let gone = queue!(
         out,
         crossterm::terminal::EndSynchronizedUpdate,
@@ -176,6 +201,7 @@ pub fn restore() {
         Show,
         LeaveAlternateScreen
     )
+    .and(silent)
     .and_then(|()| out.flush());
     drop(out);
     // What was typed or pasted for the cockpit and not read yet must not be run by the shell.

@@ -13,7 +13,8 @@ use super::scene::{Scene, mark_sign, verdict_words};
 use super::sheet::{Sheet, Words};
 use super::text;
 use crate::app::joint::Mark as Marked;
-use crate::app::model::{Panel, Typing};
+use crate::app::model::Panel;
+use crate::app::spot::Spot;
 use crate::domain::{Assessment, Mark, Service, Stage, Verdict};
 use crate::theme::{Role, Sign};
 
@@ -53,6 +54,7 @@ pub(super) fn rows(scene: Scene<'_>) -> u16 {
 
 /// Draws the board.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    scene.spot(sheet.area(), || Spot::Panel(Panel::Board));
     let title = Title::new(scene.theme, Panel::Board.title()).right(summary(scene));
     let below = {
         let mut inside = panel::frame(sheet, scene.theme, scene.edge, scene.keyboard(Panel::Board), title);
@@ -81,6 +83,7 @@ fn body(scene: Scene<'_>, inside: &mut Sheet<'_>) -> usize {
         let assessment = scene.model.assessments.get(*index);
         let room = usize::from(body.width());
         body.line(y, &row(scene, columns, service, assessment).within(room));
+        scene.spot(body.part(0, y, u16::MAX, 1).area(), || Spot::Service(service.name.clone()));
         if scene.index == Some(*index) {
             body.select(y, scene.theme, scene.theme.style(Role::Focus));
         }
@@ -98,17 +101,19 @@ fn empty(scene: Scene<'_>) -> Words<'_> {
     if scene.model.setup.services.is_empty() {
         words.say(Role::Muted, "no service is configured: run `gonogo init`, or `gonogo demo` to look around")
     } else {
-        words.say(Role::Muted, format!("no service fits the filter `{}`; esc clears it", scene.model.filter))
+        words.say(
+            Role::Muted,
+            format!("no service fits the filter `{}`; esc clears it", scene.model.filter(Panel::Board)),
+        )
     }
 }
 
 /// How many of which verdict; the filter.
 fn summary(scene: Scene<'_>) -> Words<'_> {
     let mut words = marked(scene);
-    if !scene.model.filter.is_empty() || scene.model.typing == Typing::Filter {
-        let shown = format!("{} of {}", scene.model.shown.len(), scene.model.setup.services.len());
-        words = words.say(Role::Muted, "filter ").say(Role::Accent, text::cut(&scene.model.filter, 20));
-        words = words.dot().say(Role::Muted, shown).gap(2);
+    let filter = panel::filter(scene, Panel::Board);
+    if filter.width() > 0 {
+        words = words.then(filter).gap(2);
     }
     for verdict in [Verdict::NoGo, Verdict::Hold, Verdict::Unknown, Verdict::Go] {
         let count = scene.model.assessments.iter().filter(|a| a.verdict == verdict).count();

@@ -179,7 +179,9 @@ pub(super) fn change_words<'a>(words: Words<'a>, changes: &ChangeSet) -> Words<'
 fn keys<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     let mut words = scene.words().gap(2);
     if scene.model.gate_at_hand().map(|g| &g.value.key) == Some(&gate.key) {
-        for command in [Command::Approve, Command::Reject, Command::Changes, Command::Reasons] {
+        for command in
+            [Command::Approve, Command::Reject, Command::WhatIf, Command::Changes, Command::Reasons]
+        {
             words = key(scene, words, command).gap(3);
         }
     } else {
@@ -197,12 +199,15 @@ fn keys<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
 /// A key and its name, dimmed when it cannot act.
 pub(super) fn key<'a>(scene: Scene<'a>, words: Words<'a>, command: Command) -> Words<'a> {
     let Some(entry) = entry_of(command) else { return words };
-    let Some(key) = entry.keys.first() else { return words };
+    let key = scene.model.setup.keys.shown(command);
+    if key.is_empty() {
+        return words;
+    }
     let (strong, plain) = match available(command, scene.model) {
         Ok(()) => (Role::Key, Role::Base),
         Err(_) => (Role::KeyOff, Role::KeyOff),
     };
-    words.say(strong, key.to_string()).say(plain, format!(" {}", entry.name))
+    words.say(strong, key).say(plain, format!(" {}", entry.name))
 }
 
 /// Whether no source has said anything yet.
@@ -277,7 +282,10 @@ pub(super) fn in_flight(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     };
     let words = words.say(Role::Muted, spoken(scene.model.now.since(action.began)));
     let words = words.maybe(Role::Muted, (others > 0).then(|| format!("  and {others} more")));
-    let hint = scene.words().say(Role::Key, "f").say(Role::Base, " follow ");
+    let hint = scene
+        .words()
+        .say(Role::Key, scene.model.setup.keys.shown(Command::Follow))
+        .say(Role::Base, " follow ");
     let room = usize::from(sheet.width()).saturating_sub(hint.width() + 2);
     sheet.line(0, &words.within(room));
     sheet.line_right(0, &hint.line());

@@ -14,7 +14,8 @@ use super::scene::Scene;
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;
 use crate::action::Refused;
-use crate::app::dialog::{Dialog, Draft, Field, InputText};
+use crate::app::command::Command;
+use crate::app::dialog::{Dialog, Draft, Field, InputText, Purpose};
 use crate::domain::service::ReasonRule;
 use crate::domain::time::spoken;
 use crate::domain::{Intent, Refusal, Verb};
@@ -31,14 +32,33 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) -> 
     let area = overlay::middle(screen, width, height);
     let mut window = sheet.part(area.x - screen.x, area.y - screen.y, area.width, area.height);
     let title = title(scene, dialog);
-    let mut inside = overlay::open(scene, &mut window, title, &hints(dialog));
+    let hints = hints(scene, dialog);
+    let hints: Vec<(&str, &str)> = hints.iter().map(|(key, what)| (key.as_str(), *what)).collect();
+    let mut inside = overlay::open(scene, &mut window, title, &hints);
     lay_out(scene, &mut inside, dialog, &body)
 }
 
-fn hints(dialog: &Dialog) -> Vec<(&'static str, &'static str)> {
-    let mut hints = vec![("tab", "next field"), ("esc", "cancel")];
+fn hints(scene: Scene<'_>, dialog: &Dialog) -> Vec<(String, &'static str)> {
+    let preview = dialog.purpose == Purpose::Preview;
+    let mut hints = Vec::new();
+    let mut hint = |key: &str, what| {
+        if !key.is_empty() {
+            hints.push((key.to_owned(), what));
+        }
+    };
+    if !preview || dialog.choices.len() > 1 {
+        hint("tab", "next field");
+    }
     if dialog.choices.len() > 1 {
-        hints.insert(1, ("← →", "choose"));
+        hint("← →", "choose");
+    }
+    hint("esc", if preview { "close" } else { "cancel" });
+    // Where text is typed these are letters.
+    if dialog.plan().is_some() && !matches!(dialog.field, Field::Reason | Field::Name) {
+        if !preview {
+            hint(&scene.model.setup.keys.shown(Command::WhatIf), "what if");
+        }
+        hint(&scene.model.setup.keys.shown(Command::Copy), "copy as a command");
     }
     hints
 }
@@ -58,8 +78,14 @@ fn title<'a>(scene: Scene<'a>, dialog: &Dialog) -> Words<'a> {
         Some(name) => words.say(Role::Badge, badge(name)).gap(1),
         None => words,
     };
+    let words = match dialog.purpose {
+        Purpose::Preview => words.say(Role::Accent, "WHAT WOULD HAPPEN").gap(1),
+        Purpose::Act => words,
+    };
     let words = match dialog.plan() {
-        Some(plan) if plan.breaks_glass() => words.say(Role::NoGo, "BREAKING THE GLASS").gap(1),
+        Some(plan) if plan.breaks_glass() && dialog.purpose == Purpose::Act => {
+            words.say(Role::NoGo, "BREAKING THE GLASS").gap(1)
+        }
         _ => words,
     };
     match dialog.plan() {
@@ -114,13 +140,14 @@ fn body(scene: Scene<'_>, dialog: &Dialog, room: usize) -> Vec<Line<'static>> {
                     .within(room),
             ]
         }
-        Draft::Refused(refused) => refusal(scene, refused, room),
+        Draft::Refused(refused) => refusal(scene, refused, dialog.purpose, room),
+        Draft::Ready(plan) if dialog.purpose == Purpose::Preview => plan_body::preview(scene, plan, room),
         Draft::Ready(plan) => plan_body::lines(scene, plan, room),
     }
 }
 
 /// Why it would not be done; each rule in the way with its own cause, evidence and next step.
-fn refusal(scene: Scene<'_>, refused: &Refused, room: usize) -> Vec<Line<'static>> {
+fn refusal(scene: Scene<'_>, refused: &Refused, purpose: Purpose, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default(), heading(scene, "this would not be done")];
     let one = |rule: Option<&str>, refusal: &Refusal, lines: &mut Vec<Line<'static>>| {
         lines.extend(labelled(scene, "why", Role::NoGo, refusal.cause.as_str(), room));
@@ -140,6 +167,9 @@ fn refusal(scene: Scene<'_>, refused: &Refused, room: usize) -> Vec<Line<'static
             lines.push(Line::default());
         }
         one(Some(breach.rule.word()), &breach.refusal, &mut lines);
+    }
+    if purpose == Purpose::Preview {
+        return lines;
     }
     lines.push(Line::default());
     let hint = "In an emergency the glass can be broken: the plan then names every rule that it overrides, takes a \
@@ -277,13 +307,16 @@ fn buttons(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) {
     let verb = dialog.intent().map_or(Verb::Cancel, |i| i.verb);
     let mut words = scene.words().gap(1);
     let close = if verb == Verb::Cancel { "Leave it" } else { "Cancel" };
-    let close = if dialog.plan().is_some() { close } else { "Close" };
+    let preview = dialog.purpose == Purpose::Preview;
+    let close = if dialog.plan().is_some() && !preview { close } else { "Close" };
     words = button(scene, words, close, dialog.field == Field::Cancel, true).gap(2);
     let ready = dialog.missing(scene.model.now).is_none();
     if let Some(plan) = dialog.plan() {
         let label = capital(verb.word());
         let label = if plan.breaks_glass() { format!("Break the glass: {label}") } else { label };
-        words = button(scene, words, &label, dialog.field == Field::Confirm, ready);
+        if !preview {
+            words = button(scene, words, &label, dialog.field == Field::Confirm, ready);
+        }
         let age = scene.model.now.since(plan.looked);
         let fresh = format!("looked {} ago, good for {}", spoken(age), spoken(plan.max_age));
         let role = if plan.stale(scene.model.now) { Role::NoGo } else { Role::Muted };
@@ -292,7 +325,7 @@ fn buttons(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) {
             sheet.line_right(0, &right.line());
         }
     }
-    if !dialog.breaches().is_empty() {
+    if dialog.fields().contains(&Field::Glass) {
         words = button(scene, words, "Break the glass…", dialog.field == Field::Glass, true);
     }
     sheet.line(0, &words.line());

@@ -8,12 +8,14 @@ use super::scene::{Age, Scene, bar, phase_sign, verdict_words};
 use super::sheet::{Sheet, Words, write_lines};
 use super::{text, way_back};
 use crate::app::model::Panel;
+use crate::app::spot::Spot;
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Environment, Rollout, Service};
 use crate::theme::{Role, Sign};
 
 /// Draws the environments panel.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    scene.spot(sheet.area(), || Spot::Panel(Panel::Environments));
     let about = scene.service.map_or("", |s| s.name.as_str());
     let title = Title::new(scene.theme, Panel::Environments.title()).about(about);
     let keyboard = scene.keyboard(Panel::Environments);

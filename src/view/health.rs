@@ -17,6 +17,7 @@ use super::scene::{Scene, phase_sign, verdict_sign, verdict_words};
 use super::sheet::{Sheet, Words};
 use super::{text, way_back};
 use crate::app::model::{Panel, Zoom};
+use crate::app::spot::Spot;
 use crate::app::views::View;
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Environment, Reason, Service, Verdict};
@@ -63,6 +64,7 @@ enum Watched {
 
 /// Draws the health panel.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    scene.spot(sheet.area(), || Spot::Panel(Panel::Health));
     let (Some(service), Some(environment)) = (scene.service, scene.environment) else {
         let title = Title::new(scene.theme, Panel::Health.title());
         let keyboard = scene.keyboard(Panel::Health);

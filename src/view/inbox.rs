@@ -4,8 +4,10 @@ use super::panel::{self, Edge, Title};
 use super::scene::Scene;
 use super::sheet::{Sheet, Words};
 use super::text;
+use crate::app::filter;
 use crate::app::joint::Mark;
 use crate::app::model::Panel;
+use crate::app::spot::Spot;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Gate, Seen};
@@ -18,6 +20,7 @@ pub(super) fn rows(scene: Scene<'_>) -> u16 {
 
 /// Draws the inbox.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    scene.spot(sheet.area(), || Spot::Panel(Panel::Inbox));
     let inbox = &scene.model.inbox;
     let marked = scene.model.marks.iter().filter(|mark| matches!(mark, Mark::Gate(_))).count();
     let count = match (inbox.len(), marked) {
@@ -25,7 +28,9 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
         (all, 0) => all.to_string(),
         (all, marked) => format!("{marked} of {all} marked"),
     };
-    let title = Title::new(scene.theme, Panel::Inbox.title()).right(scene.words().say(Role::Waiting, count));
+    let filter = panel::filter(scene, Panel::Inbox);
+    let right = if filter.width() > 0 { filter.gap(2) } else { filter };
+    let title = Title::new(scene.theme, Panel::Inbox.title()).right(right.say(Role::Waiting, count));
     let below = {
         let keyboard = scene.keyboard(Panel::Inbox);
         let mut inside = panel::frame(sheet, scene.theme, scene.edge, keyboard, title);
@@ -45,6 +50,12 @@ fn body(scene: Scene<'_>, inside: &mut Sheet<'_>) -> usize {
         inside.line(0, &scene.words().gap(1).say(Role::Muted, line).line());
         return 0;
     }
+    let inbox = filter::gates(scene.model);
+    if inbox.is_empty() {
+        let line = format!("no gate fits the filter `{}`; esc clears it", scene.model.filter(Panel::Inbox));
+        inside.line(0, &scene.words().gap(1).say(Role::Muted, line).line());
+        return 0;
+    }
     let at_hand = scene.model.gate_at_hand().map(|g| &g.value.key);
     let selected = inbox.iter().position(|g| Some(&g.value.key) == at_hand).unwrap_or(0);
     let room = usize::from(inside.width());
@@ -54,6 +65,7 @@ fn body(scene: Scene<'_>, inside: &mut Sheet<'_>) -> usize {
     let rows = (0..inside.height()).step_by(usize::from(each));
     for (y, (index, seen)) in rows.zip(inbox.iter().enumerate().skip(first).take(visible)) {
         inside.line(y, &row(scene, seen).within(room));
+        scene.spot(inside.part(0, y, u16::MAX, each).area(), || Spot::Gate(seen.value.key.clone()));
         if index == selected && at_hand.is_some() {
             inside.select(y, scene.theme, scene.theme.style(Role::Waiting));
         }

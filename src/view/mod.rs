@@ -31,12 +31,12 @@ mod follow;
 mod footer;
 mod header;
 mod health;
-mod help;
 mod inbox;
 mod joint;
 mod journal;
 mod json;
 pub mod links;
+mod menu;
 mod overlay;
 mod panel;
 mod pipeline;
@@ -62,11 +62,12 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 
 use crate::app::model::{Model, Overlay, Panel, Zoom};
+use crate::app::spot::Spot;
 use crate::app::views::View;
 use crate::theme::{Glyphs, Role, Theme, plain};
 use panel::Edge;
 pub use sample::sample;
-use scene::Scene;
+use scene::{Scene, Spots};
 use sheet::Sheet;
 
 /// The smallest screen that is drawn: columns, rows.
@@ -111,25 +112,35 @@ impl Arrangement {
             Self::Compact
         }
     }
+
+    /// How panels are set off from each other.
+    fn edge(self) -> Edge {
+        if self == Self::Compact { Edge::Rule } else { Edge::Box }
+    }
+}
+
+/// What is at this column and row of the screen, as it is drawn: the frame is drawn once more, without being shown.
+#[must_use]
+pub fn spot_at(model: &Model, column: u16, row: u16) -> Option<Spot> {
+    let theme = Theme::default();
+    let area = Rect::new(0, 0, model.size.0, model.size.1);
+    let spots = Spots::default();
+    let arrangement = Arrangement::of(area.width, area.height);
+    let scene = Scene::new(model, &theme, arrangement.edge()).noting(&spots);
+    paint(scene, arrangement, &mut Sheet::new(&mut Buffer::empty(area), area));
+    let found = spots.into_inner();
+    found
+        .into_iter()
+        .rev()
+        .find(|(area, _)| area.contains(Position { x: column, y: row }))
+        .map(|(_, spot)| spot)
 }
 
 /// Draws into `area` of `buf`.
 fn render(model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let arrangement = Arrangement::of(area.width, area.height);
-    let edge = match arrangement {
-        Arrangement::Wide | Arrangement::Medium => Edge::Box,
-        _ => Edge::Rule,
-    };
-    let scene = Scene::new(model, theme, edge);
-    let mut sheet = Sheet::new(buf, area);
-    sheet.clear(theme.style(Role::Base));
-    let cursor = if arrangement == Arrangement::TooSmall {
-        too_small(scene, &mut sheet);
-        None
-    } else {
-        let cursor = panels(scene, arrangement, &mut sheet);
-        overlays(scene, &mut sheet).or(cursor)
-    };
+    let scene = Scene::new(model, theme, arrangement.edge());
+    let cursor = paint(scene, arrangement, &mut Sheet::new(buf, area));
     if theme.glyphs == Glyphs::Ascii {
         to_ascii(buf, area);
     }
@@ -137,6 +148,17 @@ fn render(model: &Model, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if let Some(cell) = cursor.and_then(|at| buf.cell_mut(at)) {
         cell.modifier.toggle(Modifier::REVERSED);
     }
+}
+
+/// The whole screen; returns where the cursor is.
+fn paint(scene: Scene<'_>, arrangement: Arrangement, sheet: &mut Sheet<'_>) -> Option<Position> {
+    sheet.clear(scene.theme.style(Role::Base));
+    if arrangement == Arrangement::TooSmall {
+        too_small(scene, sheet);
+        return None;
+    }
+    let cursor = panels(scene, arrangement, sheet);
+    overlays(scene, sheet).or(cursor)
 }
 
 fn too_small(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
@@ -294,7 +316,7 @@ fn overlays(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<Position> {
     overlay::darken(scene, &mut sheet.part(0, 0, width, rows));
     let mut sheet = sheet.part(0, 0, width, height.saturating_sub(1));
     match top {
-        Overlay::Help => help::draw(scene, &mut sheet),
+        Overlay::Menu(menu) => return menu::draw(scene, &mut sheet, menu),
         Overlay::Dialog(dialog) => return dialog::draw(scene, &mut sheet, dialog),
         Overlay::Joint(joint) => return joint::draw(scene, &mut sheet, joint),
         Overlay::Follow(id) => follow::draw(scene, &mut sheet, id),

@@ -4,9 +4,23 @@
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 
+use super::scene::Scene;
 use super::sheet::{Sheet, Words};
 use super::text;
+use crate::app::filter;
+use crate::app::model::Panel;
 use crate::theme::{Role, Theme};
+
+/// The filter of a list with how many rows it lets through, as a badge; nothing without a filter.
+pub(super) fn filter(scene: Scene<'_>, panel: Panel) -> Words<'_> {
+    let typed = scene.model.filter(panel);
+    if typed.is_empty() && !filter::typing(scene.model, panel) {
+        return scene.words();
+    }
+    let (shown, all) = filter::count(scene.model, panel);
+    let words = scene.words().say(Role::Muted, "filter ").say(Role::Accent, text::cut(typed, 20));
+    words.dot().say(Role::Muted, format!("{shown} of {all}"))
+}
 
 /// How a panel is set off from its neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

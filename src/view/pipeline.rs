@@ -18,6 +18,7 @@ use super::scene::{Age, Scene, bar, run_sign};
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;
 use crate::app::model::Panel;
+use crate::app::spot::Spot;
 use crate::app::views;
 use crate::domain::assess::{STALE, stage_of, usual};
 use crate::domain::time::{ago, short, spoken};
@@ -26,6 +27,7 @@ use crate::theme::{Role, Sign};
 
 /// Draws the pipeline panel.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    scene.spot(sheet.area(), || Spot::Panel(Panel::Pipeline));
     let about = scene.service.map_or("", |s| s.name.as_str());
     let age = scene.service.and_then(|s| Some(scene.age(s.pipeline.as_ref()?, &s.name, STALE)));
     let right = age.map_or_else(|| scene.words(), |age| age.label(scene.theme));
@@ -47,14 +49,17 @@ pub(super) fn write_chosen(
     lines: &[Line<'static>],
     chosen: Option<usize>,
 ) -> usize {
-    let height = usize::from(inside.height());
-    let middle = chosen.unwrap_or(0).saturating_sub(height / 2);
-    let first = middle.min(lines.len().saturating_sub(height));
+    let first = first_seen(chosen, lines.len(), usize::from(inside.height()));
     let below = write_lines(inside, lines, u16::try_from(first).unwrap_or(u16::MAX));
     if let Some(y) = chosen.and_then(|row| u16::try_from(row - first).ok()) {
         inside.select(y, scene.theme, scene.theme.style(Role::Focus));
     }
     below
+}
+
+/// The first line that is seen when the chosen one is in sight.
+pub(super) fn first_seen(chosen: Option<usize>, count: usize, height: usize) -> usize {
+    chosen.unwrap_or(0).saturating_sub(height / 2).min(count.saturating_sub(height))
 }
 
 /// The lines, and which of them is the selected job's.

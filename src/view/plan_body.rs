@@ -8,8 +8,10 @@ use super::json;
 use super::overlay::{heading, labelled};
 use super::scene::Scene;
 use super::text;
-use crate::action::Plan;
+use crate::action::{Plan, by_hand};
+use crate::app::copy;
 use crate::domain::code::FileKind;
+use crate::domain::service::Access;
 use crate::domain::time::spoken;
 use crate::domain::{Artifact, ChangeSet, Guard, Permission, Promise, SafeText, Severity, Step, Verb};
 use crate::theme::{Role, Sign};
@@ -20,7 +22,7 @@ const COMMITS: usize = 8;
 /// The body in lines of at most `room` cells.
 pub(super) fn lines(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    overrides(scene, plan, room, &mut lines);
+    overrides(scene, plan, "overrides", room, &mut lines);
     hazards(scene, plan, room, &mut lines);
     versions(scene, plan, room, &mut lines);
     differences(scene, plan, room, &mut lines);
@@ -33,14 +35,64 @@ pub(super) fn lines(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'sta
     lines
 }
 
-/// The rules that it overrides, if it breaks the glass.
-fn overrides(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
+/// The body of a preview: what would happen, for a reader who confirms nothing.
+pub(super) fn preview(scene: Scene<'_>, plan: &Plan, room: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if scene.model.setup.access == Access::ReadOnly {
+        let words = scene.words().sign(Sign::Bad).gap(1).say(Role::NoGo, text::fit("barred by", 11));
+        lines.push(words.say(Role::NoGo, "this cockpit is read-only: it sends none of this").within(room));
+    }
+    overrides(scene, plan, "barred by", room, &mut lines);
+    hazards(scene, plan, room, &mut lines);
+    versions(scene, plan, room, &mut lines);
+    differences(scene, plan, room, &mut lines);
+    requests(scene, plan, room, &mut lines);
+    reached(scene, plan, room, &mut lines);
+    warrants(scene, plan, room, &mut lines);
+    lines.extend(labelled(scene, "what stays", Role::Hold, by_hand::lasting(plan.intent.verb), room));
+    by_hand_lines(scene, plan, room, &mut lines);
+    if let Some(changes) = &plan.changes {
+        ships(scene, plan, changes, room, &mut lines);
+    }
+    evidence(scene, plan, room, &mut lines);
+    lines
+}
+
+/// Whom the requests reach: each source once, with where it is.
+fn reached(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
+    let mut sources: Vec<_> = plan.prepared.steps.iter().map(|step| &step.source).collect();
+    sources.dedup();
+    lines.push(Line::default());
+    lines.push(heading(scene, "whom it reaches"));
+    for source in sources {
+        let known = scene.model.setup.reach.get(source).map(ToString::to_string);
+        let place = plan.intent.place.as_ref().map(|place| format!(" · {place}")).unwrap_or_default();
+        let text = format!("{}{place}", known.unwrap_or_else(|| "its address is not known here".to_owned()));
+        lines.extend(labelled(scene, &text::cut(source.as_str(), 12), Role::Base, &text, room));
+    }
+}
+
+fn by_hand_lines(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
+    lines.push(Line::default());
+    lines.push(heading(scene, "the same by hand"));
+    match copy::by_hand(scene.model, plan) {
+        Ok(commands) => {
+            for part in text::wrap(commands.as_str(), room.max(8)) {
+                lines.push(scene.words().say(Role::Accent, part).line());
+            }
+        }
+        Err(why) => lines.push(scene.words().say(Role::Muted, why).within(room)),
+    }
+}
+
+/// The rules that it overrides if it breaks the glass, or that bar it.
+fn overrides(scene: Scene<'_>, plan: &Plan, word: &str, room: usize, lines: &mut Vec<Line<'static>>) {
     for breach in &plan.overrides {
         let text = format!("{}: {}", breach.rule.word(), breach.refusal.cause);
         for (index, part) in text::wrap(&text, room.saturating_sub(13).max(1)).into_iter().enumerate() {
             let words = scene.words();
             let words = if index == 0 {
-                words.sign(Sign::Bad).gap(1).say(Role::NoGo, text::fit("overrides", 11))
+                words.sign(Sign::Bad).gap(1).say(Role::NoGo, text::fit(word, 11))
             } else {
                 words.gap(13)
             };

@@ -12,11 +12,13 @@ use ratatui::text::Line;
 use super::changes;
 use super::overlay::{heading, labelled};
 use super::panel::{self, Keyboard, Title};
-use super::pipeline::write_chosen;
+use super::pipeline::{first_seen, write_chosen};
 use super::scene::Scene;
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;
+use crate::app::filter;
 use crate::app::model::Panel;
+use crate::app::spot::Spot;
 use crate::app::views;
 use crate::domain::Revision;
 use crate::domain::rollout::Standing;
@@ -25,14 +27,22 @@ use crate::theme::{Role, Sign};
 
 /// Draws the revisions of the selected place.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    scene.spot(sheet.area(), || Spot::Panel(Panel::Revisions));
     let keyboard = scene.keyboard(Panel::Revisions);
     let about = scene.model.selected_place().map(|place| place.to_string()).unwrap_or_default();
     let title = Title::new(scene.theme, Panel::Revisions.title()).about(about);
+    let title = title.right(panel::filter(scene, Panel::Revisions));
     let below = {
         let mut inside = panel::frame(sheet, scene.theme, scene.edge, keyboard, title);
         let room = usize::from(inside.width());
         let (lines, chosen) = lines(scene, room);
-        write_chosen(&mut inside, scene, &lines, chosen.filter(|_| keyboard == Keyboard::Here))
+        let chosen = chosen.filter(|_| keyboard == Keyboard::Here);
+        let first = first_seen(chosen, lines.len(), usize::from(inside.height()));
+        for (y, revision) in (0..inside.height()).zip(filter::revisions(scene.model).into_iter().skip(first))
+        {
+            scene.spot(inside.part(0, y, u16::MAX, 1).area(), || Spot::Revision(revision.id.clone()));
+        }
+        write_chosen(&mut inside, scene, &lines, chosen)
     };
     panel::more_below(sheet, scene.theme, below);
 }
@@ -65,10 +75,17 @@ fn lines(scene: Scene<'_>, room: usize) -> (Vec<Line<'static>>, Option<usize>) {
         };
         return (vec![line.within(room)], None);
     }
+    let revisions = filter::revisions(scene.model);
+    if revisions.is_empty() {
+        let filter = scene.model.filter(Panel::Revisions);
+        let line = format!("no revision fits the filter `{filter}`; esc clears it");
+        return (vec![scene.words().gap(1).say(Role::Muted, line).within(room)], None);
+    }
     let at_hand = views::revision_at_hand(scene.model);
     let chosen = revisions.iter().position(|r| Some(&r.id) == at_hand.as_ref()).map(|at| at + 1);
+    let all = views::revisions(scene.model);
     let mut lines = vec![heads(scene).within(room)];
-    lines.extend(revisions.iter().map(|r| row(scene, revisions, r, room).within(room)));
+    lines.extend(revisions.iter().map(|r| row(scene, all, r, room).within(room)));
     (lines, chosen)
 }
 

@@ -1,9 +1,13 @@
 //! What every panel looks at: the model, the theme, and what is selected, found once per frame. Also how a state of
 //! the domain becomes a sign, and how the age of data becomes ink.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
+use ratatui::layout::Rect;
+
 use crate::app::model::{Model, Panel};
+use crate::app::spot::Spot;
 use crate::domain::time::{short, spoken};
 use crate::domain::{
     Assessment, Environment, EnvironmentName, Mark, Phase, RunState, Service, ServiceName, SourceName,
@@ -26,7 +30,12 @@ pub(super) struct Scene<'a> {
     pub(super) environment: Option<&'a Environment>,
     /// How panels are set off from each other in this arrangement.
     pub(super) edge: Edge,
+    /// Where it is noted what is drawn where, if somebody asks.
+    spots: Option<&'a Spots>,
 }
+
+/// What is drawn where; of two at one place the later one lies on top.
+pub(super) type Spots = RefCell<Vec<(Rect, Spot)>>;
 
 impl<'a> Scene<'a> {
     pub(super) fn new(model: &'a Model, theme: &'a Theme, edge: Edge) -> Self {
@@ -37,7 +46,19 @@ impl<'a> Scene<'a> {
             chosen.or_else(|| service.environments.last())
         });
         let assessment = index.and_then(|i| model.assessments.get(i));
-        Self { model, theme, index, service, assessment, environment, edge }
+        Self { model, theme, index, service, assessment, environment, edge, spots: None }
+    }
+
+    /// The same scene, noting what is drawn where.
+    pub(super) fn noting(self, spots: &'a Spots) -> Self {
+        Self { spots: Some(spots), ..self }
+    }
+
+    /// Notes what is drawn in a rectangle of the screen.
+    pub(super) fn spot(&self, area: Rect, spot: impl FnOnce() -> Spot) {
+        if let Some(spots) = self.spots {
+            spots.borrow_mut().push((area, spot()));
+        }
     }
 
     pub(super) fn keyboard(&self, panel: Panel) -> Keyboard {

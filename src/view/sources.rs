@@ -9,6 +9,7 @@ use super::scene::{Scene, brief};
 use super::sheet::{Sheet, Words};
 use super::text;
 use crate::app::model::Panel;
+use crate::app::spot::Spot;
 use crate::domain::time::{SKEWED, ago, spoken};
 use crate::domain::world::Liveness;
 use crate::domain::{SourceName, SourceState};
@@ -16,6 +17,7 @@ use crate::theme::{Role, Sign};
 
 /// Draws the sources.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
+    scene.spot(sheet.area(), || Spot::Panel(Panel::Sources));
     let keyboard = scene.keyboard(Panel::Sources);
     let failing = scene.model.world.sources().filter(|(_, state)| state.fault.is_some()).count();
     let right = match failing {

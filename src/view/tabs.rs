@@ -6,7 +6,8 @@ use ratatui::style::Modifier;
 use super::scene::Scene;
 use super::sheet::{Sheet, Words};
 use super::text;
-use crate::app::command::{Command, entry_of};
+use crate::app::command::Command;
+use crate::app::spot::Spot;
 use crate::app::views::View;
 use crate::domain::Verdict;
 use crate::theme::{Role, Sign};
@@ -24,21 +25,28 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width());
     let crumbs = crumbs(scene);
     let [whole, brief, none] = [Names::Whole, Names::Brief, Names::None].map(|names| tabs(scene, names));
-    let words = [whole, brief].into_iter().find(|words| words.width() <= room).unwrap_or(none);
+    let fits = |tabs: &(Words<'_>, Vec<(View, u16, u16)>)| tabs.0.width() <= room;
+    let (words, places) = [whole, brief].into_iter().find(fits).unwrap_or(none);
     let fits = crumbs.width() > 0 && words.width() + crumbs.width() + 3 <= room;
     sheet.line(0, &words.within(room));
+    for (view, from, to) in places {
+        scene.spot(sheet.part(from, 0, to.saturating_sub(from), 1).area(), || Spot::Tab(view));
+    }
     if fits {
         sheet.line_right(0, &crumbs.line());
     }
 }
 
-fn tabs(scene: Scene<'_>, names: Names) -> Words<'_> {
+/// Every view, and where each one stands.
+fn tabs(scene: Scene<'_>, names: Names) -> (Words<'_>, Vec<(View, u16, u16)>) {
+    let column = |words: &Words<'_>| u16::try_from(words.width()).unwrap_or(u16::MAX);
+    let mut places = Vec::new();
     let here = scene.model.trail.view();
     let reversed = scene.theme.style(Role::Focus).add_modifier(Modifier::REVERSED);
     let mut words = scene.words();
     for view in View::ALL {
-        let key = entry_of(Command::View(view)).and_then(|entry| entry.keys.first());
-        let key = key.map(ToString::to_string).unwrap_or_default();
+        let from = column(&words);
+        let key = scene.model.setup.keys.shown(Command::View(view));
         words = if view == here {
             words.styled(reversed, format!(" {key} {} ", view.title()))
         } else {
@@ -50,8 +58,9 @@ fn tabs(scene: Scene<'_>, names: Names) -> Words<'_> {
             words.gap(1).say(Role::Key, key).say(Role::Muted, name).gap(1)
         };
         words = words.then(badge(scene, view));
+        places.push((view, from, column(&words)));
     }
-    words
+    (words, places)
 }
 
 /// What calls for a look: how many gates wait, how many services are NO-GO, how many sources fail.

@@ -88,7 +88,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 }
 
 fn empty(scene: Scene<'_>) -> Words<'_> {
-    let filter = &scene.model.filter;
+    let filter = scene.model.filter(Panel::Board);
     let why = if filter.is_empty() {
         "no service has signals or alerts: give an environment a `health` in the config".to_owned()
     } else {

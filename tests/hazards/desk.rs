@@ -64,7 +64,7 @@ impl Desk {
             services: vec![service(&names)],
             sources: [METRICS, CODE].map(SourceName::new).into_iter().chain([source()]).collect(),
             access: Access::ReadWrite,
-            banner: None,
+            ..Setup::default()
         };
         let start = Now { wall: "2026-11-21T09:00:00Z".parse().unwrap(), mono: Duration::from_secs(1) };
         let model = Model::new(setup, "test".into(), start, (160, 50));

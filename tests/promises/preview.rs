@@ -34,7 +34,8 @@ pub(crate) fn any_key(dice: &mut Dice) -> Key {
         Key::PageDown,
         Key::End,
     ];
-    const DEEDS: [char; 14] = ['a', 'x', 'p', 'r', 'P', 'R', 'F', 'C', 'j', 'd', 'w', 'f', '?', '/'];
+    const DEEDS: [char; 16] =
+        ['a', 'x', 'p', 'r', 'P', 'R', 'F', 'C', 'j', 'd', 'w', 'v', 'f', '?', '/', ':'];
     match dice.below(4) {
         0 | 1 => NAMED[dice.below(NAMED.len())],
         2 => Key::Char(DEEDS[dice.below(DEEDS.len())]),
@@ -95,7 +96,7 @@ fn no_key_but_the_one_that_confirms_a_ready_plan_lets_anything_out() {
         scene.effects.clear();
         scene.open.clear();
         scene.model.typing = Default::default();
-        scene.model.filter.clear();
+        scene.model.filters.clear();
     }
     println!("R6: {sequences} sequences, {keys} keys, {planned} in plan mode: nothing let out");
     assert!(planned > sequences as usize / 3 && spared > 0, "{planned} plans");
@@ -128,7 +129,7 @@ fn every_request_that_is_let_out_was_confirmed_by_one_key_on_a_ready_plan() {
         scene.effects.clear();
         scene.open.clear();
         scene.model.typing = Default::default();
-        scene.model.filter.clear();
+        scene.model.filters.clear();
     }
     println!("R6: {sequences} sequences, {confirmed} confirmed, each by its own key on a ready plan");
     assert!(confirmed > 10, "{confirmed}");

@@ -16,14 +16,10 @@ fn ready_to_confirm(terminal: &mut Terminal) {
     terminal.press(b"a");
     terminal.wait_for("pending_deployments");
     terminal.read_it();
-    for key in [&b"\x1b[Z"[..], b"\x1b[Z"] {
-        terminal.press(key);
-    }
     for byte in b"checkout" {
         terminal.press(&[*byte]);
     }
-    terminal.press(b"\r");
-    terminal.wait_for("[▸ Approve ]");
+    terminal.wait_for("▌type checkout        checkout");
 }
 
 /// What the screen says, without frames and line ends: sentences may go over several lines.

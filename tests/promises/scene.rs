@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gonogo::app::dialog::{DEAF, Dialog, Field};
 use gonogo::app::key::{Key, Pace, Stroke};
+use gonogo::app::keys::UNREADY;
 use gonogo::app::model::Overlay;
 use gonogo::app::{Effect, Model, Msg, update};
 use gonogo::domain::service::Confirm;
@@ -53,6 +54,7 @@ impl Scene {
         let sources = model.world.sources().map(last).collect();
         let mut scene = Self { model, sources, open: Vec::new(), effects: Vec::new(), gates: 100 };
         scene.ci().gates.clear();
+        scene.wait(UNREADY);
         scene.look();
         scene
     }

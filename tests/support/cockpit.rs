@@ -214,7 +214,7 @@ impl Cockpit {
             sources: config.sources.iter().map(|s| s.spec.name.clone()).collect(),
             services: config.services,
             access: manner.model,
-            banner: None,
+            ..Setup::default()
         };
         let instants = Arc::new(Instants::default());
         let mut sources = Vec::new();
@@ -419,16 +419,25 @@ impl Cockpit {
     pub(crate) fn confirm(&mut self) {
         self.leap(Duration::from_millis(500));
         let plan = self.plan().cloned().unwrap_or_else(|| panic!("nothing to confirm\n{}", self.told()));
-        self.press(Key::BackTab);
-        if let Some(phrase) = &plan.phrase {
+        let field = if plan.phrase.is_some() { Field::Name } else { Field::Confirm };
+        for _ in 0..6 {
+            if self.dialog().is_some_and(|d| d.field == field) {
+                break;
+            }
             self.press(Key::BackTab);
-            assert_eq!(self.dialog().map(|d| d.field), Some(Field::Name));
+        }
+        assert_eq!(self.dialog().map(|d| d.field), Some(field), "{}", self.told());
+        if let Some(phrase) = &plan.phrase {
             let phrase = phrase.to_string();
             self.type_text(&phrase);
+        }
+        self.press(Key::Enter);
+        if plan.breaks_glass() {
+            // On the button, twice.
+            self.press(Key::Enter);
+            self.leap(Duration::from_millis(500));
             self.press(Key::Enter);
         }
-        assert_eq!(self.dialog().map(|d| d.field), Some(Field::Confirm), "{}", self.told());
-        self.press(Key::Enter);
         assert!(self.dialog().is_none(), "it was not confirmed\n{}", self.told());
     }
 

@@ -105,7 +105,7 @@ pub(crate) fn setup(services: &[&str]) -> Setup {
         services: services.iter().map(|name| service(name)).collect(),
         sources: ["github", "git", "prod", "prometheus", "alerts"].iter().map(|s| source(s)).collect(),
         access: Access::ReadWrite,
-        banner: None,
+        ..Setup::default()
     }
 }
 

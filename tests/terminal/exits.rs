@@ -160,7 +160,7 @@ fn where_no_shell_could_continue_it_ctrl_z_does_not_stop_the_program() {
     terminal.press(b"\x1a");
     terminal.press(b"?");
     terminal.wait_for("THESE ACT NOW");
-    terminal.press(b"q");
+    terminal.press(b"\x1b");
     terminal.press(b"q");
     assert_eq!(terminal.end(SOON).exit_code(), 0);
     restored(&terminal);

@@ -135,9 +135,22 @@ fn the_screen_of_a_hostile_world_holds_only_the_renderers_own_sequences() {
     for part in all.chunks(150) {
         hostile.says("200 OK", alerts(part).to_string().as_bytes());
         let before = terminal.written();
-        for key in
-            [&b"r"[..], b"w", b"\x1b", b"?", b"\x1b", b"\t", b"\r", b"\x1b", b"d", b"\x1b", b"\x12", b"j"]
-        {
+        for key in [
+            &b"r"[..],
+            b"v",
+            b"\x1b",
+            b":",
+            b"\x1b",
+            b"?",
+            b"\x1b",
+            b"\t",
+            b"\r",
+            b"\x1b",
+            b"d",
+            b"\x1b",
+            b"\x12",
+            b"j",
+        ] {
             terminal.press(key);
         }
         // What is pasted or typed is text from outside, too.
@@ -172,11 +185,14 @@ fn only_the_operators_key_reaches_the_clipboard_and_it_carries_safe_text() {
     let mut terminal = Terminal::start(&["--config", &config], home.path(), 160, 50);
     terminal.wait_for("VERDICT");
     terminal.wait_for("javascript");
-    for key in [&b"w"[..], b"\x1b", b"\t", b"\t", b"\x1b", b"\x1b"] {
+    for key in [&b"w"[..], b"\x1b", b"v", b"\x1b", b"\t", b"\t", b"\x1b", b"\x1b"] {
         terminal.press(key);
     }
     clean("before the key", &terminal.bytes(), Allow::Screen);
     terminal.press(b"y");
+    terminal.wait_for("enter copy");
+    clean("before something is chosen", &terminal.bytes(), Allow::Screen);
+    terminal.press(b"\r");
     terminal.wait_for("copied:");
     let bytes = terminal.bytes();
     clean("after the key", &bytes, Allow::ScreenAndClipboard);

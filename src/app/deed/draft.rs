@@ -7,11 +7,13 @@ use crate::action::plan::Surroundings;
 use crate::action::policy::{breaches, refuse as refused_by};
 use crate::action::{Breach, Glass, Plan, Refused, Rule, barred, offer, plan};
 use crate::app::activity::EventKind;
-use crate::app::command::{marked_surroundings, model_surroundings};
-use crate::app::dialog::{Choice, DEAF, Dialog, Draft, Field};
+use crate::app::command::{Command, marked_surroundings, model_surroundings};
+use crate::app::dialog::{Choice, DEAF, Dialog, Draft, Field, Purpose, Rest};
 use crate::app::incident;
+use crate::app::joint::Mark;
 use crate::app::model::{Action, ActionStage, Answered, Model, Origin, Overlay};
 use crate::app::msg::Effect;
+use crate::domain::service::Access;
 use crate::domain::time::spoken;
 use crate::domain::{
     ActionId, ChangeSet, Fault, Intent, Now, Outcome, Prepared, Refusal, SafeText, Target, Verb, assess,
@@ -25,7 +27,34 @@ pub fn open(model: &mut Model, verb: Verb) -> Vec<Effect> {
         Ok(marks) => marks.into_iter().next(),
         Err(refusal) => return no(model, verb, &refusal),
     };
-    let around = match &at_hand {
+    show(model, verb, at_hand.as_ref(), Purpose::Act)
+}
+
+/// Opens the same dialog only to be read. What bars the action does not bar looking: the plan is made all the same, and
+/// says which rules it would break.
+pub fn preview(model: &mut Model, verb: Verb) -> Vec<Effect> {
+    show(model, verb, None, Purpose::Preview)
+}
+
+/// Lays a preview of the plan in the dialog on top over it.
+pub fn preview_this(model: &mut Model) {
+    let Some(dialog) = dialog_mut(model) else { return };
+    if dialog.purpose == Purpose::Preview || dialog.plan().is_none() {
+        dialog.notice = Some("there is no plan to look at yet".into());
+        return;
+    }
+    let preview = Dialog { purpose: Purpose::Preview, field: Field::Cancel, scroll: 0, ..dialog.clone() };
+    model.overlays.push(Overlay::Dialog(Box::new(preview)));
+}
+
+/// Closes the dialog on top. A plan below a preview has not heard of anything meanwhile: it is asked for anew.
+pub fn close(model: &mut Model) -> Vec<Effect> {
+    model.overlays.pop();
+    if dialog_mut(model).is_some() { ask_for_plan(model) } else { Vec::new() }
+}
+
+fn show(model: &mut Model, verb: Verb, at_hand: Option<&Mark>, purpose: Purpose) -> Vec<Effect> {
+    let around = match at_hand {
         Some(mark) => marked_surroundings(model, mark),
         None => model_surroundings(model),
     };
@@ -36,12 +65,14 @@ pub fn open(model: &mut Model, verb: Verb) -> Vec<Effect> {
     });
     let (offers, barred) = match offers {
         Ok((offers, None)) => (offers, None),
+        Ok((offers, Some(_))) if purpose == Purpose::Preview => (offers, None),
         Ok((offers, Some(refused))) if !refused.breaches.is_empty() => (offers, Some(refused)),
         Ok((_, Some(refused))) => return no(model, verb, &refused.refusal),
         Err(refusal) => return no(model, verb, &refusal),
     };
     let choices = offers.into_iter().map(|o| Choice { label: o.label, intent: o.intent }).collect();
-    model.overlays.push(Overlay::Dialog(Box::new(Dialog::new(choices, model.now))));
+    let dialog = Dialog { purpose, ..Dialog::new(choices, model.now) };
+    model.overlays.push(Overlay::Dialog(Box::new(dialog)));
     model.overlay_scroll = 0;
     match (barred, dialog_mut(model)) {
         (Some(refused), Some(dialog)) => {
@@ -106,14 +137,17 @@ pub(super) fn prepared(model: &mut Model, ticket: u64, began: Now, result: Resul
     if dialog.draft != Draft::Asking(ticket) {
         return;
     }
-    let (Some(intent), glass) = (dialog.intent(), dialog.glass) else { return };
-    let draft = answered(model, &intent, result, (began, glass));
+    let (Some(intent), glass, purpose) = (dialog.intent(), dialog.glass, dialog.purpose) else { return };
+    let draft = answered(model, &intent, result, (began, glass, purpose));
     let now = model.now;
     if let Some(dialog) = dialog_mut(model) {
         dialog.draft = draft;
         dialog.opened = now;
         if !dialog.fields().contains(&dialog.field) {
             dialog.field = Field::Cancel;
+        }
+        if dialog.field == Field::Cancel && dialog.rest == Rest::Undisturbed {
+            dialog.field = dialog.first_field();
         }
     }
 }
@@ -123,7 +157,7 @@ pub(super) fn answered(
     model: &Model,
     intent: &Intent,
     result: Result<Box<Prepared>, Fault>,
-    how: (Now, Glass),
+    how: (Now, Glass, Purpose),
 ) -> Draft {
     match result {
         Ok(prepared) => match draft(model, intent, *prepared, how) {
@@ -143,15 +177,22 @@ fn draft(
     model: &Model,
     intent: &Intent,
     prepared: Prepared,
-    (began, glass): (Now, Glass),
+    (began, glass, purpose): (Now, Glass, Purpose),
 ) -> Result<Plan, Refused> {
+    if purpose == Purpose::Preview {
+        let changes = changes(model, intent, &prepared);
+        let around = surroundings(model, intent, changes.as_ref())?;
+        // Nothing of this can be confirmed: the rules in the way are part of what is shown.
+        let around = Surroundings { access: Access::ReadWrite, ..around };
+        return plan(intent, prepared, began, around, Glass::Broken);
+    }
     if let Some(busy) = model
         .in_flight()
         .find(|a| a.plan.intent.place == intent.place && a.plan.intent.service == intent.service)
     {
         return Err(Refusal::new(format!("{} is still being proved", busy.plan.title))
             .evidence(format!("begun {} ago", spoken(model.now.since(busy.began))))
-            .next("wait for its outcome (f)")
+            .next(format!("wait for its outcome ({})", model.setup.keys.shown(Command::Follow)))
             .into());
     }
     let changes = changes(model, intent, &prepared);

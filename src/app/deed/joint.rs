@@ -7,7 +7,7 @@ use crate::action::saga::Part;
 use crate::action::{Breach, Glass, Plan, Refused, Rule, Saga, barred, offer};
 use crate::app::activity::EventKind;
 use crate::app::command::marked_surroundings;
-use crate::app::dialog::{Choice, Dialog, Draft, Field};
+use crate::app::dialog::{Choice, Dialog, Draft, Field, Purpose};
 use crate::app::joint::{Course, Joint, JointPart, Mark, SagaRun};
 use crate::app::model::{Model, Origin, Overlay, Panel, Toast, Tone};
 use crate::app::msg::Effect;
@@ -230,7 +230,7 @@ pub(super) fn prepared(
         Some((index, joint.intent(part)?))
     });
     let Some((index, intent)) = found else { return Some(result) };
-    let draft = answered(model, &intent, result, (began, Glass::Whole));
+    let draft = answered(model, &intent, result, (began, Glass::Whole, Purpose::Act));
     if let Some(joint) = joint_mut(model) {
         if let Some(part) = joint.parts.get_mut(index) {
             part.draft = draft;

@@ -15,7 +15,7 @@ use super::model::{Action, Model, Overlay, Toast, Tone};
 use super::msg::Effect;
 use crate::domain::{ActionId, Intent, Progress, SafeText, Verb};
 
-pub use draft::{ask_for_plan, break_glass, confirm, open, reconsider};
+pub use draft::{ask_for_plan, break_glass, close, confirm, open, preview, preview_this, reconsider};
 pub use follow::LOST;
 
 /// The verb of a command, if it is one that changes something.

@@ -2,10 +2,12 @@
 
 use tui_input::InputRequest;
 
+use crate::app::command::Command;
+use crate::app::copy;
 use crate::app::deed;
-use crate::app::dialog::{Dialog, Field, InputText};
+use crate::app::dialog::{Dialog, Draft, Field, InputText, Purpose, Rest};
 use crate::app::key::{Key, Pace, Stroke};
-use crate::app::model::Model;
+use crate::app::model::{Model, Overlay};
 use crate::app::msg::Effect;
 use crate::domain::SafeText;
 
@@ -21,24 +23,22 @@ pub(super) fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
     if (stroke.key, dialog.field) != (Key::Enter, Field::Confirm) || stroke.pace == Pace::Burst {
         dialog.armed = None;
     }
+    if matches!(stroke.key, Key::Tab | Key::BackTab | Key::Left | Key::Right) {
+        dialog.rest = Rest::Moved;
+    }
+    if let Some(effects) = look_aside(model, stroke.key) {
+        return effects;
+    }
+    let Some(dialog) = deed::dialog_mut(model) else { return Vec::new() };
     match (stroke.key, dialog.field) {
-        (Key::Esc, _) => {
-            model.overlays.pop();
-            Vec::new()
-        }
+        (Key::Esc, _) => deed::close(model),
         (Key::Tab, _) => leave(model, 1),
         (Key::BackTab, _) => leave(model, -1),
         (Key::Enter, _) if stroke.pace == Pace::Burst => Vec::new(),
         (Key::Enter, Field::Confirm) => deed::confirm(model),
         (Key::Enter, Field::Glass) => deed::break_glass(model),
-        (Key::Enter, Field::Cancel) => {
-            model.overlays.pop();
-            Vec::new()
-        }
-        (Key::Enter, Field::Name) if dialog.plan().is_some() => {
-            dialog.field = Field::Confirm;
-            Vec::new()
-        }
+        (Key::Enter, Field::Cancel) => deed::close(model),
+        (Key::Enter, Field::Name) => name_entered(model),
         (Key::Enter, _) => leave(model, 1),
         (Key::PageDown, _) => scroll(dialog, 8),
         (Key::PageUp, _) => scroll(dialog, -8),
@@ -62,12 +62,75 @@ pub(super) fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         }
         (Key::Char('j') | Key::Down, _) => scroll(dialog, 1),
         (Key::Char('k') | Key::Up, _) => scroll(dialog, -1),
-        (Key::Char('q'), _) => {
-            model.overlays.pop();
+        (Key::Char('q'), _) => deed::close(model),
+        (Key::Char(_), _) => {
+            dialog.notice = typed_beside(dialog);
             Vec::new()
         }
         _ => Vec::new(),
     }
+}
+
+/// The keys that show or copy what would happen, where they are no text.
+fn look_aside(model: &mut Model, key: Key) -> Option<Vec<Effect>> {
+    let dialog = deed::dialog_mut(model)?;
+    if matches!(dialog.field, Field::Reason | Field::Name) {
+        return None;
+    }
+    match model.setup.keys.command_of(key)? {
+        Command::WhatIf => {
+            deed::preview_this(model);
+            Some(Vec::new())
+        }
+        Command::Copy => {
+            let Some(Overlay::Dialog(dialog)) = model.overlay() else { return None };
+            let plan = dialog.plan().ok_or("there is no plan to copy yet");
+            match plan.and_then(|plan| copy::by_hand(model, plan)) {
+                Ok(text) => Some(copy::copied(model, text)),
+                Err(why) => {
+                    deed::dialog_mut(model)?.notice = Some(why.into());
+                    Some(Vec::new())
+                }
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Enter where the name is typed: it confirms when the name is right and nothing else is missing, and otherwise says
+/// what is. A plan that breaks the glass is confirmed on its button, twice.
+fn name_entered(model: &mut Model) -> Vec<Effect> {
+    let now = model.now;
+    let Some(dialog) = deed::dialog_mut(model) else { return Vec::new() };
+    let Some(plan) = dialog.plan() else {
+        dialog.notice = dialog.missing(now);
+        return Vec::new();
+    };
+    let right = plan.phrase.as_ref().is_some_and(|phrase| dialog.name.0.value() == phrase.as_str());
+    if right && plan.breaks_glass() {
+        dialog.field = Field::Confirm;
+        return Vec::new();
+    }
+    match dialog.missing(now) {
+        None => return deed::confirm(model),
+        Some(_) if !right && !dialog.name.0.value().is_empty() => {
+            let phrase = plan.phrase.as_ref().map_or("", |phrase| phrase.as_str());
+            dialog.notice = Some(SafeText::new(&format!("this is not the name: type {phrase}")));
+        }
+        Some(missing) => dialog.notice = Some(missing),
+    }
+    Vec::new()
+}
+
+/// What a letter beside every field is told: it went nowhere, and where it may have been meant to go.
+fn typed_beside(dialog: &Dialog) -> Option<SafeText> {
+    let plan = match (&dialog.draft, dialog.purpose) {
+        (Draft::Asking(_), Purpose::Act) => return Some("not typed anywhere: the plan is not ready".into()),
+        (Draft::Ready(plan), Purpose::Act) => plan,
+        _ => return None,
+    };
+    plan.phrase.as_ref()?;
+    Some("not typed anywhere: tab to the name".into())
 }
 
 fn scroll(dialog: &mut Dialog, by: i16) -> Vec<Effect> {

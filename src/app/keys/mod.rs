@@ -1,32 +1,44 @@
-//! What keys do: in the dialog, in the filter line, in overlays, and as commands.
+//! What keys do: in the dialog, in lists, in the filter line, in overlays, and as commands.
 
 mod dialog;
+mod menu;
 mod moves;
+mod point;
+
+use std::time::Duration;
 
 pub(super) use dialog::edit_line;
 
 use tui_input::InputRequest;
 
 use super::board;
-use super::command::{Command, available, command_of};
+use super::command::{Command, available};
 use super::deed;
 use super::dialog::{Dialog, Draft, Field};
+use super::filter;
 use super::incident;
 use super::joint_keys;
 use super::key::{Key, Stroke};
-use super::model::{Leaving, Model, Overlay, Panel, Selection, Toast, Tone, Typing, Zoom};
+use super::leaving::{Leaving, Parting};
+use super::menu::MenuKind;
+use super::model::{Model, Overlay, Panel, Selection, Toast, Tone, Typing, Zoom};
 use super::msg::Effect;
 use super::outward;
+use super::spot::Mouse;
 use super::views::{self, View};
 use crate::domain::{SafeText, Verb};
 use moves::{Go, Turn, environment, focus, go};
+pub use point::point;
+
+/// After the start no key acts for this long: what a terminal answers late, or what was typed for the shell, is none.
+pub const UNREADY: Duration = Duration::from_millis(300);
 
 /// Takes one key press.
 pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
     model.selection = Selection::Settled;
     incident::noticed(model);
     if stroke.key == Key::Ctrl('c') {
-        return quit(model);
+        return quit(model, Parting::Brief);
     }
     if model.toast.as_ref().is_some_and(|t| t.tone == Tone::Problem) {
         model.toast = None;
@@ -34,13 +46,20 @@ pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
     match model.overlays.last() {
         Some(Overlay::Dialog(_)) => dialog::press(model, stroke),
         Some(Overlay::Joint(_)) => joint_keys::press(model, stroke),
+        Some(Overlay::Menu(_)) => menu::press(model, stroke),
         Some(_) => overlay(model, stroke.key),
-        None if model.typing == Typing::Filter => filter(model, stroke.key),
-        None => command_of(stroke.key).map(|command| run(model, command)).unwrap_or_default(),
+        None => match model.typing {
+            Typing::Filter(panel) => type_filter(model, panel, stroke.key),
+            Typing::Commands => {
+                let command = model.setup.keys.command_of(stroke.key);
+                command.map(|command| run(model, command)).unwrap_or_default()
+            }
+        },
     }
 }
 
-/// Takes pasted text: only a reason or the filter may be pasted into, and nothing is ever confirmed by it.
+/// Takes pasted text: only a reason, a filter or the line of a list may be pasted into, and nothing is ever confirmed
+/// or run by it.
 pub fn paste(model: &mut Model, text: &SafeText) {
     if let Some(Overlay::Dialog(dialog)) = model.overlays.last_mut()
         && dialog.field == Field::Reason
@@ -53,43 +72,63 @@ pub fn paste(model: &mut Model, text: &SafeText) {
     if joint_keys::paste(model, text) {
         return;
     }
-    if model.typing == Typing::Filter && model.overlays.is_empty() {
-        model.filter.extend(text.as_str().chars().take(100));
-        board::filter(model);
+    if let Some(Overlay::Menu(menu)) = model.overlays.last_mut()
+        && matches!(menu.kind, MenuKind::Keys | MenuKind::Palette)
+    {
+        for c in text.as_str().chars().take(100) {
+            menu.line.0.handle(InputRequest::InsertChar(c));
+        }
+        return;
+    }
+    if let (Typing::Filter(panel), true) = (model.typing, model.overlays.is_empty()) {
+        filter::edit(model, panel, |line| line.push_str(text.as_str()));
         return;
     }
     let text = "pasted text was dropped: it is not taken for keys".into();
     model.toast = Some(Toast { text, tone: Tone::Info, since: model.now });
 }
 
+/// Does what a command means, as its key would: an action opens its plan.
 fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     if let Some(verb) = deed::verb_of(command) {
+        if model.now.since(model.began) < UNREADY {
+            deed::refuse(model, &format!("{}: too soon after the start, press it again", verb.word()));
+            return Vec::new();
+        }
         return deed::open(model, verb);
     }
     if let Err(refusal) = available(command, model) {
         deed::refuse(model, &refusal.to_string());
         return Vec::new();
     }
-    if command != Command::Quit {
+    if !matches!(command, Command::Quit | Command::QuitSaying) {
         model.leaving = Leaving::No;
     }
     match command {
-        Command::Quit => return quit(model),
+        Command::Quit => return quit(model, Parting::Brief),
+        Command::QuitSaying => return quit(model, Parting::Summary),
         Command::Refresh => {
             let journal = model.journal_fault.as_ref().map(|_| Effect::TryJournal);
             return model.setup.sources.iter().cloned().map(Effect::Look).chain(journal).collect();
         }
-        Command::Copy => return copy(model),
+        Command::Copy => menu::open(model, MenuKind::Copy),
+        Command::WhatIf => menu::open(model, MenuKind::WhatIf),
+        Command::Palette => menu::open(model, MenuKind::Palette),
+        Command::Help => menu::open(model, MenuKind::Keys),
+        Command::Mouse => return mouse(model),
         Command::Changes => show(model, Overlay::Changes),
         Command::Reasons => show(model, Overlay::Reasons),
-        Command::Help => show(model, Overlay::Help),
         Command::Follow => {
             if let Some(newest) = joint_keys::newest(model) {
                 show(model, newest);
             }
         }
         Command::Mark => deed::joint::mark(model),
-        Command::Filter => model.typing = Typing::Filter,
+        Command::Filter => {
+            if let Some(panel) = filter::target(model) {
+                model.typing = Typing::Filter(panel);
+            }
+        }
         Command::Zoom => {
             model.zoom = if model.zoom == Zoom::Full { Zoom::Shared } else { Zoom::Full };
         }
@@ -118,12 +157,24 @@ fn show(model: &mut Model, overlay: Overlay) {
     model.overlays.push(overlay);
 }
 
-fn quit(model: &mut Model) -> Vec<Effect> {
+/// Gives the mouse to the cockpit or back to the terminal.
+fn mouse(model: &mut Model) -> Vec<Effect> {
+    let (mouse, text) = match model.mouse {
+        Mouse::Terminal => (Mouse::Cockpit, "the mouse scrolls and selects here; it never acts"),
+        Mouse::Cockpit => (Mouse::Terminal, "the mouse is the terminal's again: it selects text"),
+    };
+    model.mouse = mouse;
+    model.toast = Some(Toast { text: text.into(), tone: Tone::Info, since: model.now });
+    vec![Effect::Mouse(mouse)]
+}
+
+fn quit(model: &mut Model, parting: Parting) -> Vec<Effect> {
+    model.parting = parting;
     let flying = model.in_flight().count();
     if flying > 0 && model.leaving == Leaving::No {
         model.leaving = Leaving::AskedOnce;
         let text =
-            format!("{flying} action(s) still being proved: press q again to leave; they end as in doubt");
+            format!("{flying} action(s) still being proved: press it again to leave; they end as in doubt");
         deed::refuse(model, &text);
         return Vec::new();
     }
@@ -166,10 +217,7 @@ fn roll_back_to_the_chosen(model: &mut Model) -> Vec<Effect> {
         }
         None => {
             model.overlays.pop();
-            deed::refuse(
-                model,
-                "roll back: this revision is the one that is asked for now; choose another: j, k",
-            );
+            deed::refuse(model, "roll back: this revision is the one that is asked for now; choose another");
             Vec::new()
         }
     }
@@ -192,10 +240,10 @@ fn back(model: &mut Model) {
     if model.overlays.pop().is_some() {
         return;
     }
-    if !model.filter.is_empty() {
-        model.filter.clear();
-        board::filter(model);
-    } else if !model.marks.is_empty() {
+    if filter::clear(model) {
+        return;
+    }
+    if !model.marks.is_empty() {
         model.marks.clear();
     } else if model.zoom == Zoom::Full {
         model.zoom = Zoom::Shared;
@@ -204,22 +252,21 @@ fn back(model: &mut Model) {
     }
 }
 
-fn filter(model: &mut Model, key: Key) -> Vec<Effect> {
+fn type_filter(model: &mut Model, panel: Panel, key: Key) -> Vec<Effect> {
     match key {
         Key::Esc => {
-            model.filter.clear();
             model.typing = Typing::Commands;
+            filter::edit(model, panel, String::clear);
         }
         Key::Enter => model.typing = Typing::Commands,
-        Key::Backspace => {
-            model.filter.pop();
-        }
-        Key::Char(c) => model.filter.push(c),
+        Key::Backspace => filter::edit(model, panel, |line| {
+            line.pop();
+        }),
+        Key::Char(c) => filter::edit(model, panel, |line| line.push(c)),
         Key::Down => go(model, Go::By(1)),
         Key::Up => go(model, Go::By(-1)),
         _ => {}
     }
-    board::filter(model);
     if model.focus == Panel::Wall {
         views::arrived(model);
     }
@@ -249,8 +296,8 @@ fn overlay(model: &mut Model, key: Key) -> Vec<Effect> {
         }
         key => {
             let on_top = model.overlays.last().cloned();
-            let command =
-                command_of(key).filter(|c| deed::verb_of(*c).is_some() || toggles(*c, on_top.as_ref()));
+            let command = model.setup.keys.command_of(key);
+            let command = command.filter(|c| deed::verb_of(*c).is_some() || toggles(*c, on_top.as_ref()));
             if let Some(command) = command {
                 model.overlays.pop();
                 if deed::verb_of(command).is_some() {
@@ -266,33 +313,10 @@ fn overlay(model: &mut Model, key: Key) -> Vec<Effect> {
 fn toggles(command: Command, overlay: Option<&Overlay>) -> bool {
     matches!(
         (command, overlay),
-        (Command::Help, Some(Overlay::Help))
-            | (Command::Changes, Some(Overlay::Changes))
+        (Command::Changes, Some(Overlay::Changes))
             | (Command::Reasons, Some(Overlay::Reasons))
             | (Command::Follow, Some(Overlay::Follow(_) | Overlay::FollowSaga(_)))
     )
-}
-
-fn copy(model: &mut Model) -> Vec<Effect> {
-    let text = match model.focus {
-        Panel::Inbox => model.gate_at_hand().and_then(|g| g.value.url.clone()),
-        _ => model.selected().map(|(service, assessment)| {
-            let live = assessment.standings.iter().rev().find_map(|s| s.live.as_ref());
-            let version = live.map(crate::domain::Artifact::reference).unwrap_or_default();
-            SafeText::new(&format!("{} {version}", service.name))
-        }),
-    };
-    match text {
-        Some(text) => {
-            let said = SafeText::new(&format!("copied: {text}"));
-            model.toast = Some(Toast { text: said, tone: Tone::Info, since: model.now });
-            vec![Effect::Copy(text)]
-        }
-        None => {
-            deed::refuse(model, "nothing here to copy");
-            Vec::new()
-        }
-    }
 }
 
 /// What time does to dialogs: a plan that has become stale is made anew.

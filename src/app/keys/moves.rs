@@ -1,9 +1,11 @@
 //! What keys move: the focus among the panels of a view, and the selection within a panel.
 
 use crate::app::board;
+use crate::app::filter;
 use crate::app::model::{Model, Panel};
 use crate::app::views;
 use crate::app::wall;
+use crate::domain::GateKey;
 
 /// Which way the focus goes.
 #[derive(Clone, Copy)]
@@ -54,13 +56,10 @@ pub(super) fn go(model: &mut Model, step: Go) {
             model.scroll.clear();
         }
         Panel::Inbox => {
-            let at = model.inbox.iter().position(|g| Some(&g.value.key) == model.gate.as_ref());
-            let gate = model.inbox.get(step.from(at, model.inbox.len()));
-            model.gate = gate.map(|g| g.value.key.clone());
-            if let Some(service) = gate.map(|g| g.value.key.run.service.clone()) {
-                model.selected = Some(service);
-                board::refilter(model);
-            }
+            let gates = filter::gates(model);
+            let at = gates.iter().position(|g| Some(&g.value.key) == model.gate.as_ref());
+            let gate = gates.get(step.from(at, gates.len())).map(|g| g.value.key.clone());
+            choose_gate(model, gate);
         }
         Panel::Environments => environment(model, step),
         Panel::Wall => match step {
@@ -76,7 +75,7 @@ pub(super) fn go(model: &mut Model, step: Go) {
         }
         Panel::Revisions => {
             let at_hand = views::revision_at_hand(model);
-            let revisions = views::revisions(model);
+            let revisions = filter::revisions(model);
             let at = revisions.iter().position(|r| Some(&r.id) == at_hand.as_ref());
             let chosen = revisions.get(step.from(at, revisions.len())).map(|r| r.id.clone());
             model.trail.revision = model.selected_place().zip(chosen);
@@ -102,6 +101,15 @@ pub(super) fn go(model: &mut Model, step: Go) {
             };
         }
     }
+}
+
+/// Selects a gate, and with it its service.
+pub(super) fn choose_gate(model: &mut Model, gate: Option<GateKey>) {
+    if let Some(key) = &gate {
+        model.selected = Some(key.run.service.clone());
+        board::refilter(model);
+    }
+    model.gate = gate;
 }
 
 pub(super) fn environment(model: &mut Model, step: Go) {

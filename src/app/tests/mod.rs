@@ -4,6 +4,8 @@ mod freeze;
 mod glass;
 mod incidents;
 mod judge;
+mod lists;
+mod names;
 mod people;
 mod resume;
 mod saga;
@@ -22,7 +24,7 @@ use super::*;
 use crate::domain::intent::{Guard, Permission};
 use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
 use crate::domain::rollout::{Running, Standing};
-use crate::domain::service::{Access, Confirm};
+use crate::domain::service::{Access, Confirm, ReasonRule};
 use crate::domain::*;
 
 const CI: &str = "github";
@@ -50,8 +52,10 @@ fn service(name: &str) -> Service {
 
 fn model_of(services: Vec<Service>, access: Access) -> Model {
     let sources = vec![SourceName::new(CI), SourceName::new(PROD)];
-    let setup = Setup { services, sources, access, banner: None };
-    Model::new(setup, "test".into(), Now::START, (160, 50))
+    let setup = Setup { services, sources, access, ..Setup::default() };
+    let mut model = Model::new(setup, "test".into(), Now::START, (160, 50));
+    model.now = model.now.plus(keys::UNREADY);
+    model
 }
 
 fn run_key() -> RunKey {
@@ -378,7 +382,7 @@ fn a_name_must_be_typed_where_the_policy_says_so() {
         "",
         "a name is typed, not pasted"
     );
-    cockpit.press(&[Key::Char('w'), Key::Char('e'), Key::Char('b'), Key::Enter, Key::Enter]);
+    cockpit.press(&[Key::Char('w'), Key::Char('e'), Key::Char('b'), Key::Enter]);
     assert_eq!(cockpit.executed().len(), 1);
 }
 
@@ -599,7 +603,7 @@ fn leaving_with_an_open_action_asks_once() {
 fn help_is_closed_by_its_own_key_and_other_overlays_do_not_pile_up() {
     let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
     cockpit.press(&[Key::Char('?')]);
-    assert_eq!(cockpit.model.overlay(), Some(&Overlay::Help));
+    assert!(matches!(cockpit.model.overlay(), Some(Overlay::Menu(_))));
     cockpit.press(&[Key::Char('?')]);
     assert_eq!(cockpit.model.overlay(), None);
 }

@@ -231,7 +231,7 @@ fn a_verb_that_what_is_marked_is_nothing_for_is_refused() {
 fn esc_clears_the_filter_before_the_marks() {
     let mut cockpit = marked();
     cockpit.press(&[Key::Char('/'), Key::Char('w'), Key::Enter, Key::Esc]);
-    assert_eq!((cockpit.model.filter.as_str(), cockpit.model.marks.len()), ("", 4));
+    assert_eq!((cockpit.model.filter(Panel::Board), cockpit.model.marks.len()), ("", 4));
     cockpit.press(&[Key::Esc]);
     assert!(cockpit.model.marks.is_empty());
 }

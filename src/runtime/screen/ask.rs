@@ -61,7 +61,7 @@ pub async fn ask<S, N, W>(
                     return Ok(Answer::Wish(wish, keys));
                 }
             }
-            Next::Input(Some(Input::Key(_) | Input::Paste(_) | Input::Reply(_))) => {}
+            Next::Input(Some(Input::Key(_) | Input::Paste(_) | Input::Mouse(_) | Input::Reply(_))) => {}
             Next::Asked(Asked::End(number)) => return Ok(Answer::Left(Exit::Signal(number))),
             Next::Asked(Asked::Stop) => {
                 guard.lend();

@@ -11,6 +11,7 @@ use super::face::Face;
 use super::signals::{Asked, Signals};
 use super::{Exit, fit};
 use crate::app::model::{Toast, Tone};
+use crate::app::spot::Spot;
 use crate::app::{Effect, Model, Msg, update};
 use crate::domain::SafeText;
 use crate::runtime::engine::Engine;
@@ -75,7 +76,7 @@ impl<F: Face> Desk<F> {
                 Input::Gone => return Ok(Some(Exit::Gone)),
                 Input::Reply(Reply::Kind) => break,
                 Input::Reply(reply) => self.hear(reply)?,
-                Input::Key(_) | Input::Paste(_) => {}
+                Input::Key(_) | Input::Paste(_) | Input::Mouse(_) => {}
             }
         }
         Ok(None)
@@ -107,6 +108,11 @@ impl<F: Face> Desk<F> {
             self.file = file;
         }
         if self.asks { terminal::tell(ASK) } else { Ok(()) }
+    }
+
+    /// What the mouse points at.
+    pub(super) fn spot_at(&self, model: &Model, column: u16, row: u16) -> Option<Spot> {
+        self.face.spot_at(model, column, row)
     }
 
     /// Says and draws what has changed.

@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use ratatui::Frame;
 
 use crate::app::Model;
+use crate::app::spot::Spot;
 
 /// How the cockpit looks.
 pub trait Face {
     /// Draws one frame.
     fn draw(&self, model: &Model, frame: &mut Frame<'_>);
+
+    /// What is drawn at a column and a row.
+    fn spot_at(&self, model: &Model, column: u16, row: u16) -> Option<Spot>;
 
     /// Whether it depends on the colour of the terminal's ground.
     fn asks_for_ground(&self) -> bool;

@@ -1,0 +1,45 @@
+//! How an operator reaches a source by hand, without this program: which client, and where. Holds no credential.
+
+use super::text::SafeText;
+
+/// A client that speaks to a source, and the source's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// `gh api`, which knows its credential itself.
+    Gh {
+        /// The host of an Enterprise server; none: github.com.
+        host: Option<SafeText>,
+    },
+    /// `kubectl`, which knows its credential itself.
+    Kubectl {
+        /// The context; none: the current one.
+        context: Option<SafeText>,
+        /// The kubeconfig file; none: the usual one.
+        config: Option<SafeText>,
+    },
+    /// `curl` over a Unix socket.
+    Socket {
+        /// Its path.
+        path: SafeText,
+    },
+    /// `curl`, with a token from the operator's environment.
+    Http {
+        /// The base that a step's path is appended to.
+        base: SafeText,
+        /// The variable that holds the token, as the command names it; none: no token is needed.
+        token: Option<&'static str>,
+    },
+}
+
+impl std::fmt::Display for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gh { host } => f.write_str(host.as_ref().map_or("github.com", |host| host.as_str())),
+            Self::Kubectl { context, .. } => {
+                write!(f, "context {}", context.as_ref().map_or("(the current one)", |c| c.as_str()))
+            }
+            Self::Socket { path } => write!(f, "{path}"),
+            Self::Http { base, .. } => write!(f, "{base}"),
+        }
+    }
+}
