@@ -52,7 +52,12 @@ struct Heard {
 }
 
 impl Stage {
+    /// A world that stands still but for what is done in it.
     fn new(scenario: Scenario) -> Self {
+        Self::at(scenario, Clock::Manual)
+    }
+
+    fn at(scenario: Scenario, clock: Clock) -> Self {
         let mut room = ROOM.0.lock().unwrap();
         while *room == 0 {
             room = ROOM.1.wait(room).unwrap();
@@ -61,7 +66,7 @@ impl Stage {
         drop(room);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let options = Options { clock: Clock::Running(5.0), ..Options::default() };
+        let options = Options { clock, ..Options::default() };
         let world = runtime.block_on(async { Sandbox::start(scenario, options).unwrap() });
         let stage = Self { world, home: tempfile::tempdir().unwrap(), _runtime: runtime };
         stage.rule("max_age = \"15s\"", "max_age = \"5m\"");

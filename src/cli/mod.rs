@@ -16,6 +16,7 @@ mod json;
 mod print;
 mod start;
 mod status;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -101,6 +102,8 @@ enum Command {
     Journal(journal::Args),
     /// Every gate that waits, with the id that decides it
     Approvals(approvals::Args),
+    /// Wait until a service is GO, or until what was left open about it is proved
+    Wait(wait::Args),
     #[command(flatten)]
     Deed(deed::Command),
 }
@@ -231,6 +234,7 @@ fn carry_out(args: Args, surroundings: &Surroundings) -> LocalBoxFuture<'_, Done
             Some(Command::Init) => init::run(&common, surroundings),
             Some(Command::Journal(journal)) => journal::run(&journal, &common, surroundings),
             Some(Command::Approvals(approvals)) => approvals::run(&approvals, &common, surroundings).await,
+            Some(Command::Wait(wait)) => wait::run(&wait, &common, surroundings).await,
             Some(Command::Deed(deed)) => deed::run(deed, &common, surroundings).await,
         }
     })
