@@ -220,14 +220,16 @@ fn title(intent: &Intent, prepared: &Prepared) -> SafeText {
     })
 }
 
-/// Names a plan: SHA-256 over the canonical JSON of intent, steps, basis and overridden rules.
+/// Names a plan: SHA-256 over the canonical JSON of intent, steps, basis and overridden rules. Of these only which they
+/// are: how old the evidence against them is changes with every look, and makes no other plan.
 fn fingerprint(intent: &Intent, prepared: &Prepared, overrides: &[Breach]) -> SafeText {
+    let rules: Vec<Rule> = overrides.iter().map(|breach| breach.rule).collect();
     let mut hash = Sha256::new();
     for part in [
         serde_json::to_vec(intent),
         serde_json::to_vec(&prepared.steps),
         serde_json::to_vec(&prepared.basis),
-        serde_json::to_vec(overrides),
+        serde_json::to_vec(&rules),
     ] {
         hash.update(part.unwrap_or_default());
         hash.update([0]);

@@ -21,6 +21,7 @@ mod review;
 mod start;
 mod status;
 mod themes;
+mod wait;
 mod welcome;
 
 use std::collections::BTreeMap;
@@ -109,6 +110,8 @@ enum Command {
     Themes(themes::Args),
     /// Every gate that waits, with the id that decides it
     Approvals(approvals::Args),
+    /// Wait until a service is GO, or until what was left open about it is proved
+    Wait(wait::Args),
     #[command(flatten)]
     Deed(deed::Command),
     /// Print the config's JSON Schema, for editors
@@ -246,6 +249,7 @@ fn carry_out(args: Args, surroundings: &Surroundings) -> LocalBoxFuture<'_, Done
             Some(Command::Journal(journal)) => journal::run(&journal, &common, surroundings),
             Some(Command::Themes(themes)) => themes::run(&themes, &common, surroundings),
             Some(Command::Approvals(approvals)) => approvals::run(&approvals, &common, surroundings).await,
+            Some(Command::Wait(wait)) => wait::run(&wait, &common, surroundings).await,
             Some(Command::Deed(deed)) => deed::run(deed, &common, surroundings).await,
             Some(Command::Schema) => papers::schema(),
             Some(Command::Completions(completions)) => papers::completions(&completions),

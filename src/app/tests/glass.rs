@@ -232,3 +232,13 @@ fn the_health_rule_asks_promotions_only_and_only_where_health_is_not_go() {
         }
     }
 }
+
+#[test]
+fn evidence_that_only_grows_older_makes_no_other_plan() {
+    let (mut cockpit, plan) = broken(Rule::MaxAge);
+    cockpit.wait(plan.max_age + Duration::from_secs(1));
+    cockpit.prepare(Promise::Runs { artifact: artifact("v1") });
+    let anew = deed::dialog_mut(&mut cockpit.model).unwrap().plan().unwrap().clone();
+    assert_ne!(anew.overrides, plan.overrides, "its age is another");
+    assert_eq!(anew.fingerprint, plan.fingerprint);
+}

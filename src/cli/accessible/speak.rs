@@ -102,9 +102,14 @@ pub(super) fn service(model: &Model) -> Vec<String> {
     lines.push(format!("Stages: {}.", stages.join(", ")));
     if let Some(environment) = model.selected_environment() {
         for (name, seen) in model.world.signals(service, environment) {
-            let value = match seen.map(|s| &s.value.reading) {
-                Some(Reading::Value(value)) => format!("{value:.1}"),
-                _ => "no value".to_owned(),
+            let value = match seen.map(|s| s.value) {
+                Some(signal) => match &signal.reading {
+                    Reading::Value(value) => {
+                        format!("{value:.1} {}, {}", signal.unit, signal.verdict().word())
+                    }
+                    Reading::Unknown(why) => format!("no value: {why}"),
+                },
+                None => "not seen yet".to_owned(),
             };
             lines.push(format!("Signal {name} in {}: {value}.", environment.name));
         }

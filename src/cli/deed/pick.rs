@@ -118,6 +118,14 @@ fn gate(
             environment: one.environment.clone(),
             gate: Some(one.key.clone()),
         }),
+        [] if all.is_empty() && unseen(model, service).is_some() => {
+            let why = unseen(model, service).unwrap_or_default();
+            let refusal =
+                Refusal::new(format!("whether anything of {} waits is not known: {why}", service.name))
+                    .evidence(seen(model, service))
+                    .next("try again when it answers; gonogo doctor says what is wrong");
+            Err(Unclear::Refused(refusal, Vec::new()))
+        }
         [] if all.is_empty() => Ok(Aim {
             service: service.name.clone(),
             environment: environment.map(|e| e.name.clone()),
@@ -147,6 +155,15 @@ fn candidate(model: &Model, gate: &Gate) -> Candidate {
     let since = gate.since.map(|s| format!(", waits {}", spoken(ago(model.now.wall, s)))).unwrap_or_default();
     let label = format!("{}, run {}, commit {}{since}", gate.title, gate.run_number, gate.revision.short());
     Candidate { id: gate_id(&gate.key), label }
+}
+
+/// Why nobody knows what waits, if the source of the service's gates cannot be seen now.
+fn unseen(model: &Model, service: &Service) -> Option<String> {
+    let source = service.pipeline.as_ref()?;
+    let fault = model.world.fault(source, &service.name).map(ToString::to_string);
+    let never = model.world.age(source, &service.name, model.now).is_none();
+    let why = fault.or_else(|| never.then(|| "has not answered yet".to_owned()))?;
+    Some(format!("{source} {why}"))
 }
 
 fn seen(model: &Model, service: &Service) -> String {
@@ -234,4 +251,120 @@ fn names_of(artifact: &Artifact) -> Vec<String> {
         .chain(commit.map(|c| c.as_str().to_owned()))
         .chain(commit.map(|c| c.short().to_owned()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::app::model::Setup;
+    use crate::app::{Msg, update};
+    use crate::domain::pipeline::MayDecide;
+    use crate::domain::service::Access;
+    use crate::domain::{EnvironmentName, Now, Observation, Report, RunKey, ServiceName, Sha, SourceName};
+
+    fn environment(name: &str) -> Environment {
+        Environment {
+            name: EnvironmentName::new(name),
+            deploy: None,
+            live: None,
+            dispatch: None,
+            image: None,
+            signals: Vec::new(),
+            alerts: None,
+            policy: crate::domain::Policy::default(),
+        }
+    }
+
+    fn waiting(run: &str, environment: &str, waits_for: WaitsFor) -> Gate {
+        let run = RunKey { source: SourceName::new("ci"), service: ServiceName::new("web"), id: run.into() };
+        Gate {
+            key: GateKey { run, attempt: 1, id: "9".into() },
+            environment: Some(EnvironmentName::new(environment)),
+            title: environment.into(),
+            revision: Sha::new("4f2c8b61f0a9"),
+            branch: None,
+            run_number: 7,
+            run_title: "Release".into(),
+            since: None,
+            asked_by: None,
+            reviewers: Vec::new(),
+            may_decide: MayDecide::Yes,
+            timer: None,
+            waits_for,
+            url: None,
+        }
+    }
+
+    fn model(gates: Vec<Gate>) -> Model {
+        let web = Service {
+            name: ServiceName::new("web"),
+            code: None,
+            pipeline: Some(SourceName::new("ci")),
+            environments: vec![environment("staging"), environment("production")],
+            stages: Vec::new(),
+        };
+        let setup = Setup {
+            services: vec![web],
+            sources: vec![SourceName::new("ci")],
+            access: Access::ReadWrite,
+            banner: None,
+        };
+        let mut model = Model::new(setup, "s".into(), Now::START, (80, 24));
+        let report = Report {
+            source: SourceName::new("ci"),
+            epoch: 0,
+            began: Now::START,
+            at: Now::START,
+            next: Duration::from_secs(5),
+            result: Ok(Arc::new(Observation { gates, ..Observation::default() })),
+        };
+        update(&mut model, Msg::Report(report));
+        model
+    }
+
+    fn wish(environment: Option<&str>, which: Option<&str>) -> Wish {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Wish {
+            verb: Verb::Approve,
+            service: "web".into(),
+            environment: owned(environment),
+            which: owned(which),
+        }
+    }
+
+    #[test]
+    fn several_gates_that_fit_are_listed_and_none_is_taken() {
+        let human = WaitsFor::Human;
+        let model = model(vec![
+            waiting("1", "staging", human),
+            waiting("2", "production", human),
+            waiting("3", "production", human),
+        ]);
+        let ids = |wish: &Wish| match aim(&model, wish) {
+            Err(Unclear::Refused(refusal, list)) => {
+                assert!(refusal.evidence.is_some() && refusal.next.is_some());
+                list.into_iter().map(|c| c.id).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ids(&wish(None, None)).len(), 3);
+        assert_eq!(ids(&wish(Some("production"), None)), ["2.1/9", "3.1/9"]);
+        assert_eq!(ids(&wish(Some("staging"), Some("2.1/9"))).len(), 3, "nothing fits: all are listed");
+        let one = aim(&model, &wish(None, Some("3.1/9"))).unwrap();
+        assert_eq!(one.gate.unwrap().run.id, "3");
+        assert_eq!(one.environment, Some(EnvironmentName::new("production")));
+        assert_eq!(aim(&model, &wish(Some("staging"), None)).unwrap().gate.unwrap().run.id, "1");
+    }
+
+    #[test]
+    fn a_timer_does_not_stand_in_the_way_of_a_gate_that_waits_for_a_human() {
+        let model = model(vec![
+            waiting("1", "production", WaitsFor::Timer),
+            waiting("2", "production", WaitsFor::Human),
+        ]);
+        assert_eq!(aim(&model, &wish(None, None)).unwrap().gate.unwrap().run.id, "2");
+    }
 }

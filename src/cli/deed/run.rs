@@ -1,6 +1,7 @@
 //! From the words of a command to an exit code: look, plan, show, confirm, follow.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::Instant;
@@ -16,8 +17,11 @@ use crate::cli::start::{Purpose, Started, start};
 use crate::cli::{Common, Done, Failure, Surroundings, code, json, say};
 use crate::domain::service::ReasonRule;
 use crate::domain::{ActionId, Intent, Outcome, Refusal};
-use crate::runtime::headless;
 use crate::runtime::headless::desk::{Answer, Desk, Waited};
+
+/// How long the sources may take to answer first: longer than for a screen, which goes on without those that hang. A
+/// command that acts has nothing to go on with.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
 
 /// How a command ended.
 #[derive(Debug)]
@@ -69,7 +73,7 @@ async fn work(desk: &mut Desk, wish: &Wish, args: &Args) -> Result<Told, Failure
     let asked = |number| refused(interrupted(number), Vec::new());
     let service = desk.model.setup.services.iter().find(|s| s.name.as_str() == wish.service);
     let sources: Vec<_> = service.iter().flat_map(|s| s.sources().cloned()).collect();
-    if let Waited::Asked(number) = desk.look(&sources, Instant::now() + headless::ANSWER).await? {
+    if let Waited::Asked(number) = desk.look(&sources, Instant::now() + FIRST_LOOK).await? {
         return Ok(asked(number));
     }
     let aim = match pick::aim(&desk.model, wish) {
