@@ -3,7 +3,7 @@
 use super::deed::verb_of;
 use super::key::Key;
 use super::model::{Model, Panel};
-use super::views::View;
+use super::views::{self, View};
 use crate::action::{barred, offer};
 use crate::domain::Refusal;
 
@@ -56,6 +56,12 @@ pub enum Command {
     View(View),
     /// Select the next service that is worst off.
     Worst,
+    /// Next trouble in the log, or next line that holds what is searched for.
+    NextTrouble,
+    /// The one before.
+    PreviousTrouble,
+    /// Wrap long lines of the log, or cut them.
+    Wrap,
     /// Edit the filter.
     Filter,
     /// Look at all sources now.
@@ -132,8 +138,16 @@ pub const COMMANDS: &[Entry] = &[
     view(View::Service, &[Key::Char('3')], "go to the selected service in depth"),
     view(View::Wall, &[Key::Char('4')], "go to the health wall: every service in every environment"),
     view(View::Revisions, &[Key::Char('6')], "go to what the selected environment can go back to"),
+    view(
+        View::Log,
+        &[Key::Char('7'), Key::Char('L')],
+        "go to the log of the job at hand: the selected one, else one that failed",
+    ),
     view(View::Journal, &[Key::Char('8')], "go to the journal: who did what, when, and what came of it"),
     view(View::Sources, &[Key::Char('9')], "go to the sources: what is asked, how old, what is wrong"),
+    entry(Command::NextTrouble, "next error", &[Key::Char('n')], "next error in the log, or next line found"),
+    entry(Command::PreviousTrouble, "previous error", &[Key::Char('N')], "the one before in the log"),
+    entry(Command::Wrap, "wrap", &[Key::Char('W')], "wrap long lines of the log, or cut them"),
     entry(Command::Down, "down", &[Key::Char('j'), Key::Down], "next line"),
     entry(Command::Up, "up", &[Key::Char('k'), Key::Up], "previous line"),
     entry(Command::Left, "left", &[Key::Char('h'), Key::Left], "previous environment"),
@@ -175,6 +189,12 @@ pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
         Command::Follow => (!model.actions.is_empty())
             .then_some(())
             .ok_or_else(|| Refusal::new("nothing was done yet in this session")),
+        Command::View(View::Log) => (views::job_at_hand(model).is_some() || model.log.job.is_some())
+            .then_some(())
+            .ok_or_else(|| Refusal::new("no job of the selected service is known")),
+        Command::NextTrouble | Command::PreviousTrouble | Command::Wrap => (model.focus == Panel::Log)
+            .then_some(())
+            .ok_or_else(|| Refusal::new("no log is looked at").next("go to the log of a job: 7, L")),
         _ => match verb_of(command) {
             Some(verb) => {
                 let around = model_surroundings(model)?;

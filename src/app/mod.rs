@@ -12,6 +12,7 @@ pub mod incident;
 mod index;
 pub mod key;
 pub mod keys;
+pub mod log;
 pub mod model;
 pub mod msg;
 mod touched;

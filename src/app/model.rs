@@ -15,6 +15,7 @@ use super::deed::resume::Unfinished;
 use super::dialog::Dialog;
 use super::incident::Incident;
 use super::index::Index;
+use super::log;
 use super::views::Trail;
 
 /// A panel that can have the keyboard.
@@ -39,6 +40,8 @@ pub enum Panel {
     Revisions,
     /// How every source is.
     Sources,
+    /// The log of one job.
+    Log,
     /// What the journal tells.
     Journal,
 }
@@ -61,6 +64,7 @@ impl Panel {
             Self::Wall => "health wall",
             Self::Revisions => "revisions",
             Self::Sources => "sources",
+            Self::Log => "log",
             Self::Journal => "journal",
         }
     }
@@ -101,6 +105,8 @@ pub enum Typing {
     Commands,
     /// Keys edit the filter.
     Filter,
+    /// Keys edit what is searched for in the log.
+    Search,
 }
 
 /// How far an action has come.
@@ -234,6 +240,8 @@ pub struct Model {
     pub ask: Ask,
     /// Where the operator is.
     pub trail: Trail,
+    /// The log that is looked at.
+    pub log: log::Desk,
     /// The panel with the keyboard.
     pub focus: Panel,
     /// How much room it has.
@@ -320,6 +328,7 @@ impl Model {
             changes: BTreeMap::new(),
             ask: Ask::default(),
             trail: Trail::default(),
+            log: log::Desk::default(),
             focus: Panel::default(),
             zoom: Zoom::default(),
             scroll: BTreeMap::new(),
@@ -406,7 +415,7 @@ impl Model {
     /// Whether the sources do not know yet what the operator looks at: they are asked once the selection rests.
     #[must_use]
     pub fn unasked(&self) -> bool {
-        self.selected != self.ask.focus
+        self.selected != self.ask.focus || log::wanted(self) != self.ask.log
     }
 
     /// The overlay on top.

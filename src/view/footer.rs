@@ -11,8 +11,10 @@ use crate::theme::{Role, Sign};
 
 /// Draws the footer; returns the column of the cursor while the filter is being typed.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<u16> {
-    if scene.model.typing == Typing::Filter {
-        return Some(filter(scene, sheet));
+    match scene.model.typing {
+        Typing::Filter => return Some(line(scene, sheet, &scene.model.filter)),
+        Typing::Search => return Some(line(scene, sheet, &scene.model.log.search)),
+        Typing::Commands => {}
     }
     if let Some(toast) = &scene.model.toast {
         let (role, sign) = match toast.tone {
@@ -56,11 +58,11 @@ fn keys(scene: Scene<'_>, room: usize) -> Words<'_> {
     words.gap(gap).then(end)
 }
 
-fn filter(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> u16 {
+fn line(scene: Scene<'_>, sheet: &mut Sheet<'_>, typed: &str) -> u16 {
     let style = scene.theme.style(Role::Input);
     sheet.tint(0, 0, sheet.width(), 1, style);
     let room = usize::from(sheet.width()).saturating_sub(34);
-    let shown = text::cut(&scene.model.filter, room);
+    let shown = text::cut(typed, room);
     sheet.put(1, 0, &format!("/ {shown}"), style);
     let hint = "enter keeps it · esc clears it ";
     let x = usize::from(sheet.width()).saturating_sub(text::width(hint));

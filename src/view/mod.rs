@@ -35,6 +35,7 @@ mod help;
 mod inbox;
 mod journal;
 mod json;
+mod log;
 mod overlay;
 mod panel;
 mod pipeline;
@@ -203,6 +204,7 @@ fn one(scene: Scene<'_>, panel: Panel, sheet: &mut Sheet<'_>) {
         Panel::Revisions => revisions::draw(scene, sheet),
         Panel::Journal => journal::draw(scene, sheet),
         Panel::Sources => sources::draw(scene, sheet),
+        Panel::Log => log::draw(scene, sheet),
     }
 }
 

@@ -11,6 +11,7 @@ use super::deed;
 use super::dialog::{Dialog, Draft, Field};
 use super::incident;
 use super::key::{Key, Stroke};
+use super::log;
 use super::model::{Leaving, Model, Overlay, Panel, Selection, Toast, Tone, Typing, Zoom};
 use super::msg::Effect;
 use super::views::{self, View};
@@ -31,6 +32,7 @@ pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         Some(Overlay::Dialog(_)) => dialog::press(model, stroke),
         Some(_) => overlay(model, stroke.key),
         None if model.typing == Typing::Filter => filter(model, stroke.key),
+        None if model.typing == Typing::Search => search(model, stroke.key),
         None => command_of(stroke.key).map(|command| run(model, command)).unwrap_or_default(),
     }
 }
@@ -48,6 +50,10 @@ pub fn paste(model: &mut Model, text: &SafeText) {
     if model.typing == Typing::Filter && model.overlays.is_empty() {
         model.filter.extend(text.as_str().chars().take(100));
         board::filter(model);
+        return;
+    }
+    if model.typing == Typing::Search && model.overlays.is_empty() {
+        log::search(model, |line| line.extend(text.as_str().chars().take(100)));
         return;
     }
     let text = "pasted text was dropped: it is not taken for keys".into();
@@ -68,6 +74,7 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Quit => return quit(model),
         Command::Refresh => {
+            log::refresh(model);
             let journal = model.journal_fault.as_ref().map(|_| Effect::TryJournal);
             return model.setup.sources.iter().cloned().map(Effect::Look).chain(journal).collect();
         }
@@ -80,7 +87,11 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
                 show(model, Overlay::Follow(id));
             }
         }
+        Command::Filter if model.focus == Panel::Log => model.typing = Typing::Search,
         Command::Filter => model.typing = Typing::Filter,
+        Command::NextTrouble => trouble(model, log::Way::Down),
+        Command::PreviousTrouble => trouble(model, log::Way::Up),
+        Command::Wrap => log::wrap(model),
         Command::Zoom => {
             model.zoom = if model.zoom == Zoom::Full { Zoom::Shared } else { Zoom::Full };
         }
@@ -97,6 +108,8 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Up => go(model, Go::By(-1)),
         Command::Top => go(model, Go::First),
         Command::Bottom => go(model, Go::Last),
+        Command::Left if model.focus == Panel::Log => log::pan(model, -1),
+        Command::Right if model.focus == Panel::Log => log::pan(model, 1),
         Command::Left => environment(model, Go::By(-1)),
         Command::Right => environment(model, Go::By(1)),
         _ => {}
@@ -132,6 +145,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         (_, Panel::Inbox) => View::Inbox,
         (View::Wall, _) => View::Service,
         (View::Cockpit, Panel::Board | Panel::Pipeline) => View::Service,
+        (View::Service, Panel::Pipeline) if views::job_at_hand(model).is_some() => View::Log,
         (_, Panel::Environments) => View::Revisions,
         (View::Cockpit, Panel::Activity) => View::Journal,
         _ => {
@@ -183,7 +197,9 @@ fn back(model: &mut Model) {
     if model.overlays.pop().is_some() {
         return;
     }
-    if !model.filter.is_empty() {
+    if model.focus == Panel::Log && !model.log.search.is_empty() {
+        log::searched(model, false);
+    } else if !model.filter.is_empty() {
         model.filter.clear();
         board::filter(model);
     } else if model.zoom == Zoom::Full {
@@ -209,6 +225,30 @@ fn filter(model: &mut Model, key: Key) -> Vec<Effect> {
         _ => {}
     }
     board::filter(model);
+    Vec::new()
+}
+
+/// Goes to the next trouble, or says that there is none.
+fn trouble(model: &mut Model, way: log::Way) {
+    if !log::next(model, way) {
+        let what = if model.log.search.is_empty() { "no error" } else { "nothing of that kind" };
+        let text = SafeText::new(&format!("{what} is found in what is kept of this log"));
+        model.toast = Some(Toast { text, tone: Tone::Info, since: model.now });
+    }
+}
+
+fn search(model: &mut Model, key: Key) -> Vec<Effect> {
+    match key {
+        Key::Esc => log::searched(model, false),
+        Key::Enter => log::searched(model, true),
+        Key::Backspace => log::search(model, |text| {
+            text.pop();
+        }),
+        Key::Char(c) => log::search(model, |text| text.push(c)),
+        Key::Down => log::by(model, 1),
+        Key::Up => log::by(model, -1),
+        _ => {}
+    }
     Vec::new()
 }
 
@@ -255,6 +295,7 @@ fn toggles(command: Command, overlay: Option<&Overlay>) -> bool {
 fn copy(model: &mut Model) -> Vec<Effect> {
     let text = match model.focus {
         Panel::Inbox => model.gate_at_hand().and_then(|g| g.value.url.clone()),
+        Panel::Log => log::copied(model),
         _ => model.selected().map(|(service, assessment)| {
             let live = assessment.standings.iter().rev().find_map(|s| s.live.as_ref());
             let version = live.map(crate::domain::Artifact::reference).unwrap_or_default();
