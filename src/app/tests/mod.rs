@@ -4,6 +4,7 @@ mod freeze;
 mod glass;
 mod incidents;
 mod judge;
+mod log;
 mod people;
 mod resume;
 mod steps;
