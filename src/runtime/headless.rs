@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::engine::Engine;
+use crate::app::log;
 use crate::app::{Effect, Model, Msg, Stroke, update};
 use crate::domain::World;
 
@@ -24,7 +25,7 @@ pub async fn look(model: &mut Model, engine: &mut Engine, deadline: Duration) {
     until(model, engine, end, answered).await;
 }
 
-/// Presses keys one after the other, letting preparations answer in between.
+/// Presses keys one after the other, letting preparations and a log that is looked at answer in between.
 pub async fn press(model: &mut Model, engine: &mut Engine, strokes: &[Stroke]) {
     for stroke in strokes {
         let effects = update(model, Msg::Key(*stroke));
@@ -34,6 +35,7 @@ pub async fn press(model: &mut Model, engine: &mut Engine, strokes: &[Stroke]) {
             let step = Instant::now() + Duration::from_millis(20);
             until(model, engine, step, |_| false).await;
         }
+        until(model, engine, end, |model| log::wanted(model).is_none() || model.log.answer.is_some()).await;
         let last = Instant::now() + Duration::from_millis(20);
         until(model, engine, last, |_| false).await;
     }

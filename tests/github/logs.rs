@@ -249,3 +249,14 @@ async fn a_storage_host_that_stalls_or_drops_is_told_and_what_came_is_kept() {
     let LogAnswer::Failed(fault) = &seen.log.as_ref().unwrap().answer else { panic!("{:?}", seen.log) };
     assert_eq!(fault.cause, Cause::Unreachable, "{fault}");
 }
+
+/// The keystrokes from a fresh start to the line that says why: at most three.
+#[test]
+fn why_a_job_failed_is_read_with_one_key_from_a_fresh_start() {
+    let keys = "L";
+    let arguments = ["demo", "build-fails", "--print", "--size", "80x24", "--keys", keys];
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_gonogo")).args(arguments).output().unwrap();
+    let frame = String::from_utf8_lossy(&ran.stdout);
+    assert!(frame.contains("expected the cart of device B to hold 3 lines"), "{frame}\n{ran:?}");
+    println!("why a job failed: {} key from a fresh start (at most 3)", keys.len());
+}
