@@ -65,6 +65,7 @@ const SCENES: &[Scene] = &[
         after(logs::failed(), &[Key::Char('/'), Key::Char('e'), Key::Char('r'), Key::Char('r')])
     }),
     ("log-long", || after(logs::failed(), &[Key::Char('G'), Key::Char('l')])),
+    ("log-gap", logs::gap),
     ("log-not-yet", logs::not_yet),
     ("log-gone", logs::gone),
     ("filter", || after(model::many(1000), &[Key::Char('/'), Key::Char('n'), Key::Char('o')])),
@@ -159,6 +160,7 @@ portraits! {
     a_log_at_its_first_error "log"
     a_log_that_is_searched "log-found"
     a_log_whose_long_lines_are_shifted "log-long"
+    a_log_that_is_kept_in_part "log-gap"
     a_log_that_is_not_there_yet "log-not-yet"
     a_log_that_is_gone "log-gone"
     a_release_day "day"

@@ -2,7 +2,8 @@
 //!
 //! The eye is on a line by its number, or on the end: what grows moves nothing, and who looks at the end follows.
 
-use super::model::{Model, Typing};
+use super::key::Key;
+use super::model::{Model, Panel, Typing};
 use super::views::{self, View};
 use crate::domain::log::LogAnswer;
 use crate::domain::pipeline::JobStep;
@@ -188,6 +189,21 @@ pub fn by(model: &mut Model, lines: isize) {
         return;
     }
     model.log.look_at(to);
+}
+
+/// Moves the eye by screens, if the key means that and a log has the keyboard; tells whether.
+pub fn pages(model: &mut Model, key: Key) -> bool {
+    let screen = isize::try_from(model.size.1.saturating_sub(8).max(1)).unwrap_or(1);
+    let lines = match key {
+        Key::PageDown | Key::Char(' ') => screen,
+        Key::PageUp => -screen,
+        _ => return false,
+    };
+    let here = model.focus == Panel::Log;
+    if here {
+        by(model, lines);
+    }
+    here
 }
 
 /// The first line.

@@ -160,8 +160,8 @@ impl JobLog {
         steps.iter().rposition(|step| step.started.is_some_and(|began| began.as_second() <= at.as_second()))
     }
 
-    /// Where to begin to read: the first trouble of the step that failed, else the first that is marked, else the
-    /// first that reads like one; `None` if there is no trouble at all.
+    /// Where to begin to read: the first trouble of the step that failed, else the first that is marked, unless it only
+    /// tells the exit code, else the first that reads like one; `None` if there is no trouble at all.
     #[must_use]
     pub fn opening(&self, steps: &[JobStep]) -> Option<u64> {
         let failed = steps.iter().position(|step| matches!(step.state, RunState::Failed(_)));
@@ -176,6 +176,8 @@ impl JobLog {
             self.lines.iter().filter(inside).find(|line| line.kind.troubles())
         });
         let first = |kind| self.lines.iter().find(|line| line.kind == kind);
-        within.or_else(|| first(LineKind::Error)).or_else(|| first(LineKind::Suspect)).map(|line| line.number)
+        let marked = first(LineKind::Error);
+        let why = marked.filter(|line| !line.text.as_str().starts_with("Process completed with exit code"));
+        within.or(why).or_else(|| first(LineKind::Suspect)).or(marked).map(|line| line.number)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gonogo::app::key::Key;
+use gonogo::app::log::Eye;
 use gonogo::app::model::Model;
 use gonogo::app::{Msg, update};
 use gonogo::domain::log::{LogAnswer, LogEnd, LogReader, LogTold};
@@ -54,6 +55,13 @@ pub(crate) fn failed() -> Model {
     let mut reader = LogReader::new();
     reader.feed(text.as_bytes());
     told(LogAnswer::Here(Arc::new(reader.log(LogEnd::Complete))))
+}
+
+/// What is not kept is said where it is missing.
+pub(crate) fn gap() -> Model {
+    let mut model = failed();
+    model.log.eye = Eye::Line(1_000);
+    model
 }
 
 /// The job still runs.

@@ -33,6 +33,7 @@ pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         Some(_) => overlay(model, stroke.key),
         None if model.typing == Typing::Filter => filter(model, stroke.key),
         None if model.typing == Typing::Search => search(model, stroke.key),
+        None if log::pages(model, stroke.key) => Vec::new(),
         None => command_of(stroke.key).map(|command| run(model, command)).unwrap_or_default(),
     }
 }

@@ -73,6 +73,8 @@ fn a_log_opens_at_its_first_error_and_n_goes_round() {
         strike(&mut model, key);
         assert_eq!(model.log.eye, Eye::Line(line), "{key}");
     }
+    strike(&mut model, "g ");
+    assert_eq!(model.log.eye, Eye::Line(23), "a screen of 30 rows is 22 lines");
 }
 
 #[test]

@@ -110,6 +110,13 @@ fn reading_begins_at_the_first_trouble_of_the_step_that_failed() {
     assert_eq!(log.opening(&[]), Some(1), "without steps the first that is marked");
     assert_eq!(log.troubles().collect::<Vec<_>>(), [1, 3], "troubles in a row are one");
     assert_eq!(read("all is well").opening(&steps), None);
+    let bare = "error: no such field\n##[error]Process completed with exit code 1.\n";
+    assert_eq!(read(bare).opening(&[]), Some(1), "an exit code is no cause");
+    assert_eq!(
+        read("##[error]Process completed with exit code 1.").opening(&[]),
+        Some(1),
+        "but better than nothing"
+    );
 }
 
 proptest! {
