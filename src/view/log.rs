@@ -25,7 +25,7 @@ use crate::theme::{Role, Sign};
 use page::Page;
 
 /// From this width on the steps stand beside the lines.
-const STEPS_FROM: u16 = 96;
+const STEPS_FROM: u16 = 112;
 /// Columns of the steps.
 const STEPS: u16 = 30;
 

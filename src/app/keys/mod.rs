@@ -33,9 +33,16 @@ pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         Some(_) => overlay(model, stroke.key),
         None if model.typing == Typing::Filter => filter(model, stroke.key),
         None if model.typing == Typing::Search => search(model, stroke.key),
-        None if log::pages(model, stroke.key) => Vec::new(),
-        None => command_of(stroke.key).map(|command| run(model, command)).unwrap_or_default(),
+        None => command(model, stroke.key),
     }
+}
+
+/// A key that means a command, or a screen further in a log.
+fn command(model: &mut Model, key: Key) -> Vec<Effect> {
+    if log::pages(model, key) {
+        return Vec::new();
+    }
+    command_of(key).map(|command| run(model, command)).unwrap_or_default()
 }
 
 /// Takes pasted text: only a reason or the filter may be pasted into, and nothing is ever confirmed by it.
