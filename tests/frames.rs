@@ -1,6 +1,8 @@
 //! What the screen looks like.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "frames/logs.rs"]
+mod logs;
 #[path = "support/model.rs"]
 mod model;
 
@@ -101,6 +103,14 @@ const SCENES: &[Scene] = &[
         )
     }),
     ("sources", || after(search(), &[Key::Char('9')])),
+    ("log", logs::failed),
+    ("log-found", || {
+        after(logs::failed(), &[Key::Char('/'), Key::Char('e'), Key::Char('r'), Key::Char('r')])
+    }),
+    ("log-long", || after(logs::failed(), &[Key::Char('G'), Key::Char('l')])),
+    ("log-gap", logs::gap),
+    ("log-not-yet", logs::not_yet),
+    ("log-gone", logs::gone),
     ("filter", || after(model::many(1000), &[Key::Char('/'), Key::Char('n'), Key::Char('o')])),
 ];
 
@@ -261,6 +271,12 @@ macro_rules! portraits {
 }
 
 portraits! {
+    a_log_at_its_first_error "log"
+    a_log_that_is_searched "log-found"
+    a_log_whose_long_lines_are_shifted "log-long"
+    a_log_that_is_kept_in_part "log-gap"
+    a_log_that_is_not_there_yet "log-not-yet"
+    a_log_that_is_gone "log-gone"
     a_release_day "day"
     a_service_that_burns "search"
     a_service_that_is_being_built "ledger"

@@ -9,6 +9,8 @@ mod acts;
 mod faults;
 #[path = "github/limits.rs"]
 mod limits;
+#[path = "github/logs.rs"]
+mod logs;
 #[path = "github/look.rs"]
 mod look;
 #[path = "github/people.rs"]

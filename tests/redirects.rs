@@ -356,3 +356,66 @@ fn tls(answer: impl Fn() -> String + Send + 'static) -> (u16, Arc<Mutex<String>>
     });
     (port, heard)
 }
+
+/// The one way that leads elsewhere: what a server keeps at a storage host. It may get there, but bare.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_kept_elsewhere_is_fetched_without_any_secret() {
+    use gonogo::provider::http::{Allowance, Fetched};
+    use std::time::Duration;
+    let sinks = Arc::new(Sinks { port: Listener::sink("127.0.0.1"), host: Listener::sink("127.0.0.2") });
+    let allowance = Allowance { bytes: 1 << 20, patience: Duration::from_secs(5), domains: &[] };
+    let (mut cases, mut fetched, mut secrets) = (0, 0, 0);
+    for &code in CODES {
+        for target in TARGETS {
+            let server = redirecting(code, target, &sinks);
+            let url = format!("http://{}", server.address);
+            for &style in STYLES.iter().filter(|style| **style != Style::Kubeconfig) {
+                let what = format!("{code} to {} as {style:?}", target.name);
+                let endpoint = endpoint(style, &url);
+                let came = endpoint.read_elsewhere(&Read::get("/read"), allowance, &mut |_| {}).await;
+                cases += 1;
+                match came {
+                    Ok(Fetched::Whole | Fetched::Part(_)) => fetched += 1,
+                    Ok(Fetched::Answered(answer)) => {
+                        assert!((target.there)(server.address, &sinks).is_none(), "{what}: {answer:?}");
+                    }
+                    Err(fault) => {
+                        let text = format!("{fault} {fault:?}");
+                        assert!(text.contains(&server.address.to_string()), "{what}: {text}");
+                        assert!(!text.contains(SECRET) && !text.contains("t=1"), "{what}: {text}");
+                    }
+                }
+            }
+            for heard in [sinks.port.take(), sinks.host.take()].concat() {
+                let low = heard.to_lowercase();
+                let carries =
+                    [SECRET, "authorization", "private-token", "cookie", "x-scope-orgid", "referer"];
+                secrets += carries.iter().filter(|word| low.contains(&word.to_lowercase())).count();
+                assert!(heard.starts_with("GET "), "{code} to {}: {heard}", target.name);
+            }
+        }
+    }
+    println!("R21, elsewhere: {cases} cases, {fetched} fetched, {secrets} secrets at the sinks");
+    assert_eq!((cases, secrets), (300, 0));
+    assert!(fetched > 0, "the control: what may be fetched is");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_kept_elsewhere_is_fetched_from_allowed_domains_only() {
+    use gonogo::provider::http::Allowance;
+    use std::time::Duration;
+    let sink = Listener::sink("127.0.0.1");
+    let there = sink.address;
+    for location in [format!("http://{there}/x"), format!("http://stores.test.evil.test:{}/x", there.port())]
+    {
+        let server = Listener::start("127.0.0.1", move |_| {
+            said("302 Found", &format!("location: {location}\r\n"), "")
+        });
+        let endpoint = endpoint(Style::Bearer, &format!("http://{}", server.address));
+        let domains = &["stores.test"];
+        let allowance = Allowance { bytes: 1 << 20, patience: Duration::from_secs(5), domains };
+        let fault = endpoint.read_elsewhere(&Read::get("/read"), allowance, &mut |_| {}).await.unwrap_err();
+        assert_eq!(fault.cause, Cause::Redirected, "{fault}");
+        assert!(sink.take().is_empty());
+    }
+}

@@ -335,7 +335,7 @@ pub fn ask(model: &Model) -> Ask {
     spans.extend(views::spans(model));
     spans.sort();
     spans.dedup();
-    Ask { spans, focus: model.selected.clone(), runs: runs_in_doubt(model) }
+    Ask { spans, focus: model.selected.clone(), runs: runs_in_doubt(model), log: super::log::wanted(model) }
 }
 
 /// The runs that actions in flight are about.

@@ -7,7 +7,7 @@ use super::joint::Mark;
 use super::key::Key;
 use super::menu;
 use super::model::{Model, Panel};
-use super::views::View;
+use super::views::{self, View};
 use crate::action::{barred, offer};
 use crate::domain::Refusal;
 
@@ -64,6 +64,12 @@ pub enum Command {
     View(View),
     /// Select the next service that is worst off.
     Worst,
+    /// Next trouble in the log, or next line that holds what is searched for.
+    NextTrouble,
+    /// The one before.
+    PreviousTrouble,
+    /// Wrap long lines of the log, or cut them.
+    Wrap,
     /// Edit the filter.
     Filter,
     /// Look at all sources now.
@@ -164,8 +170,16 @@ pub const COMMANDS: &[Entry] = &[
     view(View::Service, &[Key::Char('3')], "go to the selected service in depth"),
     view(View::Wall, &[Key::Char('4')], "go to the health wall: every service in every environment"),
     view(View::Revisions, &[Key::Char('6')], "go to what the selected environment can go back to"),
+    view(
+        View::Log,
+        &[Key::Char('7'), Key::Char('L')],
+        "go to the log of the job at hand: the selected one, else one that failed",
+    ),
     view(View::Journal, &[Key::Char('8')], "go to the journal: who did what, when, and what came of it"),
     view(View::Sources, &[Key::Char('9')], "go to the sources: what is asked, how old, what is wrong"),
+    entry(Command::NextTrouble, "next error", &[Key::Char('n')], "next error in the log, or next line found"),
+    entry(Command::PreviousTrouble, "previous error", &[Key::Char('N')], "the one before in the log"),
+    entry(Command::Wrap, "wrap", &[Key::Char('W')], "wrap long lines of the log, or cut them"),
     entry(Command::Down, "down", &[Key::Char('j'), Key::Down], "next line"),
     entry(Command::Up, "up", &[Key::Char('k'), Key::Up], "previous line"),
     entry(Command::Left, "left", &[Key::Char('h'), Key::Left], "previous environment"),
@@ -224,12 +238,19 @@ pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
         Command::Follow => (!model.actions.is_empty())
             .then_some(())
             .ok_or_else(|| Refusal::new("nothing was done yet in this session")),
+        Command::Filter if model.focus == Panel::Log => Ok(()),
         Command::Filter => menu::filterable(model),
         Command::Copy => {
             let nothing =
                 || Refusal::new("nothing here to copy").next("select a service, a gate or a revision");
             (!copy::things(model).is_empty()).then_some(()).ok_or_else(nothing)
         }
+        Command::View(View::Log) => (views::job_at_hand(model).is_some() || model.log.job.is_some())
+            .then_some(())
+            .ok_or_else(|| Refusal::new("no job of the selected service is known")),
+        Command::NextTrouble | Command::PreviousTrouble | Command::Wrap => (model.focus == Panel::Log)
+            .then_some(())
+            .ok_or_else(|| Refusal::new("no log is looked at").next("go to the log of a job: 7, L")),
         _ => match verb_of(command) {
             Some(verb) if !model.marks.is_empty() => joint::available(model, verb),
             Some(verb) => {

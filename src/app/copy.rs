@@ -24,6 +24,9 @@ pub fn things(model: &Model) -> Vec<Thing> {
         let text = text.filter(|text| !text.is_empty());
         things.extend(text.map(|text| Thing { label, text }));
     };
+    if model.focus == Panel::Log {
+        add("line of the log", super::log::copied(model));
+    }
     if model.focus == Panel::Revisions {
         let at_hand = views::revision_at_hand(model);
         if let Some(revision) = views::revisions(model).iter().find(|r| Some(&r.id) == at_hand.as_ref()) {

@@ -175,6 +175,9 @@ fn concerns(command: Command, panel: Panel) -> bool {
         Panel::Revisions => list || matches!(command, RollBack | WhatIf | Filter | Changes),
         Panel::Wall => list || deed || matches!(command, Filter | Worst | Reasons | Left | Right),
         Panel::Journal => list || matches!(command, Refresh),
+        Panel::Log => {
+            list || matches!(command, Filter | NextTrouble | PreviousTrouble | Wrap | Left | Right | Zoom)
+        }
         Panel::Sources => matches!(command, Down | Up | Top | Bottom | Refresh),
     }
 }

@@ -19,6 +19,7 @@ pub mod key;
 pub mod keymap;
 pub mod keys;
 pub mod leaving;
+pub mod log;
 pub mod menu;
 pub mod model;
 pub mod msg;

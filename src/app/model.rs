@@ -20,6 +20,7 @@ use super::index::Index;
 use super::joint::{Joint, LeftSaga, Mark, SagaRun};
 use super::keymap::Keymap;
 use super::leaving::{Leaving, Parting};
+use super::log;
 use super::menu::Menu;
 use super::spot::Mouse;
 use super::views::Trail;
@@ -47,6 +48,8 @@ pub enum Panel {
     Revisions,
     /// How every source is.
     Sources,
+    /// The log of one job.
+    Log,
     /// What the journal tells.
     Journal,
 }
@@ -69,6 +72,7 @@ impl Panel {
             Self::Wall => "health wall",
             Self::Revisions => "revisions",
             Self::Sources => "sources",
+            Self::Log => "log",
             Self::Journal => "journal",
         }
     }
@@ -113,6 +117,8 @@ pub enum Typing {
     Commands,
     /// Keys edit the filter of this list.
     Filter(Panel),
+    /// Keys edit what is searched for in the log.
+    Search,
 }
 
 /// How far an action has come.
@@ -252,6 +258,8 @@ pub struct Model {
     pub ask: Ask,
     /// Where the operator is.
     pub trail: Trail,
+    /// The log that is looked at.
+    pub log: log::Desk,
     /// The panel with the keyboard.
     pub focus: Panel,
     /// How much room it has.
@@ -341,6 +349,7 @@ impl Model {
             changes: BTreeMap::new(),
             ask: Ask::default(),
             trail: Trail::default(),
+            log: log::Desk::default(),
             focus: Panel::default(),
             zoom: Zoom::default(),
             scroll: BTreeMap::new(),
@@ -432,7 +441,7 @@ impl Model {
     /// Whether the sources do not know yet what the operator looks at: they are asked once the selection rests.
     #[must_use]
     pub fn unasked(&self) -> bool {
-        self.selected != self.ask.focus
+        self.selected != self.ask.focus || log::wanted(self) != self.ask.log
     }
 
     /// The filter of a list; empty if it has none.

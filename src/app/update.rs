@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::model::{Model, Tone};
 use super::msg::{Effect, Msg};
 use super::views::View;
-use super::{board, deed, keys};
-use crate::domain::{Absorbed, Now, Progress, Target};
+use super::{board, deed, keys, log};
+use crate::domain::{Absorbed, Now, Progress, Report, Target};
 
 /// How long an information shows.
 const SHOWN: Duration = Duration::from_secs(4);
@@ -35,7 +35,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.size = (columns, rows);
             return Vec::new();
         }
-        Msg::Report(report) => match board::absorb(model, &report) {
+        Msg::Report(report) => match told(model, &report) {
             Absorbed::Dropped => return Vec::new(),
             Absorbed::Changed => {
                 asks = true;
@@ -74,6 +74,15 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
     }
     effects
+}
+
+/// Takes a look into the world, and what it told about the log that is looked at.
+fn told(model: &mut Model, report: &Report) -> Absorbed {
+    let absorbed = board::absorb(model, report);
+    if absorbed != Absorbed::Dropped {
+        log::take(model, report);
+    }
+    absorbed
 }
 
 fn tick(model: &mut Model, now: Now) -> Vec<Effect> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::log;
 use super::model::{Model, Panel};
 use super::wall;
 use crate::domain::assess::{self, stage_of};
@@ -11,7 +12,7 @@ use crate::domain::code::Commit;
 use crate::domain::record::{Deed, deeds};
 use crate::domain::time::ago;
 use crate::domain::{
-    ActionId, ChangeSet, Job, Place, Revision, RunKey, RunState, SafeText, ServiceName, SourceName, Span,
+    ActionId, ChangeSet, Job, JobKey, Place, Revision, RunState, SafeText, ServiceName, SourceName, Span,
     SpanAsk, Verdict,
 };
 
@@ -30,6 +31,8 @@ pub enum View {
     Wall,
     /// What the selected environment can go back to.
     Revisions,
+    /// The log of one job.
+    Log,
     /// Who did what, when, knowing what, and what came of it.
     Journal,
     /// What is asked, how old each answer is, what is wrong, what may still be asked.
@@ -38,12 +41,13 @@ pub enum View {
 
 impl View {
     /// In the order of their keys.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Cockpit,
         Self::Inbox,
         Self::Service,
         Self::Wall,
         Self::Revisions,
+        Self::Log,
         Self::Journal,
         Self::Sources,
     ];
@@ -57,6 +61,7 @@ impl View {
             Self::Service => "service",
             Self::Wall => "wall",
             Self::Revisions => "revisions",
+            Self::Log => "log",
             Self::Journal => "journal",
             Self::Sources => "sources",
         }
@@ -70,7 +75,7 @@ impl View {
             Self::Revisions => "back",
             Self::Journal => "jrnl",
             Self::Sources => "src",
-            Self::Cockpit | Self::Inbox | Self::Wall => self.title(),
+            Self::Cockpit | Self::Inbox | Self::Wall | Self::Log => self.title(),
         }
     }
 
@@ -83,6 +88,7 @@ impl View {
             Self::Service => &[Panel::Pipeline, Panel::Environments, Panel::Health],
             Self::Wall => &[Panel::Wall],
             Self::Revisions => &[Panel::Revisions],
+            Self::Log => &[Panel::Log],
             Self::Journal => &[Panel::Journal],
             Self::Sources => &[Panel::Sources],
         }
@@ -96,15 +102,6 @@ pub struct Inward {
     pub view: View,
     /// Where the keyboard goes on the way back.
     pub from: Panel,
-}
-
-/// A job of a run.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct JobKey {
-    /// The run.
-    pub run: RunKey,
-    /// The provider's id of the job.
-    pub id: SafeText,
 }
 
 /// The trail, and what is selected in its views.
@@ -178,6 +175,7 @@ pub fn arrived(model: &mut Model) {
         }
         Panel::Pipeline => model.trail.job = job_at_hand(model),
         Panel::Wall => wall::arrive(model),
+        Panel::Log => log::arrive(model),
         Panel::Sources if model.trail.source.is_none() => {
             model.trail.source = model.setup.sources.first().cloned();
         }

@@ -9,6 +9,7 @@ pub mod fault;
 pub mod freeze;
 pub mod health;
 pub mod intent;
+pub mod log;
 pub mod name;
 pub mod observation;
 pub mod people;
@@ -30,10 +31,11 @@ pub use intent::{
     ActionId, Basis, Difference, Guard, Hazard, Intent, Outcome, Permission, Prepared, Progress, Promise,
     Receipt, Refusal, Severity, Step, Target, Verb,
 };
+pub use log::{JobLog, LogAnswer, LogTold};
 pub use name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
 pub use observation::{Ask, Budget, Observation, Report};
 pub use people::People;
-pub use pipeline::{Decision, Gate, GateKey, Job, Pipeline, Run, RunKey, RunState};
+pub use pipeline::{Decision, Gate, GateKey, Job, JobKey, Pipeline, Run, RunKey, RunState};
 pub use reach::Reach;
 pub use record::Record;
 pub use rollout::{Artifact, Live, Owner, Phase, Replicas, Revision, Rollout, Stock};

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::code::{Repository, SpanAsk};
 use super::fault::Fault;
 use super::health::{Alert, Signal};
+use super::log::LogTold;
 use super::name::{Place, ServiceName, SourceName};
-use super::pipeline::{Gate, Pipeline, RunKey};
+use super::pipeline::{Gate, JobKey, Pipeline, RunKey};
 use super::rollout::{Live, Rollout, Stock};
 use super::text::SafeText;
 use super::time::Now;
@@ -28,6 +29,9 @@ pub struct Ask {
     pub focus: Option<ServiceName>,
     /// Runs on which the outcome of an action depends: jobs and reviews of each are told, however old it is.
     pub runs: Vec<RunKey>,
+    /// The job whose log the operator looks at; the answer is in [`Observation::log`].
+    #[serde(default)]
+    pub log: Option<JobKey>,
 }
 
 /// How much the source still lets us ask.
@@ -69,6 +73,9 @@ pub struct Observation {
     pub alerts: BTreeMap<Place, Vec<Alert>>,
     /// Services that this look could not see; what was last seen of them is kept and ages.
     pub faults: BTreeMap<ServiceName, Fault>,
+    /// The log that was asked for.
+    #[serde(default)]
+    pub log: Option<LogTold>,
     /// What an operator should know about the source as a whole.
     pub remarks: Vec<SafeText>,
 }

@@ -60,6 +60,15 @@ pub struct RunKey {
     pub id: SafeText,
 }
 
+/// A job of a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JobKey {
+    /// The run.
+    pub run: RunKey,
+    /// The provider's id of the job.
+    pub id: SafeText,
+}
+
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -121,6 +130,9 @@ pub struct JobStep {
     pub name: SafeText,
     /// How it stands.
     pub state: RunState,
+    /// When it began, where the provider tells.
+    #[serde(default)]
+    pub started: Option<Timestamp>,
 }
 
 /// What a reviewer decided.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::engine::Engine;
 use crate::app::keys::UNREADY;
+use crate::app::log;
 use crate::app::{Effect, Model, Msg, Stroke, update};
 use crate::domain::World;
 
@@ -29,7 +30,7 @@ pub async fn look(model: &mut Model, engine: &mut Engine, deadline: Duration) {
     until(model, engine, end, answered).await;
 }
 
-/// Presses keys one after the other, letting preparations answer in between.
+/// Presses keys one after the other, letting preparations and a log that is looked at answer in between.
 pub async fn press(model: &mut Model, engine: &mut Engine, strokes: &[Stroke]) {
     // Keys that come sooner after the start act nowhere.
     let unready = UNREADY.saturating_sub(model.now.since(model.began));
@@ -44,6 +45,7 @@ pub async fn press(model: &mut Model, engine: &mut Engine, strokes: &[Stroke]) {
             let step = Instant::now() + Duration::from_millis(20);
             until(model, engine, step, |_| false).await;
         }
+        until(model, engine, end, |model| log::wanted(model).is_none() || model.log.answer.is_some()).await;
         let last = Instant::now() + Duration::from_millis(20);
         until(model, engine, last, |_| false).await;
     }

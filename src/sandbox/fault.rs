@@ -26,12 +26,21 @@ pub enum Server {
     Docker,
     /// The OCI registry.
     Registry,
+    /// The storage host of GitHub's logs.
+    Logs,
 }
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Github, Self::Prometheus, Self::Alertmanager, Self::Kubernetes, Self::Docker, Self::Registry];
+    pub const ALL: [Self; 7] = [
+        Self::Github,
+        Self::Prometheus,
+        Self::Alertmanager,
+        Self::Kubernetes,
+        Self::Docker,
+        Self::Registry,
+        Self::Logs,
+    ];
 }
 
 /// What a fault does to a request.

@@ -125,6 +125,8 @@ pub struct Urls {
     pub docker: String,
     /// The registry's host and port, as images name it.
     pub registry: String,
+    /// The storage host of GitHub's logs.
+    pub logs: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -160,6 +162,7 @@ impl Sandbox {
         let urls = Urls::of(&listeners);
         let repositories = repositories(&path, &scenario, start, options.seed)?;
         let mut github = GitHub::new(&urls.github, start);
+        github.store.clone_from(&urls.logs);
         for (script, made) in scenario.services.iter().zip(&repositories) {
             github.add_service(script, made.origin.clone(), start)?;
         }
@@ -252,6 +255,7 @@ impl Urls {
             kubernetes: format!("http://{}", at(Server::Kubernetes)),
             docker: format!("tcp://{}", at(Server::Docker)),
             registry: at(Server::Registry),
+            logs: format!("http://{}", at(Server::Logs)),
         }
     }
 }
@@ -264,6 +268,7 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Kubernetes => world.cluster().router(),
         Server::Docker => world.engine().router(),
         Server::Registry => registry::router(world.clone()),
+        Server::Logs => github::store(world.clone()),
     }
 }
 

@@ -8,10 +8,11 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 9] = [
+const EMBEDDED: [(&str, &str); 10] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
+    ("build-fails", include_str!("scenarios/build-fails.toml")),
     ("provider-down", include_str!("scenarios/provider-down.toml")),
     ("rate-limited", include_str!("scenarios/rate-limited.toml")),
     ("answer-lost", include_str!("scenarios/answer-lost.toml")),
@@ -131,6 +132,8 @@ pub enum RunScript {
     Waiting,
     /// Deploys to production.
     Deploying,
+    /// Its end-to-end tests failed; they pass when they are run again.
+    Failing,
 }
 
 /// How a tag misbehaves.

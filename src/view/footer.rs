@@ -7,13 +7,21 @@ use super::sheet::{Sheet, Words};
 use super::text;
 use crate::app::command::COMMANDS;
 use crate::app::leaving::Leaving;
-use crate::app::model::{Panel, Tone, Typing};
+use crate::app::model::{Tone, Typing};
 use crate::theme::{Role, Sign};
 
 /// Draws the footer; returns the column of the cursor while the filter is being typed.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<u16> {
-    if let Typing::Filter(panel) = scene.model.typing {
-        return Some(filter(scene, sheet, panel));
+    match scene.model.typing {
+        Typing::Filter(panel) => {
+            let hint = "! not · ~ like · enter keeps · esc clears ";
+            return Some(line(scene, sheet, scene.model.filter(panel), hint));
+        }
+        Typing::Search => {
+            let hint = "enter keeps it · n next · esc clears it ";
+            return Some(line(scene, sheet, &scene.model.log.search, hint));
+        }
+        Typing::Commands => {}
     }
     if let Some(toast) = &scene.model.toast {
         let (role, sign) = match toast.tone {
@@ -57,13 +65,12 @@ fn keys(scene: Scene<'_>, room: usize) -> Words<'_> {
     words.gap(gap).then(end)
 }
 
-fn filter(scene: Scene<'_>, sheet: &mut Sheet<'_>, panel: Panel) -> u16 {
+fn line(scene: Scene<'_>, sheet: &mut Sheet<'_>, typed: &str, hint: &str) -> u16 {
     let style = scene.theme.style(Role::Input);
     sheet.tint(0, 0, sheet.width(), 1, style);
     let room = usize::from(sheet.width()).saturating_sub(44);
-    let shown = text::cut(scene.model.filter(panel), room);
+    let shown = text::cut(typed, room);
     sheet.put(1, 0, &format!("/ {shown}"), style);
-    let hint = "! not · ~ like · enter keeps · esc clears ";
     let x = usize::from(sheet.width()).saturating_sub(text::width(hint));
     sheet.put(u16::try_from(x).unwrap_or(u16::MAX), 0, hint, style.patch(scene.theme.style(Role::Muted)));
     u16::try_from(3 + text::width(&shown)).unwrap_or(0)

@@ -36,6 +36,7 @@ mod joint;
 mod journal;
 mod json;
 pub mod links;
+mod log;
 mod menu;
 mod overlay;
 mod panel;
@@ -231,6 +232,7 @@ fn one(scene: Scene<'_>, panel: Panel, sheet: &mut Sheet<'_>) {
         Panel::Revisions => revisions::draw(scene, sheet),
         Panel::Journal => journal::draw(scene, sheet),
         Panel::Sources => sources::draw(scene, sheet),
+        Panel::Log => log::draw(scene, sheet),
     }
 }
 

@@ -39,7 +39,7 @@ fn bounds() -> Vec<Bound> {
     bounds
 }
 
-fn as_user(sandbox: &Sandbox, token: &str) -> Arc<dyn Provider> {
+pub(crate) fn as_user(sandbox: &Sandbox, token: &str) -> Arc<dyn Provider> {
     let mut spec = spec(&sandbox.urls().github, bounds());
     spec.secrets = BTreeMap::from([("token".to_owned(), SecretPlace::Env("OTHER".to_owned()))]);
     spec.env = Arc::new(BTreeMap::from([("OTHER".to_owned(), token.to_owned())]));

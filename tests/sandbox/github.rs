@@ -254,3 +254,26 @@ async fn a_commit_without_statuses_is_pending() {
     let checks = get(&sandbox, &format!("{REPO}/commits/v2.14.2/check-runs")).await;
     assert!(checks["total_count"].as_u64().unwrap() >= 6);
 }
+
+#[tokio::test]
+async fn a_log_is_kept_at_another_host_for_one_minute_and_wants_no_token() {
+    let sandbox = start("build-fails");
+    let run = newest_run(&sandbox, "checkout").await;
+    let jobs = get(&sandbox, &format!("{REPO}/actions/runs/{run}/jobs")).await;
+    let e2e = jobs["jobs"].as_array().unwrap().iter().find(|job| job["name"] == "e2e").unwrap();
+    assert_eq!(e2e["conclusion"], "failure");
+    let path = format!("{REPO}/actions/jobs/{}/logs", e2e["id"]);
+    let answer = ask(&sandbox, "demo-token", Method::GET, &path, None).await;
+    assert_eq!(answer.status(), 302);
+    let address = answer.headers()["location"].to_str().unwrap().to_owned();
+    assert!(address.starts_with(&sandbox.urls().logs) && !address.starts_with(&sandbox.urls().github));
+    let log = client().get(&address).send().await.unwrap();
+    assert_eq!(log.status(), 200);
+    assert!(log.text().await.unwrap().contains("##[error]Process completed with exit code 1."));
+    let with_token = client().get(&address).bearer_auth("demo-token").send().await.unwrap();
+    assert_eq!(with_token.status(), 400, "a credential is refused");
+    let forged = client().get(format!("{address}0")).send().await.unwrap();
+    assert_eq!(forged.status(), 403);
+    pass(&sandbox, 61);
+    assert_eq!(client().get(&address).send().await.unwrap().status(), 403, "its minute is over");
+}

@@ -199,9 +199,9 @@ fn pipelines() -> Observation {
     );
     let mut e2e = job("e2e tests", Running, 187, None);
     e2e.steps = vec![
-        JobStep { name: "start services".into(), state: Passed },
-        JobStep { name: "seed the database".into(), state: Running },
-        JobStep { name: "browser".into(), state: Queued },
+        JobStep { name: "start services".into(), state: Passed, started: None },
+        JobStep { name: "seed the database".into(), state: Running, started: None },
+        JobStep { name: "browser".into(), state: Queued, started: None },
     ];
     let jobs = vec![
         job("lint", Passed, 420, Some(40)),

@@ -20,6 +20,7 @@ use super::incident;
 use super::joint_keys;
 use super::key::{Key, Stroke};
 use super::leaving::{Leaving, Parting};
+use super::log;
 use super::menu::MenuKind;
 use super::model::{Model, Overlay, Panel, Selection, Toast, Tone, Typing, Zoom};
 use super::msg::Effect;
@@ -50,12 +51,19 @@ pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
         Some(_) => overlay(model, stroke.key),
         None => match model.typing {
             Typing::Filter(panel) => type_filter(model, panel, stroke.key),
-            Typing::Commands => {
-                let command = model.setup.keys.command_of(stroke.key);
-                command.map(|command| run(model, command)).unwrap_or_default()
-            }
+            Typing::Search => search(model, stroke.key),
+            Typing::Commands => command(model, stroke.key),
         },
     }
+}
+
+/// A key that means a command, or a screen further in a log.
+fn command(model: &mut Model, key: Key) -> Vec<Effect> {
+    if log::pages(model, key) {
+        return Vec::new();
+    }
+    let command = model.setup.keys.command_of(key);
+    command.map(|command| run(model, command)).unwrap_or_default()
 }
 
 /// Takes pasted text: only a reason, a filter or the line of a list may be pasted into, and nothing is ever confirmed
@@ -84,6 +92,10 @@ pub fn paste(model: &mut Model, text: &SafeText) {
         filter::edit(model, panel, |line| line.push_str(text.as_str()));
         return;
     }
+    if model.typing == Typing::Search && model.overlays.is_empty() {
+        log::search(model, |line| line.extend(text.as_str().chars().take(100)));
+        return;
+    }
     let text = "pasted text was dropped: it is not taken for keys".into();
     model.toast = Some(Toast { text, tone: Tone::Info, since: model.now });
 }
@@ -108,6 +120,7 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Quit => return quit(model, Parting::Brief),
         Command::QuitSaying => return quit(model, Parting::Summary),
         Command::Refresh => {
+            log::refresh(model);
             let journal = model.journal_fault.as_ref().map(|_| Effect::TryJournal);
             return model.setup.sources.iter().cloned().map(Effect::Look).chain(journal).collect();
         }
@@ -124,11 +137,15 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
             }
         }
         Command::Mark => deed::joint::mark(model),
+        Command::Filter if model.focus == Panel::Log => model.typing = Typing::Search,
         Command::Filter => {
             if let Some(panel) = filter::target(model) {
                 model.typing = Typing::Filter(panel);
             }
         }
+        Command::NextTrouble => trouble(model, log::Way::Down),
+        Command::PreviousTrouble => trouble(model, log::Way::Up),
+        Command::Wrap => log::wrap(model),
         Command::Zoom => {
             model.zoom = if model.zoom == Zoom::Full { Zoom::Shared } else { Zoom::Full };
         }
@@ -145,6 +162,8 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Up => go(model, Go::By(-1)),
         Command::Top => go(model, Go::First),
         Command::Bottom => go(model, Go::Last),
+        Command::Left if model.focus == Panel::Log => log::pan(model, -1),
+        Command::Right if model.focus == Panel::Log => log::pan(model, 1),
         Command::Left => environment(model, Go::By(-1)),
         Command::Right => environment(model, Go::By(1)),
         _ => {}
@@ -192,6 +211,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         (_, Panel::Inbox) => View::Inbox,
         (View::Wall, _) => View::Service,
         (View::Cockpit, Panel::Board | Panel::Pipeline) => View::Service,
+        (View::Service, Panel::Pipeline) if views::job_at_hand(model).is_some() => View::Log,
         (_, Panel::Environments) => View::Revisions,
         (View::Cockpit, Panel::Activity) => View::Journal,
         _ => {
@@ -240,6 +260,9 @@ fn back(model: &mut Model) {
     if model.overlays.pop().is_some() {
         return;
     }
+    if model.focus == Panel::Log && !model.log.search.is_empty() {
+        return log::searched(model, false);
+    }
     if filter::clear(model) {
         return;
     }
@@ -269,6 +292,30 @@ fn type_filter(model: &mut Model, panel: Panel, key: Key) -> Vec<Effect> {
     }
     if model.focus == Panel::Wall {
         views::arrived(model);
+    }
+    Vec::new()
+}
+
+/// Goes to the next trouble, or says that there is none.
+fn trouble(model: &mut Model, way: log::Way) {
+    if !log::next(model, way) {
+        let what = if model.log.search.is_empty() { "no error" } else { "nothing of that kind" };
+        let text = SafeText::new(&format!("{what} is found in what is kept of this log"));
+        model.toast = Some(Toast { text, tone: Tone::Info, since: model.now });
+    }
+}
+
+fn search(model: &mut Model, key: Key) -> Vec<Effect> {
+    match key {
+        Key::Esc => log::searched(model, false),
+        Key::Enter => log::searched(model, true),
+        Key::Backspace => log::search(model, |text| {
+            text.pop();
+        }),
+        Key::Char(c) => log::search(model, |text| text.push(c)),
+        Key::Down => log::by(model, 1),
+        Key::Up => log::by(model, -1),
+        _ => {}
     }
     Vec::new()
 }

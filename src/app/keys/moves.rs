@@ -2,6 +2,7 @@
 
 use crate::app::board;
 use crate::app::filter;
+use crate::app::log;
 use crate::app::model::{Model, Panel};
 use crate::app::views;
 use crate::app::wall;
@@ -92,6 +93,11 @@ pub(super) fn go(model: &mut Model, step: Go) {
             let source = model.setup.sources.get(step.from(at, model.setup.sources.len()));
             model.trail.source = source.cloned();
         }
+        Panel::Log => match step {
+            Go::By(by) => log::by(model, by),
+            Go::First => log::first(model),
+            Go::Last => log::last(model),
+        },
         Panel::Health | Panel::Activity => {
             let line = model.scroll.entry(model.focus).or_default();
             *line = match step {

@@ -5,6 +5,7 @@ mod glass;
 mod incidents;
 mod judge;
 mod lists;
+mod log;
 mod names;
 mod people;
 mod resume;

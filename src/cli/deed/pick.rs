@@ -311,6 +311,7 @@ mod tests {
             sources: vec![SourceName::new("ci")],
             access: Access::ReadWrite,
             banner: None,
+            ..Setup::default()
         };
         let mut model = Model::new(setup, "s".into(), Now::START, (80, 24));
         let report = Report {

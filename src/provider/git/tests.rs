@@ -116,7 +116,7 @@ fn ask(spans: &[(&str, &str)]) -> Ask {
         service: ServiceName::new("shop"),
         span: Span { base: (*base).into(), head: (*head).into() },
     });
-    Ask { spans: spans.collect(), focus: None, runs: Vec::new() }
+    Ask { spans: spans.collect(), ..Ask::default() }
 }
 
 async fn seen(path: &Path, home: &Path, spans: &[(&str, &str)]) -> Result<Repository, Fault> {

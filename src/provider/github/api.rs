@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::budget::{Meter, refusal};
 use crate::domain::{Cause, Fault, Step};
-use crate::provider::http::{Answer, Endpoint, Read};
+use crate::provider::http::{Allowance, Answer, Endpoint, Fetched, Read};
 
 /// `Accept` of every request.
 pub(super) const ACCEPT: &str = "application/vnd.github+json";
@@ -93,6 +93,23 @@ impl Api {
             Err(fault) if matches!(fault.cause, Cause::NotFound | Cause::Forbidden) => Ok(None),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Asks for something that GitHub keeps elsewhere; what comes from there goes to `sink`.
+    pub(super) async fn elsewhere(
+        &self,
+        path: &str,
+        allowance: Allowance,
+        sink: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Fetched, Fault> {
+        let fetched = self.endpoint.read_elsewhere(&Read::get(path).accept(ACCEPT), allowance, sink).await?;
+        if let Fetched::Answered(answer) = &fetched {
+            locked(&self.meter).note(answer);
+            if !answer.is_success() {
+                return Err(self.refused(answer));
+            }
+        }
+        Ok(fetched)
     }
 
     /// Sends a step, once.

@@ -19,6 +19,7 @@ use super::examine::Finding;
 use super::http::{Auth, Endpoint, EndpointSpec, Limits};
 use super::secret::Secret;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
+use crate::domain::log::LogTold;
 use crate::domain::{
     Ask, Cause, Fault, Intent, Observation, Prepared, Receipt, Role, SafeText, ServiceName, SourceName, Step,
 };
@@ -35,6 +36,7 @@ mod examine;
 pub mod fuzz;
 mod gates;
 mod live;
+mod logs;
 mod look;
 mod people;
 mod runs;
@@ -132,6 +134,7 @@ struct GitHub {
     links: Links,
     watches: Vec<Watch>,
     run_details: RunDetails,
+    stores: logs::Stores,
     /// Whether a token is configured at all.
     token: Option<Secret>,
     identity: Mutex<Identity>,
@@ -164,6 +167,7 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
     let host = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
     let links = Links { web: spec.settings.text("web").map(str::to_owned), loopback: runs::loopback(host) };
     let run_details = if url.ends_with("/api/v3") { RunDetails::Untold } else { RunDetails::Told };
+    let stores = if url == GITHUB { logs::Stores::Known } else { logs::Stores::Any };
     let token = Secret::of(&spec, "token");
     let auth = token.clone().map_or(Auth::None, Auth::Bearer);
     let endpoint = EndpointSpec::of(&spec, Some(GITHUB))?
@@ -176,6 +180,7 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
         links,
         watches,
         run_details,
+        stores,
         token,
         identity: Mutex::new(Identity::Unasked),
         memory: Memory::default(),
@@ -245,8 +250,18 @@ impl GitHub {
         let mut seen = Observation { identity, remarks: self.remarks(), ..Observation::default() };
         let meter = self.api.meter();
         (seen.budget, seen.server_time) = (meter.budget, meter.date);
+        seen.log = self.log(ask, &sights).await?;
         collect(sights, &mut seen)?;
         Ok(seen)
+    }
+
+    /// The log that is asked for, if it is one of ours and its run can be seen.
+    async fn log(&self, ask: &Ask, sights: &[Seen]) -> Result<Option<LogTold>, Fault> {
+        let Some(key) = ask.log.as_ref().filter(|key| key.run.source == self.source) else { return Ok(None) };
+        let watch = self.watches.iter().find(|watch| watch.service == key.run.service);
+        let sight = sights.iter().find(|(service, _)| *service == key.run.service);
+        let (Some(watch), Some((_, Ok(sight)))) = (watch, sight) else { return Ok(None) };
+        logs::told(&self.api, self.stores, watch, sight, key).await.map(Some)
     }
 
     /// What an operator should know about the source as a whole.

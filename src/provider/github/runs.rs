@@ -203,5 +203,5 @@ fn step(wire: &wire::Step) -> JobStep {
         "pending" => RunState::Queued,
         _ => state(&wire.status, wire.conclusion.as_ref(), Held::Other),
     };
-    JobStep { name: wire.name.clone(), state }
+    JobStep { name: wire.name.clone(), state, started: wire.started_at }
 }

@@ -141,6 +141,8 @@ pub(super) struct Step {
     pub(super) status: SafeText,
     #[serde(default)]
     pub(super) conclusion: Option<SafeText>,
+    #[serde(default)]
+    pub(super) started_at: Option<Timestamp>,
 }
 
 /// One entry of `GET ../actions/runs/{id}/pending_deployments`.

@@ -26,6 +26,8 @@ const SHORTEST: usize = 6;
 pub(super) enum Purpose {
     /// Only ask.
     Read,
+    /// Only ask, and hand back where a redirect leads if it leaves the origin. See [`super::elsewhere`].
+    Hop,
     /// Change something.
     Write,
 }
@@ -164,6 +166,9 @@ impl<'a> Exchange<'a> {
         let target = location.to_str().ok().and_then(|text| url.join(text).ok()).ok_or_else(|| {
             Fault::new(Cause::Redirected, format!("{asked}: redirected to something that is no address"))
         })?;
+        if !self.to.base.owns(&target) && self.purpose == Purpose::Hop {
+            return Ok(None);
+        }
         if !self.to.base.owns(&target) {
             let there = origin_of(&target);
             return Err(Fault::new(
@@ -186,7 +191,7 @@ impl<'a> Exchange<'a> {
         secret: Option<&Credential>,
     ) -> Result<Response, Fault> {
         let client = match self.purpose {
-            Purpose::Read => &self.to.reads,
+            Purpose::Read | Purpose::Hop => &self.to.reads,
             Purpose::Write => &self.to.writes,
         };
         let mut headers = HeaderMap::new();

@@ -24,6 +24,7 @@ mod base;
 mod certificate;
 mod client;
 mod conditional;
+mod elsewhere;
 mod exchange;
 mod failure;
 #[doc(hidden)]
@@ -34,6 +35,7 @@ mod when;
 pub use answer::{Answer, Headers};
 pub use base::{query, segment};
 pub use conditional::{Conditional, News};
+pub use elsewhere::{Allowance, Fetched};
 
 use base::Base;
 use exchange::{Body, Exchange, Purpose};

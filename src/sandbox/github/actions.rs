@@ -2,6 +2,7 @@
 
 use super::GitHub;
 use super::front::{Answer, Call, repo_at};
+use super::logs;
 use super::run::{self, ReviewRefused, Step};
 use super::shape;
 use super::state::{self, Approval, ENVIRONMENTS, Environment, Repo, Run};
@@ -32,6 +33,7 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
             let flow = state::workflow(repo_at(github, index)?, word).ok_or_else(Answer::not_found)?;
             in_workflow(github, index, call, flow, more)
         }
+        ["jobs", id, "logs"] if get => logs::address(github, index, call, id),
         ["jobs", id] if get => {
             let repo = repo_at(github, index)?;
             let found = repo

@@ -10,6 +10,7 @@
 mod actions;
 mod commits;
 mod front;
+mod logs;
 mod repository;
 mod run;
 mod seed;
@@ -18,6 +19,7 @@ mod state;
 mod workflow;
 
 pub(super) use front::{decode, router};
+pub(super) use logs::router as store;
 pub(super) use run::{Arrived, Deploy};
 
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +44,8 @@ pub(super) const QUOTA: u32 = 5_000;
 pub(super) struct GitHub {
     /// The base of its addresses, such as `http://127.0.0.1:4000`.
     pub(super) base: String,
+    /// Where the storage host of its logs answers.
+    pub(super) store: String,
     users: Vec<User>,
     repos: Vec<Repo>,
     next_id: u64,

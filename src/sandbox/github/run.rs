@@ -64,6 +64,7 @@ pub(super) fn move_run(service: &str, run: &mut Run, deployments: &mut Vec<Deplo
     let before = fingerprint(run);
     schedule(run, deployments, step);
     let (attempt, cancelling, version, id) = (run.attempt, run.cancelling, run.version.clone(), run.id);
+    let fails = run.fails.filter(|_| attempt == 1);
     for job in run.jobs.iter_mut().filter(|job| job.attempt == attempt) {
         let conclusion = match job.phase {
             Phase::Done(_) => continue,
@@ -84,6 +85,9 @@ pub(super) fn move_run(service: &str, run: &mut Run, deployments: &mut Vec<Deplo
                 None
             }
             Phase::Queued => None,
+            Phase::Running if fails == Some(job.plan.name) => {
+                finished(service, &version, job, step).map(|_| "failure")
+            }
             Phase::Running => finished(service, &version, job, step),
         };
         let Some(conclusion) = conclusion else { continue };

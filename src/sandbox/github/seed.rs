@@ -41,6 +41,7 @@ impl GitHub {
             .collect();
         Self {
             base: base.trim_end_matches('/').to_owned(),
+            store: String::new(),
             users,
             repos: Vec::new(),
             next_id: 30_441_200_000,
@@ -73,6 +74,7 @@ impl GitHub {
                 RunScript::Building => (26, Goal::Until(start)),
                 RunScript::Waiting => (372, Goal::Until(start)),
                 RunScript::Deploying => (430, Goal::Deploying(start)),
+                RunScript::Failing => (372, Goal::Failing("e2e", start)),
             };
             let from = start - SignedDuration::from_secs(back);
             if *live != newest {
@@ -117,10 +119,13 @@ impl GitHub {
         let id = self.new_run(repo, workflow, version, sha, "rhea", from, "push");
         let Repo { name, runs, deployments, .. } = repo;
         let Some(run) = runs.iter_mut().find(|run| run.id == id) else { return };
+        if let Goal::Failing(job, _) = goal {
+            run.fails = Some(job);
+        }
         let mut deploys: Vec<Deploy> = Vec::new();
         for second in 0..PATIENCE {
             let now = from + SignedDuration::from_secs(second);
-            if run.is_over() || matches!(goal, Goal::Until(end) if now > end) {
+            if run.is_over() || matches!(goal, Goal::Until(end) | Goal::Failing(_, end) if now > end) {
                 break;
             }
             let mut step =
@@ -178,6 +183,7 @@ impl GitHub {
             cancelling: false,
             kept: Vec::new(),
             past: Vec::new(),
+            fails: None,
         });
         self.next_id
     }
@@ -190,6 +196,8 @@ enum Goal {
     Done,
     /// As far as it comes by itself until then.
     Until(Timestamp),
+    /// The same; the first attempt of this job fails.
+    Failing(&'static str, Timestamp),
     /// To the approval of production just before then.
     Deploying(Timestamp),
 }

@@ -79,6 +79,8 @@ pub(in crate::sandbox) struct Run {
     pub(super) kept: Vec<&'static str>,
     /// When each attempt before the current one was over, with its conclusion.
     pub(super) past: Vec<PastAttempt>,
+    /// The job whose first attempt fails, if one is scripted to.
+    pub(super) fails: Option<&'static str>,
 }
 
 /// An attempt that is over.
