@@ -32,6 +32,8 @@ pub(super) enum Shape {
     Binding(Role),
     /// The name of a kind.
     Kind,
+    /// A key, or a list of keys, for any of the commands.
+    Keys,
 }
 
 /// One key.
@@ -54,6 +56,12 @@ const fn entry(name: &'static str, shape: Shape, default: &'static str, doc: &'s
 /// The whole file.
 pub(super) const ROOT: &[Entry] = &[
     entry("ui", Shape::Section(UI), "", "How the cockpit looks, and whether it may write at all."),
+    entry(
+        "keys",
+        Shape::Keys,
+        "",
+        "Which keys mean which command: docs/keys.md names every command and its usual keys.",
+    ),
     entry("journal", Shape::Section(JOURNAL), "", "Where the record of every action is kept and anchored."),
     entry(
         "source",
@@ -104,6 +112,12 @@ pub(super) const UI: &[Entry] = &[
         "Further hosts that links on the screen may lead to; those of the sources may anyway.",
     ),
     entry("clock", Shape::Choice(&["utc", "local"]), "utc", "Whose time is shown."),
+    entry(
+        "mouse",
+        Shape::Switch,
+        "false",
+        "Whether the mouse scrolls and selects from the start; m gives and takes it while the cockpit runs.",
+    ),
     entry("read_only", Shape::Switch, "false", "Refuse every write, whatever the policies say."),
 ];
 

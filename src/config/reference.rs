@@ -127,6 +127,7 @@ fn shape(entry: &Entry, kinds: &[&'static Kind]) -> String {
         Shape::ChoiceOrPath(all) => format!("{} or a path", words(all)),
         Shape::Section(_) | Shape::Named(_) => "table, below".to_owned(),
         Shape::Tables(_) => "list of tables, below".to_owned(),
+        Shape::Keys => "table of commands, each with a key or a list of keys".to_owned(),
         Shape::Kind => words(&kinds.iter().map(|kind| kind.name).collect::<Vec<_>>()),
         Shape::Binding(role) => {
             let able = kinds.iter().filter(|kind| kind.role(role).is_some());

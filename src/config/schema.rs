@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{Entry, REQUIRED, ROOT, SIGNAL, SOURCE, Shape};
+use crate::app::COMMANDS;
 use crate::domain::Role;
 use crate::provider::{Key, KeyType, Kind, Need};
 
@@ -52,6 +53,11 @@ fn value(entry: &Entry, kinds: &[&'static Kind]) -> Value {
         Shape::Named(entries) => json!({ "type": "object", "additionalProperties": section(entries, kinds) }),
         Shape::Tables(entries) => json!({ "type": "array", "items": item(entries, kinds) }),
         Shape::Binding(role) => binding(role, &[("source", json!({ "type": "string" }), true)], kinds),
+        Shape::Keys => {
+            let keys = json!({ "anyOf": [{ "type": "string" }, texts()] });
+            let ids: Vec<String> = COMMANDS.iter().map(crate::app::command::Entry::id).collect();
+            table(ids.iter().map(|id| (id.as_str(), keys.clone(), false)))
+        }
         Shape::Kind => json!({ "enum": kinds.iter().map(|kind| kind.name).collect::<Vec<_>>() }),
     };
     described(shape, entry.doc)
