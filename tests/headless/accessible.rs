@@ -73,7 +73,7 @@ fn from_a_gate_to_its_proof_without_an_escape_sequence() {
     terminal.wait_for("Left; nothing was sent.");
     assert!(stage.writes().is_empty(), "{:#?}", stage.writes());
 
-    terminal.wait_until("the prompt", PATIENCE, |screen| asks(screen));
+    terminal.wait_until("the prompt", PATIENCE, asks);
     let asked = |screen: &str| screen.matches("Type checkout to confirm").count();
     let before = asked(&terminal.contents());
     terminal.send(b"approve 1 because the tests are green\n");
@@ -132,9 +132,30 @@ fn a_wrong_name_and_an_end_before_the_name_confirm_nothing() {
 fn what_happens_meanwhile_is_said_between_prompts() {
     let stage = Stage::new(day("checkout", RunScript::Waiting));
     let mut terminal = talk(&stage);
-    stage.world.faults().refuse(gonogo::sandbox::Server::Prometheus);
-    // Not into the line that may be being typed.
+    // An empty line stops following: the proof is news then.
+    terminal.send(b"approve 1\n");
+    terminal.wait_for("Type checkout to confirm");
+    terminal.read_it();
+    terminal.send(b"checkout\n");
+    terminal.wait_for("must hold 3 s");
     terminal.send(b"\n");
+    terminal.wait_until("the prompt", PATIENCE, asks);
+    let quiet = terminal.written();
+    let end = Instant::now() + PATIENCE;
+    while !stage.outcomes().contains(&"verified".to_owned()) {
+        assert!(Instant::now() < end, "{}", terminal.contents());
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    assert_eq!(terminal.written(), quiet, "nothing is said into a line that may be being typed");
+    terminal.send(b"services\n");
+    terminal.wait_until("the proof", PATIENCE, |screen| {
+        screen.contains("checkout: Approve v2.15.0 for checkout in production: verified") && asks(screen)
+    });
+
+    stage.world.faults().refuse(gonogo::sandbox::Server::Prometheus);
+    // Who listens hears it at once.
+    terminal.send(b"\n");
+    terminal.wait_for("Listening.");
     terminal.wait_until("the news", PATIENCE * 2, |screen| {
         screen.contains("New, ") && screen.contains("prometheus")
     });

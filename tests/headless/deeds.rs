@@ -4,7 +4,7 @@ use gonogo::sandbox::Clock;
 use gonogo::sandbox::scenario::RunScript;
 
 use super::pty::{PATIENCE, Terminal};
-use super::{Stage, day};
+use super::{Stage, conforms, day};
 
 /// A deed's words, and the words that confirm it.
 type Deed = (&'static [&'static str], &'static [&'static str]);
@@ -113,4 +113,33 @@ fn a_dry_run_changes_nothing_and_what_it_showed_is_what_may_be_done() {
     assert_eq!(resume["result"], "done", "{resume:#}");
     assert_eq!(stage.effects().len(), 2);
     println!("headless pause, resume: 1 effect each; dry run, other plan, moved world: 0");
+}
+
+#[test]
+fn an_interrupt_at_the_question_confirms_nothing() {
+    let stage = Stage::new(day("checkout", RunScript::Waiting));
+    let config = stage.config().display().to_string();
+    let approve = ["--config", &config, "approve", "checkout"];
+    let mut terminal = Terminal::start(&approve, stage.home.path(), 160, 100);
+    terminal.wait_for("type checkout to confirm");
+    terminal.send(b"\x03");
+    assert_eq!(terminal.end(PATIENCE).exit_code(), 5, "{}", terminal.contents());
+    assert!(terminal.contents().contains("signal 2 came before it was confirmed"), "{}", terminal.contents());
+    assert!(stage.writes().is_empty(), "{:#?}", stage.writes());
+    assert!(!stage.journal().contains("intent"), "{}", stage.journal());
+}
+
+#[test]
+fn a_demo_carries_out_a_command_on_its_own_world() {
+    let stage = Stage::new(day("checkout", RunScript::Waiting));
+    let heard = stage.gonogo(&["demo", "quiet", "--", "approvals", "--json"]);
+    assert_eq!(heard.code, 0, "{heard:?}");
+    let document = serde_json::from_str(&heard.out).unwrap();
+    conforms("approvals", &document);
+    assert_eq!(document["gates"], serde_json::json!([]));
+    let heard = stage.gonogo(&["demo", "--", "approve", "checkout", "--dry-run"]);
+    assert_eq!(heard.code, 0, "{heard:?}");
+    assert!(heard.out.contains("dry run: nothing was sent"), "{heard:?}");
+    assert_eq!(stage.gonogo(&["demo", "--", "demo"]).code, 2);
+    assert_eq!(stage.journal(), "", "a demo leaves the user's own state alone");
 }
