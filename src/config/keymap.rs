@@ -142,14 +142,14 @@ mod tests {
     #[test]
     fn a_command_gets_the_keys_that_the_config_gives_it() {
         let keys = read(
-            "approve = 'o'\nroll-back = ['f5', 'B']\nview-inbox = 'i'\ndown = ['n', 'down']\npause = []\nmouse = 'ctrl-o'\n",
+            "approve = 'o'\nroll-back = ['f5', 'B']\nview-inbox = 'i'\ndown = ['e', 'down']\npause = []\nmouse = 'ctrl-o'\n",
         );
         let keys = keys.unwrap();
         for (command, wanted) in [
             (Command::Approve, &[Key::Char('o')][..]),
             (Command::RollBack, &[Key::F(5), Key::Char('B')]),
             (Command::View(View::Inbox), &[Key::Char('i')]),
-            (Command::Down, &[Key::Char('n'), Key::Down]),
+            (Command::Down, &[Key::Char('e'), Key::Down]),
             (Command::Pause, &[]),
             (Command::Mouse, &[Key::Ctrl('o')]),
             (Command::Reject, &[Key::Char('x')]),
