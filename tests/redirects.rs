@@ -363,7 +363,7 @@ async fn what_is_kept_elsewhere_is_fetched_without_any_secret() {
     use gonogo::provider::http::{Allowance, Fetched};
     use std::time::Duration;
     let sinks = Arc::new(Sinks { port: Listener::sink("127.0.0.1"), host: Listener::sink("127.0.0.2") });
-    let allowance = Allowance { bytes: 1 << 20, patience: Duration::from_secs(5), domains: &[] };
+    let allowance = Allowance { bytes: 1 << 20, patience: Duration::from_millis(500), domains: &[] };
     let (mut cases, mut fetched, mut secrets) = (0, 0, 0);
     for &code in CODES {
         for target in TARGETS {

@@ -109,14 +109,19 @@ async fn planned(cockpit: &mut Cockpit) {
     assert_eq!(refused, Vec::<String>::new(), "\n{}", cockpit.told());
 }
 
-/// Marks every service and asks for a roll back.
-async fn marked(scenario: Scenario) -> Cockpit {
-    let mut cockpit = Cockpit::open(scenario, Manner::default()).await;
+/// Waits until the target has told what every place runs.
+async fn known(cockpit: &mut Cockpit) {
     cockpit
         .until("every place is known", |m| {
             m.setup.services.iter().all(|s| s.environments.iter().all(|e| m.world.rollout(s, e).is_some()))
         })
         .await;
+}
+
+/// Marks every service and asks for a roll back.
+async fn marked(scenario: Scenario) -> Cockpit {
+    let mut cockpit = Cockpit::open(scenario, Manner::default()).await;
+    known(&mut cockpit).await;
     cockpit.press(Key::Char('g'));
     for _ in 0..targets() {
         cockpit.press(Key::Char(' '));
@@ -283,6 +288,7 @@ async fn play(mishap: Mishap, step: usize) -> Vec<Truth> {
 
 /// What is left is sent by a fresh plan alone: the key opens a dialog for exactly that, and only a confirmation sends.
 async fn go_on(cockpit: &mut Cockpit, truths: &[Truth], case: &str) {
+    known(cockpit).await;
     let sent = cockpit.sandbox.faults().writes(Server::Kubernetes).len();
     let left: Vec<String> = run(cockpit)
         .saga

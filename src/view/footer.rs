@@ -5,9 +5,9 @@ use super::decision::key;
 use super::scene::Scene;
 use super::sheet::{Sheet, Words};
 use super::text;
-use crate::app::command::COMMANDS;
+use crate::app::command::{COMMANDS, Command, Entry, entry_of};
 use crate::app::leaving::Leaving;
-use crate::app::model::{Tone, Typing};
+use crate::app::model::{Panel, Tone, Typing};
 use crate::theme::{Role, Sign};
 
 /// Draws the footer; returns the column of the cursor while the filter is being typed.
@@ -41,6 +41,19 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<u16> {
     None
 }
 
+/// The keys of a panel that has some of its own: they come before the usual ones.
+fn own(panel: Panel) -> Vec<&'static Entry> {
+    use Command::{Back, Copy, Filter, NextTrouble, Open, PreviousTrouble, Refresh, RollBack, WhatIf, Wrap};
+    let commands: &[Command] = match panel {
+        Panel::Log => &[NextTrouble, PreviousTrouble, Filter, Wrap, Copy, Back],
+        Panel::Revisions => &[Open, RollBack, WhatIf, Filter, Copy, Back],
+        Panel::Journal => &[Back],
+        Panel::Sources => &[Refresh, Back],
+        _ => &[],
+    };
+    commands.iter().filter_map(|command| entry_of(*command)).collect()
+}
+
 /// As many keys as there is room for, the most important first; help and quit always.
 fn keys(scene: Scene<'_>, room: usize) -> Words<'_> {
     let mut words = scene.words().gap(1);
@@ -48,8 +61,10 @@ fn keys(scene: Scene<'_>, room: usize) -> Words<'_> {
         let count = scene.model.in_flight().count();
         words = words.say(Role::Hold, format!("{count} still being proved: q again to leave")).gap(3);
     }
-    let shown: Vec<_> = COMMANDS.iter().take_while(|e| e.name != "previous panel").collect();
-    let (first, last) = shown.split_at(shown.len().saturating_sub(2));
+    let usual: Vec<_> = COMMANDS.iter().take_while(|e| e.name != "previous panel").collect();
+    let (usual, last) = usual.split_at(usual.len().saturating_sub(2));
+    let own = own(scene.model.focus);
+    let first = own.iter().chain(usual.iter().filter(|e| !own.iter().any(|o| o.command == e.command)));
     let mut end = scene.words();
     for entry in last {
         end = key(scene, end, entry.command).gap(2);

@@ -24,7 +24,13 @@ fn ready_to_confirm(terminal: &mut Terminal) {
 
 /// What the screen says, without frames and line ends: sentences may go over several lines.
 fn sentences(screen: &str) -> String {
-    screen.chars().filter(|c| !c.is_whitespace() && !matches!(c, '│' | '┃')).collect()
+    // Of a row with a dialog in it only what the dialog says: what lies behind it would come between its words.
+    let row = |row: &str| match (row.find('┃'), row.rfind('┃')) {
+        (Some(from), Some(to)) if from < to => row[from..to].to_owned(),
+        _ => row.to_owned(),
+    };
+    let rows: String = screen.lines().map(row).collect();
+    rows.chars().filter(|c| !c.is_whitespace() && !matches!(c, '│' | '┃')).collect()
 }
 
 /// The second one is late with its request, or sees the gate go before it has pressed the last key: then its dialog

@@ -51,6 +51,9 @@ fn broken(error: &reqwest::Error, asked: &str) -> Fault {
     {
         return Fault::new(Cause::Unreachable, format!("{asked}: the connection ended in mid-answer"));
     }
+    if says(error, "connection was not ready") {
+        return Fault::new(Cause::Unreachable, format!("{asked}: the connection ended before the request"));
+    }
     if says(error, "invalid HTTP") || says(error, "message head is too large") {
         return Fault::new(Cause::Malformed, format!("{asked}: the answer is not HTTP"));
     }
