@@ -1,5 +1,4 @@
 //! `docs/keys.md` is the table of commands, written down: `UPDATE=1 cargo test --test keys` writes it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
 //! Every view in every state, at three sizes, in three themes: as text, with the ink of every row as a number.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "support/model.rs"]
 #[expect(dead_code, reason = "shared with the frames, which use more of it")]
@@ -15,8 +15,11 @@ use gonogo::domain::{Now, ServiceName};
 use gonogo::theme::Theme;
 use gonogo::view::{print, still};
 
+/// Makes a model.
+type Make = fn() -> Model;
+
 /// How the world can be.
-const STATES: [(&str, fn() -> Model); 6] = [
+const STATES: [(&str, Make); 6] = [
     ("loading", model::first_second),
     ("normal", model::release_day),
     ("bad", || select(model::release_day(), "search")),

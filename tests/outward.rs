@@ -1,5 +1,5 @@
 //! What the model tells the terminal around the screen: the most urgent thing first, each piece of news once.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "support/model.rs"]
 #[expect(dead_code, reason = "shared with the frames, which use all of it")]

@@ -1,9 +1,8 @@
 //! Every theme that comes with the program: complete, legible, and told apart by eyes that see other colours.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
     reason = "a test that cannot go on fails; what was measured is printed"
 )]
 

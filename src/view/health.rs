@@ -16,6 +16,7 @@ use super::panel::{self, Title};
 use super::scene::{Scene, phase_sign, verdict_sign, verdict_words};
 use super::sheet::{Sheet, Words};
 use super::{text, way_back};
+use crate::app::Command;
 use crate::app::model::{Panel, Zoom};
 use crate::app::spot::Spot;
 use crate::app::views::View;
@@ -94,7 +95,8 @@ fn body(scene: Scene<'_>, service: &Service, environment: &Environment, inside: 
     y += shares.place;
     let signals = height.saturating_sub(y + shares.alerts);
     let used = charts(scene, service, environment, &rows, &mut inside.part(0, y, width, signals));
-    alerts::write(scene, alerts, &mut inside.part(0, y + used, width, shares.alerts));
+    // Beside its share it may have what the charts have left empty.
+    alerts::write(scene, alerts, &mut inside.part(0, y + used, width, height.saturating_sub(y + used)));
 }
 
 /// The signals; returns how many rows they took.
@@ -171,7 +173,8 @@ fn reasons(scene: Scene<'_>, environment: &Environment, sheet: &mut Sheet<'_>) {
     for (y, reason) in (0..sheet.height()).zip(own) {
         let sign = verdict_sign(reason.verdict);
         let words = scene.words().gap(1).sign(sign).gap(1);
-        let more = (hidden > 0 && y + 1 == sheet.height()).then(|| format!("  +{hidden} more: w"));
+        let more = (hidden > 0 && y + 1 == sheet.height())
+            .then(|| format!("  +{hidden} more: {}", scene.model.setup.keys.shown(Command::Reasons)));
         let left = room.saturating_sub(words.width() + more.as_ref().map_or(0, |more| text::width(more)));
         let words = words.say(sign.role(), text::cut(reason.text.as_str(), left));
         sheet.line(y, &words.maybe(Role::Muted, more).within(room));

@@ -25,7 +25,9 @@ fn taken_back(terminal: &Terminal, what: &str) {
     let all = text(terminal);
     assert_eq!(all.matches("\x1b[22;2t").count(), all.matches("\x1b[23;2t").count(), "{what}");
     assert_eq!(all.matches("\x1b[?1004h").count(), 1, "{what}");
-    let (_, after) = all.rsplit_once("\x1b]2;\x1b\\\x1b[23;2t").unwrap_or_else(|| panic!("{what}: {all:?}"));
+    let parts = all.rsplit_once("\x1b]2;\x1b\\\x1b[23;2t");
+    assert!(parts.is_some(), "{what}: {all:?}");
+    let (_, after) = parts.unwrap();
     assert!(!after.contains("\x1b]"), "{what}: something is said after the title was taken back");
     assert!(after.contains("\x1b[?1004l") && after.contains("\x1b[?1049l"), "{what}");
     if let Some((_, last)) = all.rsplit_once("\x1b]9;4;") {

@@ -24,9 +24,12 @@ pub fn commits(listing: &[u8]) -> Result<Option<Vec<(Commit, String)>>, Fault> {
     Ok(Some(raw.into_iter().map(|raw| (meaning.commit(&raw), raw.message)).collect()))
 }
 
+/// Files with what became of them, lines added, lines removed.
+pub type Diff = (Vec<(String, FileDelta)>, usize, usize);
+
 /// The files in what `diff-tree` printed, and how many lines were added and removed; none if it is not understood.
 #[must_use]
-pub fn diff(output: &[u8]) -> Option<(Vec<(String, FileDelta)>, usize, usize)> {
+pub fn diff(output: &[u8]) -> Option<Diff> {
     let diff = parse_diff(output)?;
     let files = diff.files.into_iter().map(|file| (file.path, file.delta)).collect();
     Some((files, diff.added, diff.removed))

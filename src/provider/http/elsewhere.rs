@@ -28,7 +28,7 @@ pub struct Allowance {
 #[derive(Debug)]
 pub enum Fetched {
     /// The server answered itself, with any status.
-    Answered(Answer),
+    Answered(Box<Answer>),
     /// All of it went through.
     Whole,
     /// A part of it went through; why not all.
@@ -52,7 +52,7 @@ impl Endpoint {
         let Some(location) =
             answer.headers.get("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308))
         else {
-            return Ok(Fetched::Answered(answer));
+            return Ok(Fetched::Answered(Box::new(answer)));
         };
         let target = self.target(&answer, location, allowance.domains)?;
         let asked = format!("{}: what is kept at {}", answer.asked(), host_of(&target));
@@ -92,7 +92,7 @@ impl Endpoint {
         let host = target.host_str().unwrap_or_default();
         let within =
             |domain: &&str| host == *domain || host.strip_suffix(domain).is_some_and(|h| h.ends_with('.'));
-        if !domains.is_empty() && !domains.iter().any(|domain| within(&domain)) {
+        if !domains.is_empty() && !domains.iter().any(within) {
             return Err(refused("that host is not known to keep such things for it"));
         }
         Ok(target)

@@ -86,6 +86,7 @@ fn said(way: &WayBack) -> Result<(), String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn it_is_ready_only_when_every_question_is_answered_well() {
     let (none, one, three, cut) = (changes(0, 0), changes(1, 0), changes(3, 0), changes(0, 1));
     let fault = Err(Fault::new(Cause::NotFound, "v1 is no tag"));
