@@ -1,7 +1,7 @@
 //! Services that were NO-GO in this session: since when, when the operator noticed and acted, and when it was over.
 //! What a drill's review and a hand-over are told from.
 
-use super::model::Model;
+use super::model::{ActionStage, Model};
 use crate::domain::{Intent, Now, SafeText, ServiceName, Verdict};
 
 /// How many are kept; the oldest that are over go first.
@@ -39,13 +39,17 @@ pub fn judged(model: &mut Model) {
         if model.incidents.iter().any(|i| i.over.is_none() && i.service == service.name) {
             continue;
         }
+        // Whoever is at it already saw it coming.
+        let acting = model.actions.iter().any(|action| {
+            action.plan.intent.service == service.name && !matches!(action.stage, ActionStage::Ended(_))
+        });
         let why = assessment.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
         model.incidents.push(Incident {
             service: service.name.clone(),
             began: now,
             why,
-            noticed: None,
-            acted: None,
+            noticed: acting.then_some(now),
+            acted: acting.then_some(now),
             over: None,
         });
     }
