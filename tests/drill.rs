@@ -33,7 +33,6 @@ fn a_burning_service_that_nobody_helps_is_told_as_such() {
     let text = review(terminal);
     for part in [
         "✗ search in production runs v4.1.1: it runs",
-        "→ NO-GO: error-rate",
         "search: still NO-GO after",
         "noticed after",
         "not acted on",

@@ -116,6 +116,8 @@ impl GitHub {
         )?;
         self.memory.watch(project, run.id);
         let Some(pending) = pending.into_iter().find(|p| p.environment.id == id) else {
+            // Both were asked at once: the decision may have come between the two answers.
+            let approvals = self.api.fresh::<Vec<wire::Approval>>(&approvals_path).await?;
             return Err(gone(&run, &approvals, id));
         };
         if gates::asked(&pending) != WaitsFor::Human {
