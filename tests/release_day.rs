@@ -333,6 +333,8 @@ fn a_release_day_on_real_servers() {
 
     terminal.wait_until("web is GO", ACT, |s| board_says(s, "web", &["v1.0.0", "GO"]));
 
+    // The selection has gone to the gate that waits: back to the first row.
+    terminal.press(b"g");
     terminal.press(b"p");
     terminal.wait_for("v1.1.0");
     confirm(&mut terminal, "web");
