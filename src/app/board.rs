@@ -52,7 +52,7 @@ pub fn absorb(model: &mut Model, report: &Report) -> Absorbed {
 /// Until the operator presses a key the selection may go once to what needs a human: to the service of the oldest gate,
 /// or, when every source has answered and nothing waits, to what is worst off.
 fn place(model: &mut Model) {
-    if model.selection == Selection::Settled {
+    if model.selection != Selection::Open {
         return;
     }
     let oldest = model.inbox.iter().find(|gate| gate.value.waits_for == WaitsFor::Human);
@@ -63,8 +63,9 @@ fn place(model: &mut Model) {
         None => return,
     };
     model.selection = Selection::Settled;
-    if needs.is_some() {
+    if needs.is_some() && needs != model.selected {
         model.selected = needs;
+        model.selection = Selection::Gone(model.now);
     }
 }
 

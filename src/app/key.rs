@@ -1,6 +1,7 @@
 //! Keys as the program understands them, whatever the terminal sends.
 
 use serde::{Deserialize, Serialize};
+use tui_input::InputRequest;
 
 /// One key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,6 +41,23 @@ pub enum Key {
     End,
     /// A function key, by its number.
     F(u8),
+}
+
+impl Key {
+    /// What the key does to a line of text under edit.
+    #[must_use]
+    pub const fn edits(self) -> Option<InputRequest> {
+        Some(match self {
+            Self::Char(c) => InputRequest::InsertChar(c),
+            Self::Backspace => InputRequest::DeletePrevChar,
+            Self::Delete => InputRequest::DeleteNextChar,
+            Self::Left => InputRequest::GoToPrevChar,
+            Self::Right => InputRequest::GoToNextChar,
+            Self::Home => InputRequest::GoToStart,
+            Self::End => InputRequest::GoToEnd,
+            _ => return None,
+        })
+    }
 }
 
 /// How a key came.

@@ -17,7 +17,7 @@ use super::deed::resume::Unfinished;
 use super::dialog::Dialog;
 use super::incident::Incident;
 use super::index::Index;
-use super::joint::{Joint, LeftSaga, Mark, SagaRun};
+use super::joint::{Course, Joint, LeftSaga, Mark, SagaRun};
 use super::keymap::Keymap;
 use super::leaving::{Leaving, Parting};
 use super::log;
@@ -322,6 +322,8 @@ pub enum Selection {
     /// Nobody's yet: it may go, once, to what needs a human as soon as that is known.
     #[default]
     Open,
+    /// It went by itself at this moment, and no key has been pressed since.
+    Gone(Now),
     /// The operator's, or settled: nothing that comes or goes moves it.
     Settled,
 }
@@ -471,6 +473,13 @@ impl Model {
     /// Actions that have not ended.
     pub fn in_flight(&self) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(|a| !matches!(a.stage, ActionStage::Ended(_)))
+    }
+
+    /// How many actions and sagas have not ended. A saga that is only being recorded has no action yet.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        let recording = self.sagas.iter().filter(|run| run.course == Course::Recording).count();
+        self.in_flight().count() + recording
     }
 
     /// Index of the selected service among the shown ones.

@@ -9,7 +9,8 @@ use crate::domain::SafeText;
 /// Carries over what is the operator's. A dialog is not: its plan was made under the old config. Must not be called
 /// while actions are in flight.
 pub fn carry_over(old: &Model, new: &mut Model) {
-    let cancelled = old.overlays.iter().any(|overlay| matches!(overlay, Overlay::Dialog(_)));
+    let cancelled =
+        old.overlays.iter().any(|overlay| matches!(overlay, Overlay::Dialog(_) | Overlay::Joint(_)));
     for (service, index) in &old.environments {
         let named = old.service(service).and_then(|s| s.environments.get(*index)).map(|e| &e.name);
         let place =
@@ -29,6 +30,7 @@ pub fn carry_over(old: &Model, new: &mut Model) {
     new.zoom = old.zoom;
     new.filters.clone_from(&old.filters);
     new.trail.clone_from(&old.trail);
+    new.log.clone_from(&old.log);
     new.selection = old.selection;
     new.history.clone_from(&old.history);
     new.mouse = old.mouse;

@@ -54,7 +54,7 @@ pub(super) fn plan(plan: &Plan) -> Value {
         "differences": prepared.differences,
         "hazards": plan.hazards,
         "changes": plan.changes.as_ref().map(|c| words::change_set(c)),
-        "promise": words::promise(&prepared.promise),
+        "promise": prepared.promise.to_string(),
         "deadline_seconds": prepared.deadline.as_secs(),
         "way_back": prepared.way_back,
         "guard": match &prepared.guard { Guard::Server(_) => "server", Guard::LookAgain(_) => "look-again" },

@@ -81,7 +81,7 @@ impl<'a> Reload<'a> {
                 return None;
             }
         };
-        let flying = model.in_flight().count();
+        let flying = model.unfinished();
         if flying > 0 {
             let actions = if flying == 1 { "1 action".to_owned() } else { format!("{flying} actions") };
             self.say(model, &format!("the config changed: it is taken when {actions} in flight has ended"));

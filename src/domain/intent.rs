@@ -291,6 +291,25 @@ pub enum Promise {
     },
 }
 
+impl std::fmt::Display for Promise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::GateDecided { decision, environment, .. } => {
+                let decided = decision.word();
+                write!(f, "the gate of {environment} no longer waits and lists this review as {decided}")
+            }
+            Self::Runs { artifact } => {
+                write!(f, "every replica runs {} and the rollout is at rest", artifact.label())
+            }
+            Self::Paused => f.write_str("the rollout is paused"),
+            Self::Resumed => f.write_str("the rollout is no longer paused"),
+            Self::Attempt { attempt, .. } => write!(f, "the run is in attempt {attempt}"),
+            Self::Ended { .. } => f.write_str("the run has ended"),
+            Self::RunAppeared { workflow, .. } => write!(f, "a new run of {workflow} has begun"),
+        }
+    }
+}
+
 /// What a provider says about an intent after a fresh look: the very requests, and what they rest on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {

@@ -32,10 +32,9 @@ pub async fn look(model: &mut Model, engine: &mut Engine, deadline: Duration) {
 
 /// Presses keys one after the other, letting preparations and a log that is looked at answer in between.
 pub async fn press(model: &mut Model, engine: &mut Engine, strokes: &[Stroke]) {
-    // Keys that come sooner after the start act nowhere.
-    let unready = UNREADY.saturating_sub(model.now.since(model.began));
+    // Keys that come sooner after the start, or after the selection has gone by itself, act nowhere.
     if !strokes.is_empty() {
-        until(model, engine, Instant::now() + unready, |_| false).await;
+        until(model, engine, Instant::now() + UNREADY, |_| false).await;
     }
     for stroke in strokes {
         let effects = update(model, Msg::Key(*stroke));

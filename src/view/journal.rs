@@ -2,8 +2,8 @@
 
 use ratatui::text::Line;
 
-use super::panel::{self, Keyboard, Title};
-use super::pipeline::write_chosen;
+use super::list;
+use super::panel::Title;
 use super::scene::Scene;
 use super::sheet::{Sheet, Words};
 use super::text;
@@ -15,20 +15,13 @@ use crate::theme::{Role, Sign};
 
 /// Draws the journal.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
-    let keyboard = scene.keyboard(Panel::Journal);
     let open = views::recorded(scene.model).iter().filter(|deed| deed.open()).count();
     let right = match open {
         0 => scene.words(),
         n => scene.words().say(Role::Hold, format!("{n} not known to be over")),
     };
     let title = Title::new(scene.theme, Panel::Journal.title()).right(right);
-    let below = {
-        let mut inside = panel::frame(sheet, scene.theme, scene.edge, keyboard, title);
-        let room = usize::from(inside.width());
-        let (lines, chosen) = lines(scene, room);
-        write_chosen(&mut inside, scene, &lines, chosen.filter(|_| keyboard == Keyboard::Here))
-    };
-    panel::more_below(sheet, scene.theme, below);
+    list::draw(scene, sheet, Panel::Journal, title, |room| lines(scene, room));
 }
 
 fn lines(scene: Scene<'_>, room: usize) -> (Vec<Line<'static>>, Option<usize>) {

@@ -124,7 +124,7 @@ fn step_row<'a>(scene: Scene<'a>, step: &JobStep) -> Words<'a> {
 fn steps_column(scene: Scene<'_>, steps: &[JobStep], at: Option<usize>, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width());
     let rows: Vec<Line<'static>> = steps.iter().map(|step| step_row(scene, step).within(room)).collect();
-    super::pipeline::write_chosen(sheet, scene, &rows, at);
+    super::list::write_chosen(sheet, scene, &rows, at);
 }
 
 /// The lines in sight; returns how many lie below.

@@ -36,6 +36,7 @@ mod joint;
 mod journal;
 mod json;
 pub mod links;
+mod list;
 mod log;
 mod menu;
 mod overlay;

@@ -13,9 +13,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ratatui::text::Line;
 
+use super::list::write_chosen;
 use super::panel::{self, Keyboard, Title};
 use super::scene::{Age, Scene, bar, run_sign};
-use super::sheet::{Sheet, Words, write_lines};
+use super::sheet::{Sheet, Words};
 use super::text;
 use crate::app::model::Panel;
 use crate::app::spot::Spot;
@@ -40,26 +41,6 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
         write_chosen(&mut inside, scene, &lines, chosen.filter(|_| keyboard == Keyboard::Here))
     };
     panel::more_below(sheet, scene.theme, below);
-}
-
-/// Writes lines so that the chosen one is in sight, and marks it; returns how many lie below.
-pub(super) fn write_chosen(
-    inside: &mut Sheet<'_>,
-    scene: Scene<'_>,
-    lines: &[Line<'static>],
-    chosen: Option<usize>,
-) -> usize {
-    let first = first_seen(chosen, lines.len(), usize::from(inside.height()));
-    let below = write_lines(inside, lines, u16::try_from(first).unwrap_or(u16::MAX));
-    if let Some(y) = chosen.and_then(|row| u16::try_from(row - first).ok()) {
-        inside.select(y, scene.theme, scene.theme.style(Role::Focus));
-    }
-    below
-}
-
-/// The first line that is seen when the chosen one is in sight.
-pub(super) fn first_seen(chosen: Option<usize>, count: usize, height: usize) -> usize {
-    chosen.unwrap_or(0).saturating_sub(height / 2).min(count.saturating_sub(height))
 }
 
 /// The lines, and which of them is the selected job's.

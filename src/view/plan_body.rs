@@ -13,7 +13,7 @@ use crate::app::copy;
 use crate::domain::code::FileKind;
 use crate::domain::service::Access;
 use crate::domain::time::spoken;
-use crate::domain::{Artifact, ChangeSet, Guard, Permission, Promise, SafeText, Severity, Step, Verb};
+use crate::domain::{Artifact, ChangeSet, Guard, Permission, SafeText, Severity, Step, Verb};
 use crate::theme::{Role, Sign};
 
 /// How many commits a plan names; the change set view has them all.
@@ -220,7 +220,7 @@ fn warrants(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
     let prepared = &plan.prepared;
     lines.push(Line::default());
     lines.push(heading(scene, "what is promised"));
-    let promise = format!("{}, within {}", promise(&prepared.promise), spoken(prepared.deadline));
+    let promise = format!("{}, within {}", prepared.promise, spoken(prepared.deadline));
     lines.extend(labelled(scene, "proved when", Role::Base, &promise, room));
     let way_back = prepared.way_back.as_ref().map_or("there is none", |w| w.as_str());
     let role = if prepared.way_back.is_some() { Role::Base } else { Role::NoGo };
@@ -237,22 +237,6 @@ fn warrants(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'st
         Permission::Untold => (format!("{who}: the source does not say before it is tried"), Role::Hold),
     };
     lines.extend(labelled(scene, "permission", role, &may, room));
-}
-
-fn promise(promise: &Promise) -> String {
-    match promise {
-        Promise::GateDecided { decision, environment, .. } => {
-            format!("the gate of {environment} no longer waits and lists this review as {}", decision.word())
-        }
-        Promise::Runs { artifact } => {
-            format!("every replica runs {} and the rollout is at rest", artifact.label())
-        }
-        Promise::Paused => "the rollout is paused".to_owned(),
-        Promise::Resumed => "the rollout is no longer paused".to_owned(),
-        Promise::Attempt { attempt, .. } => format!("the run is in attempt {attempt}"),
-        Promise::Ended { .. } => "the run has ended".to_owned(),
-        Promise::RunAppeared { workflow, .. } => format!("a new run of {workflow} has begun"),
-    }
 }
 
 fn evidence(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {

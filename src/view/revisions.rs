@@ -10,9 +10,9 @@
 use ratatui::text::Line;
 
 use super::changes;
+use super::list::{first_seen, write_chosen};
 use super::overlay::{heading, labelled};
 use super::panel::{self, Keyboard, Title};
-use super::pipeline::{first_seen, write_chosen};
 use super::scene::Scene;
 use super::sheet::{Sheet, Words, write_lines};
 use super::text;

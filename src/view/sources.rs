@@ -3,13 +3,12 @@
 
 use ratatui::text::Line;
 
-use super::panel::{self, Keyboard, Title};
-use super::pipeline::write_chosen;
+use super::list;
+use super::panel::Title;
 use super::scene::{Scene, brief};
 use super::sheet::{Sheet, Words};
 use super::text;
 use crate::app::model::Panel;
-use crate::app::spot::Spot;
 use crate::domain::time::{SKEWED, ago, spoken};
 use crate::domain::world::Liveness;
 use crate::domain::{SourceName, SourceState};
@@ -17,21 +16,13 @@ use crate::theme::{Role, Sign};
 
 /// Draws the sources.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
-    scene.spot(sheet.area(), || Spot::Panel(Panel::Sources));
-    let keyboard = scene.keyboard(Panel::Sources);
     let failing = scene.model.world.sources().filter(|(_, state)| state.fault.is_some()).count();
     let right = match failing {
         0 => scene.words(),
         n => scene.words().say(Role::NoGo, format!("{n} failing")),
     };
     let title = Title::new(scene.theme, Panel::Sources.title()).right(right);
-    let below = {
-        let mut inside = panel::frame(sheet, scene.theme, scene.edge, keyboard, title);
-        let room = usize::from(inside.width());
-        let (lines, chosen) = lines(scene, room);
-        write_chosen(&mut inside, scene, &lines, chosen.filter(|_| keyboard == Keyboard::Here))
-    };
-    panel::more_below(sheet, scene.theme, below);
+    list::draw(scene, sheet, Panel::Sources, title, |room| lines(scene, room));
 }
 
 fn lines(scene: Scene<'_>, room: usize) -> (Vec<Line<'static>>, Option<usize>) {

@@ -171,16 +171,7 @@ fn edit(dialog: &mut Dialog, key: Key) -> Vec<Effect> {
 
 /// Takes a key into a line of text.
 pub(in crate::app) fn edit_line(input: &mut InputText, key: Key) {
-    let request = match key {
-        Key::Char(c) => InputRequest::InsertChar(c),
-        Key::Backspace => InputRequest::DeletePrevChar,
-        Key::Delete => InputRequest::DeleteNextChar,
-        Key::Left => InputRequest::GoToPrevChar,
-        Key::Right => InputRequest::GoToNextChar,
-        Key::Home => InputRequest::GoToStart,
-        Key::End => InputRequest::GoToEnd,
-        _ => return,
-    };
+    let Some(request) = key.edits() else { return };
     if !matches!(request, InputRequest::InsertChar(_)) || input.0.value().chars().count() < 500 {
         input.0.handle(request);
     }

@@ -1,6 +1,6 @@
 //! What keys do in a list: letters find, arrows choose, enter runs what is chosen as its key would.
 
-use tui_input::{Input, InputRequest};
+use tui_input::Input;
 
 use super::{run, show};
 use crate::app::board;
@@ -74,16 +74,8 @@ pub(super) fn step(model: &mut Model, by: isize) {
 }
 
 fn edit(menu: &mut Menu, key: Key) {
-    let request = match key {
-        Key::Char(c) if menu.typed().chars().count() < 100 => InputRequest::InsertChar(c),
-        Key::Backspace => InputRequest::DeletePrevChar,
-        Key::Delete => InputRequest::DeleteNextChar,
-        Key::Left => InputRequest::GoToPrevChar,
-        Key::Right => InputRequest::GoToNextChar,
-        Key::Home => InputRequest::GoToStart,
-        Key::End => InputRequest::GoToEnd,
-        _ => return,
-    };
+    let full = matches!(key, Key::Char(_)) && menu.typed().chars().count() >= 100;
+    let Some(request) = key.edits().filter(|_| !full) else { return };
     if menu.line.0.handle(request).is_some_and(|change| change.value) {
         (menu.chosen, menu.recalled) = (None, None);
     }

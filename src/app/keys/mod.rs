@@ -36,8 +36,16 @@ pub const UNREADY: Duration = Duration::from_millis(300);
 
 /// Takes one key press.
 pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
-    model.selection = Selection::Settled;
+    let gone = std::mem::replace(&mut model.selection, Selection::Settled);
     incident::noticed(model);
+    if let Selection::Gone(at) = gone
+        && model.now.since(at) < UNREADY
+        && model.overlays.is_empty()
+    {
+        // It was meant for what was selected before.
+        deed::refuse(model, "the selection has just gone to what needs somebody: press it again");
+        return Vec::new();
+    }
     if stroke.key == Key::Ctrl('c') {
         return quit(model, Parting::Brief);
     }
@@ -189,7 +197,7 @@ fn mouse(model: &mut Model) -> Vec<Effect> {
 
 fn quit(model: &mut Model, parting: Parting) -> Vec<Effect> {
     model.parting = parting;
-    let flying = model.in_flight().count();
+    let flying = model.unfinished();
     if flying > 0 && model.leaving == Leaving::No {
         model.leaving = Leaving::AskedOnce;
         let text =

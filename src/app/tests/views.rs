@@ -115,6 +115,20 @@ fn until_a_key_is_pressed_the_selection_goes_once_to_what_needs_a_human() {
 }
 
 #[test]
+fn a_key_that_comes_just_as_the_selection_goes_acts_on_nothing() {
+    let services = vec![service("api"), service("web"), service("zoo")];
+    let mut cockpit = Cockpit::with(services, Access::ReadWrite);
+    cockpit.wait(crate::app::keys::UNREADY);
+    cockpit.see_ci(vec![gate()], run(RunState::WaitingForHuman, Vec::new()));
+    cockpit.see_prod(rollout("v1"));
+    cockpit.press(&[Key::Char('a')]);
+    assert!(cockpit.model.overlay().is_none(), "it was meant for api");
+    assert!(cockpit.refusal().contains("press it again"), "{}", cockpit.refusal());
+    cockpit.press(&[Key::Char('a')]);
+    assert!(matches!(cockpit.model.overlay(), Some(Overlay::Dialog(_))), "{}", cockpit.refusal());
+}
+
+#[test]
 fn the_worst_are_visited_one_after_the_other() {
     let mut cockpit = Cockpit::with(vec![service("api"), service("web"), service("zoo")], Access::ReadWrite);
     cockpit.press(&[Key::Esc]);

@@ -5,7 +5,7 @@ use crate::action::{Plan, Refused};
 use crate::domain::code::FileKind;
 use crate::domain::service::{Confirm, ReasonRule};
 use crate::domain::time::spoken;
-use crate::domain::{Artifact, ChangeSet, Guard, Permission, Promise, Severity, Step, Verb};
+use crate::domain::{Artifact, ChangeSet, Guard, Permission, Severity, Step, Verb};
 
 /// Everything that the plan dialog shows, in its order.
 pub(in crate::cli) fn plan(plan: &Plan) -> Vec<String> {
@@ -35,7 +35,7 @@ pub(in crate::cli) fn plan(plan: &Plan) -> Vec<String> {
         lines.extend(changes.of_kind(FileKind::Migration).map(|f| format!("migration: {}", f.path)));
     }
     prepared.steps.iter().for_each(|step| lines.extend(request(step)));
-    lines.push(format!("proved when: {}, within {}", promise(&prepared.promise), spoken(prepared.deadline)));
+    lines.push(format!("proved when: {}, within {}", prepared.promise, spoken(prepared.deadline)));
     lines.push(format!("way back: {}", prepared.way_back.as_ref().map_or("there is none", |w| w.as_str())));
     lines.push(match &prepared.guard {
         Guard::Server(how) => format!("guard: the server checks in the same request: {how}"),
@@ -82,23 +82,6 @@ fn identified(artifact: &Artifact) -> String {
         (Some(digest), _) => format!("{}, {digest}", artifact.label()),
         (None, Some(revision)) => format!("{}, commit {}", artifact.label(), revision.short()),
         (None, None) => format!("{}, no digest known: the name alone decides", artifact.label()),
-    }
-}
-
-/// What must become true.
-pub(in crate::cli) fn promise(promise: &Promise) -> String {
-    match promise {
-        Promise::GateDecided { decision, environment, .. } => {
-            format!("the gate of {environment} no longer waits and lists this review as {}", decision.word())
-        }
-        Promise::Runs { artifact } => {
-            format!("every replica runs {} and the rollout is at rest", artifact.label())
-        }
-        Promise::Paused => "the rollout is paused".to_owned(),
-        Promise::Resumed => "the rollout is no longer paused".to_owned(),
-        Promise::Attempt { attempt, .. } => format!("the run is in attempt {attempt}"),
-        Promise::Ended { .. } => "the run has ended".to_owned(),
-        Promise::RunAppeared { workflow, .. } => format!("a new run of {workflow} has begun"),
     }
 }
 

@@ -174,7 +174,7 @@ const SET_UP: &[&str] = &[
 ];
 
 const COMPILE: &[&str] = &[
-    "\u{1b}[1m\u{1b}[32m   Compiling\u{1b}[0m cart v2.15.0 (/home/runner/work/cart)",
+    "\u{1b}[1m\u{1b}[32m   Compiling\u{1b}[0m cart v2.15.0 (/build/cart)",
     "\u{1b}[1m\u{1b}[33mwarning\u{1b}[0m\u{1b}[1m: unused variable: `owner`\u{1b}[0m",
     "  \u{1b}[1m\u{1b}[34m-->\u{1b}[0m src/cart/merge.rs:41:9",
     "\u{1b}[1m\u{1b}[32m    Finished\u{1b}[0m `release` profile [optimized] target(s) in 48.20s",
