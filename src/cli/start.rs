@@ -177,7 +177,8 @@ fn begin(
     let clock = Clock::start();
     let recorder = match (purpose, access) {
         (Purpose::Act, Access::ReadWrite) => Recorder::Journal(Arc::new(journal(config, surroundings)?)),
-        _ => Recorder::Nowhere,
+        // Without a place for one there is nothing to read, and that is all.
+        _ => journal_path(config, surroundings).map_or(Recorder::Nowhere, Recorder::Read),
     };
     let wall = clock.now().wall;
     let session = SafeText::new(&format!("{}-{}", wall.strftime("%Y%m%dT%H%M%SZ"), std::process::id()));
@@ -321,7 +322,7 @@ mod tests {
     fn a_process_that_only_looks_cannot_write_whatever_its_model_offers() {
         let laid = laid(Purpose::Look, false);
         assert_eq!(laid.opening.access, Access::ReadOnly);
-        assert!(matches!(laid.opening.recorder, Recorder::Nowhere));
+        assert!(matches!(laid.opening.recorder, Recorder::Read(_)));
         assert_eq!(laid.model.setup.access, Access::ReadWrite, "a printed frame shows what could be done");
     }
 

@@ -3,10 +3,11 @@
 //! Nothing leaves without a [`Durable`]: only a record that was written and synced makes one, and only
 //! [`super::send::perform`] may hand a step to a provider, for which it wants to see one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::journal::{Entry, Journal, JournalError, Line};
+use super::journal::{Entry, Journal, JournalError, Line, recent_at};
 use super::mishap;
 use crate::domain::{Record, SafeText};
 
@@ -18,6 +19,8 @@ const SHOWN: u64 = 1 << 20;
 pub enum Recorder {
     /// In this journal.
     Journal(Arc<Journal>),
+    /// Nowhere, because this process only looks; what others have recorded in this journal can be read.
+    Read(PathBuf),
     /// Nowhere: then nothing can be done either.
     Nowhere,
 }
@@ -52,7 +55,14 @@ impl Recorder {
     /// # Errors
     /// Why they cannot be read.
     pub async fn recent(&self) -> Result<Vec<Record>, SafeText> {
-        self.with_journal(|journal| Ok(journal.recent(SHOWN)?.iter().map(Line::record).collect())).await
+        let shown = |lines: Vec<Line>| lines.iter().map(Line::record).collect();
+        let Self::Read(path) = self else {
+            return self.with_journal(move |journal| Ok(shown(journal.recent(SHOWN)?))).await;
+        };
+        let path = path.clone();
+        let read = tokio::task::spawn_blocking(move || recent_at(&path, SHOWN)).await;
+        let read = read.map_err(|_| SafeText::new("the journal's reader crashed"))?;
+        read.map(shown).map_err(|error| SafeText::new(&error.to_string()))
     }
 
     /// Does something with the journal where waiting for a disk holds nobody up.
@@ -72,5 +82,31 @@ impl Recorder {
             Ok(written) => written.map_err(|error| SafeText::new(&error.to_string())),
             Err(_) => Err("the journal's writer crashed".into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ActionId;
+
+    #[tokio::test]
+    async fn who_only_looks_reads_what_others_have_recorded_and_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let looks = Recorder::Read(path.clone());
+        assert_eq!(looks.recent().await, Ok(Vec::new()), "it is not there yet");
+        let id = ActionId("20261120T140200Z-1-1".into());
+        let entry = || Entry::not_sent(&id, &"the world moved".into());
+        assert!(looks.record(Clock::start(), entry()).await.is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "and it makes no file");
+
+        let journal = Journal::open(&path, "mara@desk").unwrap();
+        let acts = Recorder::Journal(Arc::new(journal));
+        acts.record(Clock::start(), entry()).await.unwrap();
+        let read = looks.recent().await.unwrap();
+        let kinds: Vec<&str> = read.iter().map(|record| record.kind.as_str()).collect();
+        assert_eq!(kinds, ["not-sent"]);
+        assert_eq!(acts.recent().await.unwrap(), read);
     }
 }

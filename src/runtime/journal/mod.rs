@@ -39,6 +39,7 @@ pub use disk::{Disk, DiskFile, Open, RealDisk};
 pub use entry::Entry;
 pub use git::GitError;
 pub use head::Head;
+pub use recent::recent_at;
 pub use said::said;
 
 use crate::domain::SafeText;
