@@ -41,8 +41,9 @@ pub fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
     if let Selection::Gone(at) = gone
         && model.now.since(at) < UNREADY
         && model.overlays.is_empty()
+        && model.setup.keys.command_of(stroke.key).is_some_and(|command| deed::verb_of(command).is_some())
     {
-        // It was meant for what was selected before.
+        // It was meant for what was selected before; a key that only moves does no harm.
         deed::refuse(model, "the selection has just gone to what needs somebody: press it again");
         return Vec::new();
     }

@@ -129,6 +129,15 @@ fn a_key_that_comes_just_as_the_selection_goes_acts_on_nothing() {
 }
 
 #[test]
+fn a_key_that_only_moves_is_taken_even_then() {
+    let services = vec![service("api"), service("web"), service("zoo")];
+    let mut cockpit = Cockpit::with(services, Access::ReadWrite);
+    cockpit.see_ci(vec![gate()], run(RunState::WaitingForHuman, Vec::new()));
+    cockpit.press(&[Key::Char('g')]);
+    assert_eq!(cockpit.model.selected, Some(ServiceName::new("api")));
+}
+
+#[test]
 fn the_worst_are_visited_one_after_the_other() {
     let mut cockpit = Cockpit::with(vec![service("api"), service("web"), service("zoo")], Access::ReadWrite);
     cockpit.press(&[Key::Esc]);
