@@ -178,6 +178,7 @@ fn intent(verb: Verb, target: Target) -> Intent {
         target,
         source: SourceName::new("swarm"),
         reason: None,
+        answers: std::collections::BTreeMap::new(),
     }
 }
 

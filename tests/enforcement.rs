@@ -127,6 +127,7 @@ async fn all_verbs(kind_: &str, provider: &Arc<dyn Provider>, target: impl Fn(Ve
             target: target(verb),
             source: SourceName::new(if kind_ == "github" { "github" } else { "prod" }),
             reason: None,
+            answers: std::collections::BTreeMap::new(),
         };
         let in_table = kind(kind_).unwrap().enforcement.verbs.iter().any(|v| v.verb == verb);
         match provider.prepare(&intent).await {

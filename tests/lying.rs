@@ -115,6 +115,7 @@ async fn promoted(swarm: &Swarm, artifact: Artifact) -> Told {
         target: Target::Artifact(artifact),
         source: SourceName::new("prod"),
         reason: None,
+        answers: std::collections::BTreeMap::new(),
     };
     let prepared = swarm.provider.prepare(&intent).await.unwrap();
     let blocking = prepared.hazards.iter().find(|h| h.severity == gonogo::domain::Severity::Blocking);

@@ -126,6 +126,7 @@ impl Stage {
             target,
             source: SourceName::new("swarm"),
             reason: None,
+            answers: std::collections::BTreeMap::new(),
         }
     }
 

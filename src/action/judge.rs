@@ -38,6 +38,12 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
             service,
             world,
         ),
+        Promise::Reviewed { gate, decision, environment, reviews_before, .. } => gate_reviewed(
+            GateCase { gate, decision: *decision, environment, before: *reviews_before },
+            sent,
+            service,
+            world,
+        ),
         Promise::Runs { artifact } => {
             with_rollout(intent, sent, service, world, |r| runs(artifact, prepared, r))
         }
@@ -97,6 +103,31 @@ fn gate_decided(case: GateCase<'_>, sent: Now, service: &Service, world: &World)
     }
     if waits {
         untouched("the gate still waits")
+    } else {
+        pending("the gate is gone; the review is not listed yet")
+    }
+}
+
+/// One approval of several: it must be listed. Whether the gate still waits is for the others to say.
+fn gate_reviewed(case: GateCase<'_>, sent: Now, service: &Service, world: &World) -> Judgement {
+    let Some(pipeline) = world.pipeline(service).filter(|p| later(p.at, sent)) else {
+        return pending("no look since the request left");
+    };
+    let Some(run) = pipeline.value.runs.iter().find(|r| r.key == case.gate.run) else {
+        return pending("the run is no longer among the newest");
+    };
+    if run.attempt != case.gate.attempt {
+        return broken(&format!("the run is in attempt {} now: the gate is asked anew", run.attempt));
+    }
+    let listed = run
+        .reviews
+        .iter()
+        .filter(|r| r.decision == case.decision && r.environments.iter().any(|e| e == case.environment));
+    if listed.count() > case.before {
+        return holds(&format!("{}; the review is listed", case.decision.word()));
+    }
+    if world.gates().any(|g| &g.value.key == case.gate) {
+        untouched("the review is not listed")
     } else {
         pending("the gate is gone; the review is not listed yet")
     }

@@ -140,6 +140,7 @@ impl Around<'_> {
             target,
             source: source.clone(),
             reason: None,
+            answers: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -160,6 +161,9 @@ fn gate_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         return Err(Refusal::new(format!("you may not {} {}: {why}", verb.word(), gate.title)).next(
             format!("ask {}", if reviewers.is_empty() { "an owner".into() } else { reviewers.join(", ") }),
         ));
+    }
+    if let (Verb::Reject, Some(why)) = (verb, &gate.no_reject) {
+        return Err(Refusal::new(why));
     }
     let place = gate.place();
     let intent = around.intent(verb, place, Target::Gate(gate.key.clone()), &gate.key.run.source);

@@ -214,6 +214,7 @@ mod tests {
                 target: Target::Rollout,
                 source: SourceName::new("prod"),
                 reason: None,
+                answers: std::collections::BTreeMap::new(),
             },
             plan: SafeText::new(&n.to_string()),
         };

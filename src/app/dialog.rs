@@ -1,11 +1,13 @@
 //! The plan dialog: from a wish to a confirmed plan. Cancel has the focus until the operator moves it.
 
+use std::collections::BTreeMap;
+
 use tui_input::Input;
 
 use crate::action::policy::JUSTIFICATION;
 use crate::action::{Breach, Glass, Plan, Refused};
 use crate::domain::service::{Confirm, ReasonRule};
-use crate::domain::{Intent, Now, SafeText};
+use crate::domain::{FormField, FormKind, Intent, Now, SafeText};
 
 /// Keys pressed this soon after the dialog opened confirm nothing.
 pub const DEAF: std::time::Duration = std::time::Duration::from_millis(400);
@@ -35,6 +37,8 @@ pub enum Draft {
 pub enum Field {
     /// Which target.
     Choice,
+    /// A value that the gate asks for, by its place in the form.
+    Form(usize),
     /// Why.
     Reason,
     /// The name that confirms.
@@ -79,6 +83,10 @@ pub struct Dialog {
     pub chosen: usize,
     /// How far the plan for it is.
     pub draft: Draft,
+    /// The values that the gate asks for, as the newest plan has them.
+    pub form: Vec<FormField>,
+    /// What the operator filled in, by field.
+    pub answers: BTreeMap<SafeText, InputText>,
     /// What has the keyboard.
     pub field: Field,
     /// The reason typed so far.
@@ -118,6 +126,8 @@ impl Dialog {
             choices,
             chosen: 0,
             draft: Draft::Asking(0),
+            form: Vec::new(),
+            answers: BTreeMap::new(),
             field: Field::Cancel,
             reason: InputText::default(),
             name: InputText::default(),
@@ -145,7 +155,31 @@ impl Dialog {
         let mut intent = self.choices.get(self.chosen)?.intent.clone();
         let reason = self.reason.0.value().trim();
         intent.reason = (!reason.is_empty()).then(|| SafeText::new(reason));
+        let answered = self.answers.iter().map(|(name, text)| (name.clone(), SafeText::new(text.0.value())));
+        intent.answers = answered.collect();
         Some(intent)
+    }
+
+    /// What a field of the form holds: what was filled in, else what the plan would send.
+    #[must_use]
+    pub fn filled_in<'a>(&'a self, field: &'a FormField) -> &'a str {
+        self.answers.get(&field.name).map_or(field.value.as_str(), |text| text.0.value())
+    }
+
+    /// The field of the form that has the keyboard.
+    #[must_use]
+    pub fn form_field(&self) -> Option<&FormField> {
+        match self.field {
+            Field::Form(index) => self.form.get(index),
+            _ => None,
+        }
+    }
+
+    /// Whether what has the keyboard takes letters as text.
+    #[must_use]
+    pub fn takes_text(&self) -> bool {
+        matches!(self.field, Field::Reason | Field::Name)
+            || self.form_field().is_some_and(|field| field.kind == FormKind::Text)
     }
 
     /// The plan, if it is ready.
@@ -185,6 +219,7 @@ impl Dialog {
             fields.push(Field::Cancel);
             return fields;
         }
+        fields.extend((0..self.form.len()).map(Field::Form));
         if let Some(plan) = self.plan() {
             fields.push(Field::Reason);
             if plan.confirm == Confirm::TypeName {

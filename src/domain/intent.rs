@@ -1,6 +1,7 @@
 //! How production is changed, as data: what the operator wants, the very requests that would do it, what they
 //! are based on, what must become true, and what came of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,34 @@ pub struct Intent {
     pub source: SourceName,
     /// Why, in the operator's words. Part of the requests where the provider takes a comment.
     pub reason: Option<SafeText>,
+    /// What the operator filled in of the form that the gate asks for, by field; what is not here has its default.
+    #[serde(default)]
+    pub answers: BTreeMap<SafeText, SafeText>,
+}
+
+/// One value that a gate asks for. A secret is never asked for here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormField {
+    /// Its name.
+    pub name: SafeText,
+    /// What it is for, in the provider's words.
+    pub about: SafeText,
+    /// What can be filled in.
+    pub kind: FormKind,
+    /// What will be sent: the operator's answer, else the default.
+    pub value: SafeText,
+}
+
+/// What can be filled into a field of a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FormKind {
+    /// One line of text.
+    Text,
+    /// `true` or `false`.
+    Switch,
+    /// One of these.
+    Choice(Vec<SafeText>),
 }
 
 /// One thing that the requests rest on. Two preparations of the same intent are compared by these: any
@@ -261,6 +290,19 @@ pub enum Promise {
         /// Reviews with this decision for this environment that there were already.
         reviews_before: usize,
     },
+    /// The gate's reviews hold one more with this decision; it goes on waiting for others.
+    Reviewed {
+        /// Which gate.
+        gate: GateKey,
+        /// How.
+        decision: Decision,
+        /// The provider's environment that the review must name.
+        environment: SafeText,
+        /// Reviews with this decision for this environment that there were already.
+        reviews_before: usize,
+        /// Approvals that are missing after this one.
+        missing: u64,
+    },
     /// Every replica in the place runs this, and the rollout is at rest.
     Runs {
         /// What.
@@ -298,6 +340,14 @@ impl std::fmt::Display for Promise {
                 let decided = decision.word();
                 write!(f, "the gate of {environment} no longer waits and lists this review as {decided}")
             }
+            Self::Reviewed { decision, environment, missing, .. } => {
+                let (decided, approvals) =
+                    (decision.word(), if *missing == 1 { "approval" } else { "approvals" });
+                write!(
+                    f,
+                    "the gate of {environment} lists this review as {decided} and waits for {missing} more {approvals}"
+                )
+            }
             Self::Runs { artifact } => {
                 write!(f, "every replica runs {} and the rollout is at rest", artifact.label())
             }
@@ -317,6 +367,9 @@ pub struct Prepared {
     pub basis: Vec<Basis>,
     /// The requests, in order. Usually one.
     pub steps: Vec<Step>,
+    /// The values that are sent with the decision, if any are asked for.
+    #[serde(default)]
+    pub form: Vec<FormField>,
     /// What runs now, for intents on a place.
     pub from: Option<Artifact>,
     /// What would run, for intents on a place; with its digest where it could be resolved.

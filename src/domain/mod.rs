@@ -16,6 +16,7 @@ pub mod people;
 pub mod pipeline;
 pub mod reach;
 pub mod record;
+pub mod report;
 pub mod rollout;
 pub mod service;
 pub mod text;
@@ -28,16 +29,17 @@ pub use fault::{Cause, Fault, Reached, Retry};
 pub use freeze::{Freeze, Frozen};
 pub use health::{Alert, AlertState, Reading, Series, Signal, Split, Thresholds};
 pub use intent::{
-    ActionId, Basis, Difference, Guard, Hazard, Intent, Outcome, Permission, Prepared, Progress, Promise,
-    Receipt, Refusal, Severity, Step, Target, Verb,
+    ActionId, Basis, Difference, FormField, FormKind, Guard, Hazard, Intent, Outcome, Permission, Prepared,
+    Progress, Promise, Receipt, Refusal, Severity, Step, Target, Verb,
 };
 pub use log::{JobLog, LogAnswer, LogTold};
 pub use name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
 pub use observation::{Ask, Budget, Observation, Report};
 pub use people::People;
-pub use pipeline::{Decision, Gate, GateKey, Job, JobKey, Pipeline, Run, RunKey, RunState};
+pub use pipeline::{Decision, Gate, GateKey, Job, JobKey, Pipeline, Quorum, Run, RunKey, RunState};
 pub use reach::Reach;
 pub use record::Record;
+pub use report::{FailedTest, TestReport};
 pub use rollout::{Artifact, Live, Owner, Phase, Replicas, Revision, Rollout, Stock};
 pub use service::{Bound, Environment, Policy, Role, Service, Settings, Value};
 pub use text::SafeText;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::Sha;
 use super::name::{EnvironmentName, Place, ServiceName, SourceName};
+use super::report::TestReport;
 use super::text::SafeText;
 
 /// The state of a run, job or step, in one vocabulary for every provider.
@@ -102,6 +103,9 @@ pub struct Run {
     pub jobs: Vec<Job>,
     /// Reviews of its gates, where the provider tells.
     pub reviews: Vec<Review>,
+    /// What its tests said, where the provider hands that out.
+    #[serde(default)]
+    pub tests: Option<TestReport>,
 }
 
 /// One job of a run.
@@ -221,8 +225,30 @@ pub struct Gate {
     pub timer: Option<Timestamp>,
     /// Whether a human is asked at all, or only the timer runs.
     pub waits_for: WaitsFor,
+    /// How many approvals it needs, where it needs more than one or the provider counts them.
+    #[serde(default)]
+    pub quorum: Option<Quorum>,
+    /// Why it cannot be turned down, and what comes nearest; none if it can.
+    #[serde(default)]
+    pub no_reject: Option<SafeText>,
+    /// Names of the values that it asks for besides the decision; the plan shows them and takes them.
+    #[serde(default)]
+    pub asks: Vec<SafeText>,
     /// Where a browser shows it.
     pub url: Option<SafeText>,
+}
+
+/// Approvals that a gate needs, and has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quorum {
+    /// How many there are.
+    pub given: u64,
+    /// How many there must be.
+    pub needed: u64,
+    /// By whom there are some.
+    pub by: Vec<SafeText>,
+    /// Whose are missing: users, or groups with `team:` in front.
+    pub missing: Vec<SafeText>,
 }
 
 /// What a gate waits for.

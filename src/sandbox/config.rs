@@ -3,7 +3,7 @@
 
 use super::history::Repositories;
 use super::images::OWNER;
-use super::scenario::{Platform, ServiceScript};
+use super::scenario::{Ci, Platform, ServiceScript};
 use super::world::swarm_name;
 use super::{SandboxError, Urls};
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +27,11 @@ pub(super) fn text(
     policy: &str,
 ) -> String {
     let mut text = sources(folder, urls);
+    for ci in [Ci::Gitlab, Ci::Jenkins, Ci::Circleci] {
+        if services.iter().any(|(script, _)| script.ci == ci) {
+            text.push_str(&ci_source(ci, folder, urls));
+        }
+    }
     text.push_str(SIGNALS);
     for (script, repositories) in services {
         service(&mut text, script, repositories);
@@ -88,6 +93,20 @@ host = "{}"
     )
 }
 
+/// The source of a CI server other than GitHub.
+fn ci_source(ci: Ci, folder: &Path, urls: &Urls) -> String {
+    let (kind, url, more) = match ci {
+        Ci::Github => ("github", &urls.github, ""),
+        Ci::Gitlab => ("gitlab", &urls.gitlab, ""),
+        Ci::Jenkins => ("jenkins", &urls.jenkins, "user = \"mara\"\n"),
+        Ci::Circleci => ("circleci", &urls.circleci, ""),
+    };
+    let token = quoted(&folder.join(format!("{kind}-token")));
+    format!(
+        "\n[[source]]\nname = \"{kind}\"\nkind = \"{kind}\"\nurl = \"{url}\"\n{more}token = {{ file = {token} }}\n"
+    )
+}
+
 const SIGNALS: &str = r#"
 [[signal]]
 name = "error-rate"
@@ -119,6 +138,14 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
         }
         Platform::Docker => format!("source = \"swarm\", service = \"{}\"", swarm_name(name)),
     };
+    let pipeline = match script.ci {
+        Ci::Github => {
+            format!("source = \"github\", project = \"{OWNER}/{name}\", workflow = \"release.yml\"")
+        }
+        Ci::Gitlab => format!("source = \"gitlab\", project = \"{OWNER}/{name}\""),
+        Ci::Jenkins => format!("source = \"jenkins\", job = \"{OWNER}/{name}\""),
+        Ci::Circleci => format!("source = \"circleci\", project = \"gh/{OWNER}/{name}\""),
+    };
     // Writing to a text cannot fail.
     let _ = write!(
         text,
@@ -126,7 +153,7 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
 [[service]]
 name = "{name}"
 code = {{ source = "git", path = {code} }}
-pipeline = {{ source = "github", project = "{OWNER}/{name}", workflow = "release.yml" }}
+pipeline = {{ {pipeline} }}
 
   [[service.environment]]
   name = "staging"

@@ -28,11 +28,17 @@ pub enum Server {
     Registry,
     /// The storage host of GitHub's logs.
     Logs,
+    /// GitLab.
+    Gitlab,
+    /// Jenkins.
+    Jenkins,
+    /// CircleCI.
+    Circleci,
 }
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Github,
         Self::Prometheus,
         Self::Alertmanager,
@@ -40,6 +46,9 @@ impl Server {
         Self::Docker,
         Self::Registry,
         Self::Logs,
+        Self::Gitlab,
+        Self::Jenkins,
+        Self::Circleci,
     ];
 }
 

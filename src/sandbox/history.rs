@@ -216,3 +216,31 @@ fn signature(login: &str, at: Timestamp) -> Result<Signature<'static>, git2::Err
     let name = PEOPLE.iter().find(|(known, _)| *known == login).map_or(login, |(_, name)| name);
     Signature::new(name, &format!("{login}@acme.test"), &Time::new(at.as_second(), 0))
 }
+
+/// The commits of a service's tags, and of its main branch.
+#[derive(Clone, Debug)]
+pub(super) struct Commits {
+    tags: Vec<(String, String)>,
+    pub(super) main: String,
+}
+
+impl Commits {
+    /// Reads them from a repository.
+    pub(super) fn read(git: &Path, script: &ServiceScript) -> Result<Self, SandboxError> {
+        let repository = Repository::open(git)?;
+        let commit = |name: &str| -> Result<String, git2::Error> {
+            Ok(repository.revparse_single(name)?.peel_to_commit()?.id().to_string())
+        };
+        let tags = script
+            .tags
+            .iter()
+            .map(|tag| Ok((tag.clone(), commit(&format!("refs/tags/{tag}"))?)))
+            .collect::<Result<_, git2::Error>>()?;
+        Ok(Self { tags, main: commit("refs/heads/main")? })
+    }
+
+    /// The commit of a tag; that of main for a name that is no tag.
+    pub(super) fn of(&self, tag: &str) -> &str {
+        self.tags.iter().find(|(known, _)| known == tag).map_or(&self.main, |(_, sha)| sha)
+    }
+}

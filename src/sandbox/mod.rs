@@ -8,13 +8,18 @@
 
 mod alertmanager;
 mod alerts;
+mod ci;
+pub mod circleci;
 mod config;
 pub mod docker;
 pub mod fault;
 pub mod github;
+pub mod gitlab;
 mod history;
 mod images;
+pub mod jenkins;
 pub mod kubernetes;
+mod pipeline;
 mod prometheus;
 mod registry;
 pub mod scenario;
@@ -26,8 +31,11 @@ pub use fault::{Act, Answered, Effect, Entry, Faults, Rule, Server};
 pub use scenario::{Drill, Runs, Scenario};
 pub use world::World;
 
+use circleci::CircleCi;
 use github::GitHub;
+use gitlab::GitLab;
 use history::Repositories;
+use jenkins::Jenkins;
 use jiff::Timestamp;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -127,6 +135,12 @@ pub struct Urls {
     pub registry: String,
     /// The storage host of GitHub's logs.
     pub logs: String,
+    /// GitLab, without the API's path.
+    pub gitlab: String,
+    /// Jenkins, with its context path.
+    pub jenkins: String,
+    /// The CircleCI API's base.
+    pub circleci: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -163,10 +177,16 @@ impl Sandbox {
         let repositories = repositories(&path, &scenario, start, options.seed)?;
         let mut github = GitHub::new(&urls.github, start);
         github.store.clone_from(&urls.logs);
+        let mut ci = ci::Servers {
+            github,
+            gitlab: GitLab::new(&urls.gitlab),
+            jenkins: Jenkins::new(&urls.jenkins),
+            circleci: CircleCi::new(&urls.circleci),
+        };
         for (script, made) in scenario.services.iter().zip(&repositories) {
-            github.add_service(script, made.origin.clone(), start)?;
+            ci.add_service(script, &made.origin, start)?;
         }
-        let world = World::new(&scenario, start, options.seed, &urls.registry, github, Faults::default());
+        let world = World::new(&scenario, start, options.seed, &urls.registry, ci, Faults::default());
         write_files(&path, &urls, &world, (&scenario, start), &repositories)?;
         let mut tasks = Vec::new();
         for Listening { server, listener, .. } in listeners {
@@ -256,6 +276,9 @@ impl Urls {
             docker: format!("tcp://{}", at(Server::Docker)),
             registry: at(Server::Registry),
             logs: format!("http://{}", at(Server::Logs)),
+            gitlab: format!("http://{}", at(Server::Gitlab)),
+            jenkins: format!("http://{}/jenkins", at(Server::Jenkins)),
+            circleci: format!("http://{}/api/v2", at(Server::Circleci)),
         }
     }
 }
@@ -269,6 +292,9 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Docker => world.engine().router(),
         Server::Registry => registry::router(world.clone()),
         Server::Logs => github::store(world.clone()),
+        Server::Gitlab => gitlab::router(world.clone()),
+        Server::Jenkins => jenkins::router(world.clone()),
+        Server::Circleci => circleci::router(world.clone()),
     }
 }
 
@@ -315,7 +341,14 @@ fn write_files(
     let services: Vec<_> = scenario.services.iter().zip(repositories).collect();
     let policy = config::policy(scenario.freeze.as_deref(), start);
     let kubeconfig = world.cluster().kubeconfig(&urls.kubernetes, kubernetes::ADMIN_TOKEN);
-    config::private(&folder.join("github-token"), &format!("{}\n", github::OPERATOR_TOKEN))?;
+    for (file, token) in [
+        ("github-token", github::OPERATOR_TOKEN),
+        ("gitlab-token", gitlab::OPERATOR_TOKEN),
+        ("jenkins-token", jenkins::OPERATOR_TOKEN),
+        ("circleci-token", circleci::OPERATOR_TOKEN),
+    ] {
+        config::private(&folder.join(file), &format!("{token}\n"))?;
+    }
     config::private(&folder.join("kubeconfig"), &kubeconfig)?;
     config::private(&folder.join("config.toml"), &config::text(folder, urls, &services, &policy))
 }

@@ -80,6 +80,9 @@ pub struct ServiceScript {
     /// Where its production runs.
     #[serde(default)]
     pub production_on: Platform,
+    /// Who builds and deploys it.
+    #[serde(default)]
+    pub ci: Ci,
     /// The prefix of its tickets.
     pub ticket: String,
     /// The tag that runs in production.
@@ -118,6 +121,21 @@ pub enum Platform {
     Kubernetes,
     /// A Swarm service.
     Docker,
+}
+
+/// The kinds of CI servers.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ci {
+    /// GitHub Actions.
+    #[default]
+    Github,
+    /// GitLab CI.
+    Gitlab,
+    /// Jenkins.
+    Jenkins,
+    /// CircleCI.
+    Circleci,
 }
 
 /// What a workflow run does as the day begins.

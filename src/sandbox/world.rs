@@ -3,8 +3,8 @@
 //!
 //! Everything here moves only in [`World::advance`]: a test drives it by hand, the demo five times a second.
 
+use super::ci::Servers;
 use super::fault::{Act, Faults, Rule, Server};
-use super::github::GitHub;
 use super::images::reference;
 use super::scenario::{Event, Platform, Scenario, ServiceScript, What};
 use super::signals::Signals;
@@ -47,7 +47,7 @@ pub(super) struct State {
     pub(super) seed: u64,
     pub(super) registry: String,
     pub(super) services: Vec<Service>,
-    pub(super) github: GitHub,
+    pub(super) ci: Servers,
     pub(super) alerts: Alerts,
     events: Vec<Event>,
     turn: usize,
@@ -93,7 +93,7 @@ impl World {
         start: Timestamp,
         seed: u64,
         registry: &str,
-        github: GitHub,
+        ci: Servers,
         faults: Faults,
     ) -> Self {
         let cluster = kubernetes::Cluster::new(start);
@@ -108,7 +108,7 @@ impl World {
             seed,
             registry: registry.to_owned(),
             services,
-            github,
+            ci,
             alerts: Alerts::default(),
             events: scenario.events.clone(),
             turn: 0,
@@ -178,7 +178,7 @@ impl World {
     pub fn approve_as(&self, login: &str, service: &str, environment: &str) -> bool {
         let mut state = self.lock();
         let now = state.now;
-        state.github.approve_as(login, service, environment, now)
+        state.ci.approve_as(login, service, environment, now)
     }
 
     /// The Kubernetes cluster.
@@ -239,7 +239,7 @@ impl World {
 
     /// Moves the workflow runs; their deploy jobs change what runs.
     fn move_pipelines(&self, state: &mut State, now: Timestamp) {
-        let State { github, services, .. } = &mut *state;
+        let State { ci, services, .. } = &mut *state;
         let arrived = |service: &str, environment: &str, tag: &str| {
             let Some(place) =
                 services.iter().find(|s| s.script.name == service).and_then(|s| s.place(environment))
@@ -249,7 +249,7 @@ impl World {
             let running = self.tags(service, place);
             matches!(running.as_slice(), [(only, ready)] if only == tag && *ready >= place.replicas)
         };
-        for deploy in github.tick(now, &arrived) {
+        for deploy in ci.tick(now, &arrived) {
             self.set_image(state, &deploy.service, &deploy.environment, &deploy.tag, &deploy.cause);
         }
     }
@@ -302,10 +302,10 @@ impl World {
                 What::LoseAnswer { server, method, path } => {
                     self.faults().add(Rule::once(server, Act::DropAfter).on(&method, &format!("*{path}")));
                 }
-                What::Quota { remaining, reset } => state.github.limit_quota(remaining, reset, now),
-                What::SecondaryLimit { seconds } => state.github.limit_secondary(seconds, now),
+                What::Quota { remaining, reset } => state.ci.github.limit_quota(remaining, reset, now),
+                What::SecondaryLimit { seconds } => state.ci.github.limit_secondary(seconds, now),
                 What::Approve { service, environment, by } => {
-                    state.github.approve_as(&by, &service, &environment, now);
+                    state.ci.approve_as(&by, &service, &environment, now);
                 }
                 What::Deploy { service, environment, version } => {
                     self.set_image(state, &service, &environment, &version, "past the pipeline");

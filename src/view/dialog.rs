@@ -18,7 +18,7 @@ use crate::app::command::Command;
 use crate::app::dialog::{Dialog, Draft, Field, InputText, Purpose};
 use crate::domain::service::ReasonRule;
 use crate::domain::time::spoken;
-use crate::domain::{Intent, Refusal, Verb};
+use crate::domain::{FormKind, Intent, Refusal, Verb};
 use crate::theme::{Role, Sign};
 
 /// Draws the dialog over `sheet` (the whole screen); returns where the cursor is.
@@ -49,12 +49,13 @@ fn hints(scene: Scene<'_>, dialog: &Dialog) -> Vec<(String, &'static str)> {
     if !preview || dialog.choices.len() > 1 {
         hint("tab", "next field");
     }
-    if dialog.choices.len() > 1 {
+    let chooses = dialog.form_field().is_some_and(|field| field.kind != FormKind::Text);
+    if dialog.choices.len() > 1 || chooses {
         hint("← →", "choose");
     }
     hint("esc", if preview { "close" } else { "cancel" });
     // Where text is typed these are letters.
-    if dialog.plan().is_some() && !matches!(dialog.field, Field::Reason | Field::Name) {
+    if dialog.plan().is_some() && !dialog.takes_text() {
         if !preview {
             hint(&scene.model.setup.keys.shown(Command::WhatIf), "what if");
         }
@@ -66,7 +67,8 @@ fn hints(scene: Scene<'_>, dialog: &Dialog) -> Vec<(String, &'static str)> {
 /// Rows for fields, notice and buttons, with the rule above them.
 fn fixed_rows(dialog: &Dialog) -> u16 {
     let fields = dialog.fields();
-    let lines = fields.iter().filter(|f| matches!(f, Field::Choice | Field::Reason | Field::Name)).count();
+    let line = |f: &&Field| matches!(f, Field::Choice | Field::Form(_) | Field::Reason | Field::Name);
+    let lines = fields.iter().filter(line).count();
     u16::try_from(lines).unwrap_or(3) + 3
 }
 
@@ -206,6 +208,9 @@ fn lay_out(
                 choice(scene, &mut inside.part(0, y, width, 1), dialog);
                 None
             }
+            Field::Form(index) => {
+                form(scene, &mut inside.part(0, y, width, 1), dialog, (index, dialog.field == field))
+            }
             Field::Reason => {
                 let label = match dialog.plan().map(|p| (p.reason, p.breaks_glass())) {
                     Some((_, true)) => "justification",
@@ -239,6 +244,30 @@ fn choice(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) {
     let left = room.saturating_sub(words.width() + text::width(&count) + 4);
     let words = words.say(role, format!("← {} →", text::cut(label, left)));
     sheet.line(0, &words.say(Role::Muted, count).within(room));
+}
+
+/// A value that the gate asks for: a line of text, or a choice.
+fn form(
+    scene: Scene<'_>,
+    sheet: &mut Sheet<'_>,
+    dialog: &Dialog,
+    (index, here): (usize, bool),
+) -> Option<Position> {
+    let field = dialog.form.get(index)?;
+    let label = text::name(field.name.as_str(), 20);
+    let held = dialog.filled_in(field);
+    if field.kind == FormKind::Text {
+        let fresh = || InputText(held.into());
+        let value = dialog.answers.get(&field.name).cloned().unwrap_or_else(fresh);
+        return input(scene, sheet, &label, &value, here);
+    }
+    let role = if here { Role::ButtonFocus } else { Role::Input };
+    let words = gutter(scene, here, &label);
+    let about = text::cut(field.about.as_str(), 48);
+    let left = usize::from(sheet.width()).saturating_sub(words.width() + text::width(&about) + 6);
+    let words = words.say(role, format!("← {} →", text::cut(held, left.max(8))));
+    sheet.line(0, &words.gap(2).say(Role::Muted, about).within(usize::from(sheet.width())));
+    None
 }
 
 fn gutter<'a>(scene: Scene<'a>, here: bool, label: &str) -> Words<'a> {

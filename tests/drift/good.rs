@@ -110,6 +110,7 @@ fn judged(source: &str, part: Part, seen: &Observation, good: &mut BTreeSet<Stri
             target: Target::Artifact(rollout.target.clone()),
             source: name.clone(),
             reason: None,
+            answers: std::collections::BTreeMap::new(),
         };
         let promised = Promise::Runs { artifact: rollout.target.clone() };
         for (what, promise) in [("runs", promised), ("paused", Promise::Paused)] {
@@ -137,6 +138,7 @@ fn prepared(promise: Promise) -> Prepared {
         way_back: None,
         identity: None,
         people: None,
+        form: Vec::new(),
     }
 }
 

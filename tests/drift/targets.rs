@@ -37,6 +37,7 @@ fn wanted(verb: Verb, target: Target) -> Intent {
         target,
         source: SourceName::new("prod"),
         reason: None,
+        answers: std::collections::BTreeMap::new(),
     }
 }
 

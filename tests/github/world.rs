@@ -200,6 +200,7 @@ pub(crate) fn intent(verb: Verb, target: Target) -> Intent {
         target,
         source: SourceName::new("github"),
         reason: Some(SafeText::new("canary clean 30m")),
+        answers: std::collections::BTreeMap::new(),
     }
 }
 

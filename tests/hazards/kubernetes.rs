@@ -236,6 +236,7 @@ async fn what_runs_already_is_not_promoted_by_another_name() {
         target: gonogo::domain::Target::Artifact(wanted),
         source: gonogo::domain::SourceName::new("prod"),
         reason: None,
+        answers: std::collections::BTreeMap::new(),
     };
     kube.provider.observe(&gonogo::domain::Ask::default()).await.unwrap();
     let prepared = kube.provider.prepare(&intent).await.unwrap();

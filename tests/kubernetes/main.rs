@@ -99,6 +99,7 @@ fn intent(verb: Verb, target: Target) -> Intent {
         target,
         source: SourceName::new("prod"),
         reason: Some(SafeText::new("SHOP-812")),
+        answers: std::collections::BTreeMap::new(),
     }
 }
 

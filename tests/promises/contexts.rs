@@ -177,6 +177,7 @@ fn pause(place: &Place) -> Intent {
         target: Target::Rollout,
         source: SourceName::new("prod"),
         reason: None,
+        answers: std::collections::BTreeMap::new(),
     }
 }
 

@@ -159,6 +159,7 @@ fn run(service: &str, number: u64, commit: &str, state: RunState, started: i64, 
         url: None,
         jobs,
         reviews: Vec::new(),
+        tests: None,
     }
 }
 
@@ -245,6 +246,9 @@ pub(crate) fn gate(service: &str, number: u64, commit: &str, since: i64) -> Gate
         timer: None,
         waits_for: WaitsFor::Human,
         url: Some("https://github.test/acme/checkout/actions/runs/66".into()),
+        asks: Vec::new(),
+        no_reject: None,
+        quorum: None,
     }
 }
 
@@ -732,6 +736,7 @@ fn prepared(step: Step, promise: Promise) -> Prepared {
         way_back: None,
         identity: Some("mara".into()),
         people: None,
+        form: Vec::new(),
     }
 }
 

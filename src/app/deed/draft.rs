@@ -138,10 +138,13 @@ pub(super) fn prepared(model: &mut Model, ticket: u64, began: Now, result: Resul
         return;
     }
     let (Some(intent), glass, purpose) = (dialog.intent(), dialog.glass, dialog.purpose) else { return };
+    let form = result.as_ref().map(|prepared| prepared.form.clone()).ok();
     let draft = answered(model, &intent, result, (began, glass, purpose));
     let now = model.now;
     if let Some(dialog) = dialog_mut(model) {
         dialog.draft = draft;
+        // A look that failed says nothing about the form: what was filled in stays.
+        dialog.form = form.unwrap_or_else(|| std::mem::take(&mut dialog.form));
         dialog.opened = now;
         if !dialog.fields().contains(&dialog.field) {
             dialog.field = Field::Cancel;

@@ -2,6 +2,7 @@
 
 use tui_input::InputRequest;
 
+use super::form;
 use crate::app::command::Command;
 use crate::app::copy;
 use crate::app::deed;
@@ -47,6 +48,10 @@ pub(super) fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
             let reason = std::mem::take(&mut dialog.reason);
             vec![Effect::Edit(SafeText::new(reason.0.value()))]
         }
+        (key, Field::Form(_)) => {
+            form::edit(dialog, key);
+            Vec::new()
+        }
         (key, Field::Reason) => edit(dialog, key),
         (key, Field::Name) => edit(dialog, key),
         (Key::Left | Key::Up, Field::Choice) => choose(model, -1),
@@ -74,7 +79,7 @@ pub(super) fn press(model: &mut Model, stroke: Stroke) -> Vec<Effect> {
 /// The keys that show or copy what would happen, where they are no text.
 fn look_aside(model: &mut Model, key: Key) -> Option<Vec<Effect>> {
     let dialog = deed::dialog_mut(model)?;
-    if matches!(dialog.field, Field::Reason | Field::Name) {
+    if dialog.takes_text() {
         return None;
     }
     match model.setup.keys.command_of(key)? {
@@ -138,10 +143,10 @@ fn scroll(dialog: &mut Dialog, by: i16) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Goes to another field. A reason that changed is part of the request, so the plan is made anew.
+/// Goes to another field. A reason or a value that changed is part of the request, so the plan is made anew.
 fn leave(model: &mut Model, by: isize) -> Vec<Effect> {
     let Some(dialog) = deed::dialog_mut(model) else { return Vec::new() };
-    let reason_changed = dialog.field == Field::Reason
+    let changed = matches!(dialog.field, Field::Reason | Field::Form(_))
         && dialog.plan().is_some_and(|p| Some(&p.intent) != dialog.intent().as_ref());
     let fields = dialog.fields();
     let at = fields.iter().position(|f| *f == dialog.field).unwrap_or(0);
@@ -149,7 +154,7 @@ fn leave(model: &mut Model, by: isize) -> Vec<Effect> {
     let next = (isize::try_from(at).unwrap_or(0) + by).rem_euclid(len);
     let next = usize::try_from(next).unwrap_or(0);
     dialog.field = fields.get(next).copied().unwrap_or_default();
-    if reason_changed { deed::ask_for_plan(model) } else { Vec::new() }
+    if changed { deed::ask_for_plan(model) } else { Vec::new() }
 }
 
 fn choose(model: &mut Model, by: isize) -> Vec<Effect> {
@@ -160,6 +165,8 @@ fn choose(model: &mut Model, by: isize) -> Vec<Effect> {
     }
     dialog.chosen = next;
     dialog.scroll = 0;
+    dialog.form.clear();
+    dialog.answers.clear();
     deed::ask_for_plan(model)
 }
 

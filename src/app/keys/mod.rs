@@ -1,6 +1,7 @@
 //! What keys do: in the dialog, in lists, in the filter line, in overlays, and as commands.
 
 mod dialog;
+mod form;
 mod menu;
 mod moves;
 mod point;

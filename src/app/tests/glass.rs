@@ -84,6 +84,7 @@ fn a_promotion_against_the_health_rule_can_be_forced() {
             target: Target::Artifact(artifact("v3")),
             source: SourceName::new(PROD),
             reason: None,
+            answers: std::collections::BTreeMap::new(),
         },
     }];
     let refused = crate::action::barred(&offers, around).unwrap_err();
@@ -202,6 +203,7 @@ fn the_health_rule_asks_promotions_only_and_only_where_health_is_not_go() {
         target: Target::Rollout,
         source: SourceName::new(PROD),
         reason: None,
+        answers: std::collections::BTreeMap::new(),
     };
     for (health, verdict, verb, refused) in [
         (HealthRule::MustBeGo, Verdict::NoGo, Verb::Promote, true),

@@ -40,6 +40,7 @@ fn judged(promise: Promise, basis: &[Basis], seen: Seen, after: u64) -> Judgemen
         target,
         source: SourceName::new(source),
         reason: None,
+        answers: std::collections::BTreeMap::new(),
     };
     let sent = Now::START.plus(Duration::from_millis(50));
     let prepared = Prepared { basis: basis.to_vec(), ..prepared(&intent, promise) };

@@ -83,6 +83,9 @@ fn gate() -> Gate {
         timer: None,
         waits_for: WaitsFor::Human,
         url: None,
+        asks: Vec::new(),
+        no_reject: None,
+        quorum: None,
     }
 }
 
@@ -103,6 +106,7 @@ fn run(state: RunState, reviews: Vec<Review>) -> Run {
         url: None,
         jobs: Vec::new(),
         reviews,
+        tests: None,
     }
 }
 
@@ -320,6 +324,7 @@ fn prepared(intent: &Intent, promise: Promise) -> Prepared {
         way_back: None,
         identity: Some("ann".into()),
         people: None,
+        form: Vec::new(),
     }
 }
 

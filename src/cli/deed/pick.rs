@@ -295,6 +295,9 @@ mod tests {
             timer: None,
             waits_for,
             url: None,
+            asks: Vec::new(),
+            no_reject: None,
+            quorum: None,
         }
     }
 

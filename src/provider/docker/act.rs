@@ -152,6 +152,7 @@ fn prepared(
         way_back: Some(SafeText::new(&way_back)),
         identity: Some(identity(fresh.host)),
         people: None,
+        form: Vec::new(),
     }
 }
 

@@ -204,6 +204,7 @@ pub(super) fn plain(identity: Option<SafeText>, guard: Guard, promise: Promise) 
         way_back: None,
         identity,
         people: None,
+        form: Vec::new(),
     }
 }
 

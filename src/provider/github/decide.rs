@@ -88,6 +88,7 @@ impl GitHub {
             way_back: Some(way_back(decision)),
             people: Some(Box::new(fresh.people())),
             identity: fresh.identity,
+            form: Vec::new(),
         })
     }
 

@@ -73,6 +73,9 @@ impl Hold<'_> {
             timer: None,
             waits_for: WaitsFor::Human,
             url: links.safe(self.run.html_url.as_ref()),
+            asks: Vec::new(),
+            no_reject: None,
+            quorum: None,
         }
     }
 

@@ -165,6 +165,7 @@ pub(super) fn run(wire: &wire::Run, key: RunKey, held: Held, links: &Links) -> R
         url: links.safe(wire.html_url.as_ref()),
         jobs: Vec::new(),
         reviews: Vec::new(),
+        tests: None,
     }
 }
 

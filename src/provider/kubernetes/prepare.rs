@@ -76,6 +76,7 @@ pub(super) async fn prepare(
         way_back: edit.way_back,
         identity: open.identity.clone(),
         people: None,
+        form: Vec::new(),
     })
 }
 

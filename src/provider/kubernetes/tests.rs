@@ -20,6 +20,7 @@ fn intent(verb: Verb, target: Target, reason: Option<&str>) -> Intent {
         target,
         source: SourceName::new("prod"),
         reason: reason.map(SafeText::new),
+        answers: std::collections::BTreeMap::new(),
     }
 }
 

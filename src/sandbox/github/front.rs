@@ -146,7 +146,7 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
     let bytes = to_bytes(body, 1 << 20).await.unwrap_or_default();
     let mut state = world.lock();
     let now = state.now;
-    let github = &mut state.github;
+    let github = &mut state.ci.github;
     let user = match admit(github, &parts.headers, now) {
         Ok(user) => user,
         Err(answer) => return write(answer, github, None, now),

@@ -72,7 +72,7 @@ async fn store(State(world): State<World>, request: Request) -> Response {
     if state.now.as_second() > until || param("sig") != Some(sign(repo, id, until)) {
         return refused(403, "AuthenticationFailed");
     }
-    let repos = &state.github.repos;
+    let repos = &state.ci.github.repos;
     let found = repos.iter().find(|other| other.name == repo).and_then(|repo| find(&repo.runs, id));
     let Some((run, job)) = found else { return refused(404, "BlobNotFound") };
     let floods = run.fails.is_some() && job.plan.name == "unit";

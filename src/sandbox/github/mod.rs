@@ -20,8 +20,8 @@ mod workflow;
 
 pub(super) use front::{decode, router};
 pub(super) use logs::router as store;
-pub(super) use run::{Arrived, Deploy};
 
+use super::pipeline::{Arrived, Deploy};
 use jiff::{SignedDuration, Timestamp};
 use run::Step;
 use state::{Repo, User};

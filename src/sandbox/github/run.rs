@@ -6,21 +6,13 @@ use super::state::{
     Access, Approval, Deployment, ENVIRONMENTS, Environment, Job, PastAttempt, Phase, Repo, Run,
 };
 use super::workflow::JobPlan;
+use crate::sandbox::pipeline::{Arrived, Deploy};
 use jiff::Timestamp;
 
 /// How long a job is queued before a runner takes it, in seconds.
 const QUEUE_SECONDS: i64 = 1;
 /// How long a deploy job waits for its rollout, in seconds.
 const ROLLOUT_SECONDS: i64 = 600;
-
-/// A deploy job's effect.
-#[derive(Clone, Debug)]
-pub(in crate::sandbox) struct Deploy {
-    pub(in crate::sandbox) service: String,
-    pub(in crate::sandbox) environment: String,
-    pub(in crate::sandbox) tag: String,
-    pub(in crate::sandbox) cause: String,
-}
 
 /// Why a review is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +24,6 @@ pub(super) enum ReviewRefused {
     /// The user started the run, and may not review it.
     SelfReview,
 }
-
-/// Whether a deployed version serves: service, environment, tag.
-pub(in crate::sandbox) type Arrived<'a> = &'a dyn Fn(&str, &str, &str) -> bool;
 
 /// What one step of a run needs of its surroundings.
 pub(super) struct Step<'a> {

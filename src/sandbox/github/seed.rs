@@ -1,10 +1,12 @@
 //! How the records look as the day begins: for every service a run that is over, and one as its script says.
 
-use super::run::{self, Deploy, Step};
+use super::run::{self, Step};
 use super::state::{Access, Approval, ENVIRONMENTS, Release, Repo, Run, User};
 use super::workflow::{CI, RELEASE, Workflow};
 use super::{DEVELOPER_TOKEN, GitHub, OPERATOR_TOKEN, OUTSIDER_TOKEN, READER_TOKEN, REVIEWER_TOKEN};
 use crate::sandbox::SandboxError;
+use crate::sandbox::history::Commits;
+use crate::sandbox::pipeline::Deploy;
 use crate::sandbox::scenario::{RunScript, ServiceScript};
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
@@ -57,7 +59,7 @@ impl GitHub {
         git: PathBuf,
         start: Timestamp,
     ) -> Result<(), SandboxError> {
-        let shas = Shas::of(&git, script)?;
+        let shas = Commits::read(&git, script)?;
         let id = 41_900_000 + u64::try_from(self.repos.len()).unwrap_or(0);
         let created = start - SignedDuration::from_hours(24 * 400);
         let name = script.name.clone();
@@ -67,7 +69,7 @@ impl GitHub {
         let newest = script.tags.last().cloned().unwrap_or_default();
         let days_ago = start - SignedDuration::from_hours(71);
         let live = &script.live;
-        self.simulate(&mut repo, &RELEASE, live, shas.get(live), days_ago, Goal::Done);
+        self.simulate(&mut repo, &RELEASE, live, shas.of(live), days_ago, Goal::Done);
         if *live != newest || script.run == RunScript::Done {
             let (back, goal) = match script.run {
                 RunScript::Done => (5_400, Goal::Done),
@@ -78,7 +80,7 @@ impl GitHub {
             };
             let from = start - SignedDuration::from_secs(back);
             if *live != newest {
-                self.simulate(&mut repo, &RELEASE, &newest, shas.get(&newest), from, goal);
+                self.simulate(&mut repo, &RELEASE, &newest, shas.of(&newest), from, goal);
             }
         }
         let from = start - SignedDuration::from_mins(9);
@@ -213,29 +215,4 @@ fn approve(run: &mut Run, deployments: &mut [super::state::Deployment], step: &m
         ENVIRONMENTS.iter().filter(|environment| environment.name == "production").collect();
     // It cannot be refused: Omar is a reviewer, and did not start the run.
     let _ = run::review(run, deployments, &production, &approval, step);
-}
-
-/// The commits of a service's tags.
-struct Shas {
-    tags: Vec<(String, String)>,
-    main: String,
-}
-
-impl Shas {
-    fn of(git: &std::path::Path, script: &ServiceScript) -> Result<Self, SandboxError> {
-        let repository = git2::Repository::open(git)?;
-        let commit = |name: &str| -> Result<String, git2::Error> {
-            Ok(repository.revparse_single(name)?.peel_to_commit()?.id().to_string())
-        };
-        let tags = script
-            .tags
-            .iter()
-            .map(|tag| Ok((tag.clone(), commit(&format!("refs/tags/{tag}"))?)))
-            .collect::<Result<_, git2::Error>>()?;
-        Ok(Self { tags, main: commit("refs/heads/main")? })
-    }
-
-    fn get(&self, tag: &str) -> &str {
-        self.tags.iter().find(|(known, _)| known == tag).map_or(&self.main, |(_, sha)| sha)
-    }
 }
