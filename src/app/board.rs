@@ -1,5 +1,6 @@
 //! From the world to what the board shows: judgements, the inbox, change sets, and what to ask for next.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,15 +241,21 @@ fn note_gates(model: &mut Model, old: &[Seen<Gate>]) {
     }
 }
 
-/// Every gate: those that wait for a human first, then by how long they wait.
+/// Every gate: those that wait for a human first, then by how many runs wait behind, then by how long they wait.
 fn inbox(model: &Model) -> Vec<Seen<Gate>> {
     let mut gates: Vec<Seen<Gate>> =
         model.world.gates().map(|g| Seen { value: g.value.clone(), at: g.at }).collect();
-    gates.sort_by(|a, b| {
-        let human = |g: &Seen<Gate>| u8::from(g.value.waits_for != WaitsFor::Human);
-        (human(a), a.value.since, &a.value.key).cmp(&(human(b), b.value.since, &b.value.key))
+    gates.sort_by_cached_key(|gate| {
+        let human = u8::from(gate.value.waits_for != WaitsFor::Human);
+        (human, Reverse(behind(model, &gate.value)), gate.value.since, gate.value.key.clone())
     });
     gates
+}
+
+/// How many runs wait behind the one that a gate holds.
+pub fn behind(model: &Model, gate: &Gate) -> usize {
+    let service = model.service(&gate.key.run.service);
+    service.and_then(|s| model.world.pipeline(s)).map_or(0, |p| p.value.behind(&gate.key.run))
 }
 
 fn renew_changes(model: &mut Model, source: &SourceName, touched: &Touched) {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use jiff::tz::TimeZone;
+
 use crate::action::Plan;
 use crate::domain::service::Access;
 use crate::domain::{
@@ -225,6 +227,8 @@ pub struct Setup {
     pub reach: BTreeMap<SourceName, Reach>,
     /// Whose the mouse is at the start.
     pub mouse: Mouse,
+    /// The time zone that times are shown in; UTC if there is none.
+    pub zone: Option<TimeZone>,
 }
 
 /// The whole state of the program.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::journal::anchor_place;
 use super::{Common, Failure, Surroundings, code, looks, warn};
+use jiff::tz::TimeZone;
+
 use crate::app::Model;
 use crate::app::model::Setup;
 use crate::config::{self, Config};
@@ -210,6 +212,7 @@ pub(super) fn lay_of(
         keys: config.keys,
         reach: config.sources.iter().filter_map(reached).collect(),
         mouse: config.ui.mouse,
+        zone: zone(config.ui.clock)?,
         sources: config.sources.iter().map(|s| s.spec.name.clone()).collect(),
         services: config.services,
         access,
@@ -239,6 +242,17 @@ pub(super) fn lay_of(
 
 /// Where links on the screen may lead: the hosts of the sources that have one, github.com for those of its interface,
 /// and those that the config names.
+/// The time zone that times are shown in.
+fn zone(clock: config::Clock) -> Result<Option<TimeZone>, Failure> {
+    match clock {
+        config::Clock::Utc => Ok(None),
+        config::Clock::Local => TimeZone::try_system().map(Some).map_err(|error| {
+            let what = format!("[ui] clock = \"local\": this machine does not tell its time zone: {error}");
+            Failure::new(code::FAILED, what)
+        }),
+    }
+}
+
 fn hosts(config: &Config) -> Hosts {
     let mut hosts = config.ui.link_hosts.clone();
     for source in &config.sources {

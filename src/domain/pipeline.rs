@@ -280,3 +280,76 @@ pub struct Pipeline {
     /// What an operator should know.
     pub remarks: Vec<SafeText>,
 }
+
+impl Pipeline {
+    /// How many later runs of the same workflow wait behind this one: held back, waiting themselves, or not begun.
+    #[must_use]
+    pub fn behind(&self, run: &RunKey) -> usize {
+        let Some(holder) = self.runs.iter().find(|r| &r.key == run) else { return 0 };
+        let waits = |r: &&Run| {
+            r.number > holder.number
+                && r.workflow == holder.workflow
+                && matches!(r.state, RunState::Queued | RunState::Blocked | RunState::WaitingForHuman)
+        };
+        self.runs.iter().filter(waits).count()
+    }
+}
+
+impl Gate {
+    /// What is to be known of its approvals, if it counts them: `1 of 2 approved, missing team:sre`.
+    #[must_use]
+    pub fn approvals(&self) -> Option<String> {
+        let quorum = self.quorum.as_ref()?;
+        let mut words = format!("{} of {} approved", quorum.given, quorum.needed);
+        if quorum.given >= quorum.needed {
+            words.push_str(", needs start");
+        } else if !quorum.missing.is_empty() {
+            let missing: Vec<&str> = quorum.missing.iter().map(SafeText::as_str).collect();
+            words.push_str(&format!(", missing {}", missing.join(", ")));
+        }
+        Some(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn approvals_say_how_many_of_how_many_and_whose_are_missing() {
+        for (given, needed, missing, words) in [
+            (0, 1, vec!["team:sre"], "0 of 1 approved, missing team:sre"),
+            (1, 3, vec!["omar", "team:qa"], "1 of 3 approved, missing omar, team:qa"),
+            (1, 2, vec![], "1 of 2 approved"),
+            (2, 2, vec![], "2 of 2 approved, needs start"),
+        ] {
+            let missing = missing.into_iter().map(SafeText::new).collect();
+            let quorum = Some(Quorum { given, needed, by: Vec::new(), missing });
+            let key = GateKey {
+                run: RunKey { source: SourceName::new("s"), service: ServiceName::new("s"), id: "1".into() },
+                attempt: 1,
+                id: "1".into(),
+            };
+            let gate = Gate {
+                key,
+                environment: None,
+                title: "production".into(),
+                revision: Sha::new("4f2c8b6d4f2c8b6d4f2c8b6d4f2c8b6d4f2c8b6d"),
+                branch: None,
+                run_number: 1,
+                run_title: "r".into(),
+                since: None,
+                asked_by: None,
+                reviewers: Vec::new(),
+                may_decide: MayDecide::Unknown,
+                timer: None,
+                waits_for: WaitsFor::Human,
+                quorum,
+                no_reject: None,
+                asks: Vec::new(),
+                url: None,
+            };
+            assert_eq!(gate.approvals().as_deref(), Some(words));
+        }
+    }
+}

@@ -44,7 +44,7 @@ fn row<'a>(scene: Scene<'a>, event: &Event) -> Words<'a> {
         EventKind::Deed => (Sign::Deed, Role::Base),
         EventKind::Plain => (Sign::Note, Role::Muted),
     };
-    let words = scene.words().gap(1).say(Role::Muted, event.at.wall.strftime("%H:%M:%S").to_string());
+    let words = scene.words().gap(1).say(Role::Muted, scene.time(event.at.wall, "%H:%M:%S"));
     let words = words.gap(2).sign(sign).gap(1);
     let about = event.service.as_ref().map(|s| s.as_str()).or(event.source.as_ref().map(|s| s.as_str()));
     let words = words.say(Role::Strong, text::fit(&text::name(about.unwrap_or(""), 14), 14)).gap(1);

@@ -73,6 +73,9 @@ fn places<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
 }
 
 fn reviewers<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
+    if let Some(approvals) = gate.approvals() {
+        return scene.words().say(Role::Base, text::cut(&approvals, 60));
+    }
     let names: Vec<&str> = gate.reviewers.iter().take(4).map(SafeText::as_str).collect();
     if names.is_empty() {
         return scene.words();

@@ -185,8 +185,9 @@ fn details(
     };
     lines.push(words.within(room));
     if rollout.running.len() > 1 {
-        let each: Vec<String> =
-            rollout.running.iter().map(|r| format!("{} × {}", r.ready, r.artifact.label())).collect();
+        let ready = rollout.running.iter().filter(|r| r.ready > 0);
+        let each: Vec<String> = ready.map(|r| format!("{} × {}", r.ready, r.artifact.label())).collect();
+        let each = if each.is_empty() { vec!["nothing that is ready".to_owned()] } else { each };
         lines.push(
             scene.words().gap(3).say(Role::Muted, "runs ").say(Role::Base, each.join(", ")).within(room),
         );

@@ -71,7 +71,7 @@ fn body(scene: Scene<'_>, action: &Action, room: usize) -> Vec<Line<'static>> {
     lines.push(Line::default());
     lines.push(heading(scene, "what happened"));
     for (at, what) in &action.trail {
-        let words = scene.words().say(Role::Muted, at.wall.strftime("%H:%M:%S").to_string()).gap(2);
+        let words = scene.words().say(Role::Muted, scene.time(at.wall, "%H:%M:%S")).gap(2);
         for (index, part) in text::wrap(what.as_str(), room.saturating_sub(10)).into_iter().enumerate() {
             let line = if index == 0 { words.clone() } else { scene.words().gap(10) };
             lines.push(line.say(Role::Base, part).line());

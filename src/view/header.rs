@@ -56,8 +56,8 @@ fn over_all(scene: Scene<'_>, role: Role, what: &str, sheet: &mut Sheet<'_>) {
 fn name_and_time(scene: Scene<'_>, width: usize) -> Words<'_> {
     let badge = scene.theme.style(Role::Focus).add_modifier(ratatui::style::Modifier::REVERSED);
     let words = scene.words().styled(badge, " gonogo ").gap(1);
-    let shape = if width >= 110 { "%a %d %b  %H:%M UTC" } else { "%H:%M UTC" };
-    words.say(Role::Muted, scene.model.now.wall.strftime(shape).to_string())
+    let shape = if width >= 110 { "%a %d %b  %H:%M %Z" } else { "%H:%M %Z" };
+    words.say(Role::Muted, scene.time(scene.model.now.wall, shape))
 }
 
 fn rights(scene: Scene<'_>, width: usize) -> Words<'_> {

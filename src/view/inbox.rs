@@ -3,7 +3,8 @@
 use super::panel::{self, Edge, Title};
 use super::scene::Scene;
 use super::sheet::{Sheet, Words};
-use super::text;
+use super::text::{self, counted};
+use crate::app::board;
 use crate::app::filter;
 use crate::app::joint::Mark;
 use crate::app::model::Panel;
@@ -94,6 +95,13 @@ fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
     words.maybe(Role::Base, since)
 }
 
+/// Whether gates come from more than one CI provider: then each says whose it is.
+fn several_providers(scene: Scene<'_>) -> bool {
+    let mut sources = scene.model.inbox.iter().map(|seen| &seen.value.key.run.source);
+    let first = sources.next();
+    sources.any(|source| Some(source) != first)
+}
+
 fn version(scene: Scene<'_>, gate: &Gate) -> String {
     let named = gate.place().and_then(|place| {
         let standing = scene.model.assessment(&place.service)?.standing(&place.environment)?;
@@ -104,8 +112,25 @@ fn version(scene: Scene<'_>, gate: &Gate) -> String {
 
 fn details<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     let words = scene.words().gap(4);
+    let words = match several_providers(scene) {
+        true => words.say(Role::Muted, format!("{} ", text::name(gate.key.run.source.as_str(), 16))),
+        false => words,
+    };
     let words =
         words.say(Role::Muted, format!("#{} on ", gate.run_number)).say(Role::Accent, gate.revision.short());
+    let words = match board::behind(scene.model, gate) {
+        0 => words,
+        behind => words.dot().say(Role::Hold, format!("{} behind it", counted(behind, "run"))),
+    };
+    let words = match gate.approvals() {
+        Some(approvals) => words.dot().say(Role::Base, text::cut(&approvals, 48)),
+        None => words,
+    };
+    let words = match gate.asks.as_slice() {
+        [] => words,
+        [one] => words.dot().say(Role::Muted, format!("asks for {}", text::name(one.as_str(), 20))),
+        many => words.dot().say(Role::Muted, format!("asks for {} values", many.len())),
+    };
     let words = match &gate.asked_by {
         Some(who) => words.dot().say(Role::Muted, format!("asked by {}", text::cut(who.as_str(), 20))),
         None => words,

@@ -66,7 +66,7 @@ fn headline<'a>(scene: Scene<'a>, deed: &Deed<'_>) -> Words<'a> {
     } else {
         Sign::Cancelled
     };
-    let words = words.say(Role::Muted, intent.at.strftime("%d %b %H:%M:%S").to_string()).gap(2);
+    let words = words.say(Role::Muted, scene.time(intent.at, "%d %b %H:%M:%S")).gap(2);
     let words = words.sign(sign).gap(1).say(Role::Strong, intent.says.as_str());
     let words = words.dot().say(Role::Muted, text::cut(intent.actor.as_str(), 24)).dot();
     match deed.end() {
@@ -78,6 +78,6 @@ fn headline<'a>(scene: Scene<'a>, deed: &Deed<'_>) -> Words<'a> {
 
 fn one<'a>(scene: Scene<'a>, record: &Record) -> Words<'a> {
     let words = scene.words().gap(4).say(Role::Faint, text::fit_right(&record.seq.to_string(), 5)).gap(2);
-    let words = words.say(Role::Muted, record.at.strftime("%H:%M:%S").to_string()).gap(2);
+    let words = words.say(Role::Muted, scene.time(record.at, "%H:%M:%S")).gap(2);
     words.say(Role::Title, text::fit(record.kind.as_str(), 12)).say(Role::Base, record.says.as_str())
 }

@@ -34,7 +34,7 @@ fn body(scene: Scene<'_>, room: usize) -> Vec<Line<'static>> {
             lines.push(Line::default());
             lines.push(scene.words().say(Role::Strong, run.saga.title().as_str()).within(room));
             let age = spoken(ago(scene.model.now.wall, *at));
-            let who = format!("{by}, {age} ago, {}", at.strftime("%F %H:%M:%S UTC"));
+            let who = format!("{by}, {age} ago, {}", scene.time(*at, "%F %H:%M:%S %Z"));
             lines.extend(labelled(scene, "confirmed by", Role::Base, &who, room));
             lines.extend(labelled(scene, "now", Role::Hold, run.tally(scene.model).as_str(), room));
             lines.extend(super::saga::targets(scene, run, room));
@@ -47,7 +47,7 @@ fn body(scene: Scene<'_>, room: usize) -> Vec<Line<'static>> {
             one(
                 scene,
                 action,
-                &format!("{by}, {age} ago, {}", at.strftime("%F %H:%M:%S UTC")),
+                &format!("{by}, {age} ago, {}", scene.time(*at, "%F %H:%M:%S %Z")),
                 room,
                 &mut lines,
             );

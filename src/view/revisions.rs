@@ -175,7 +175,7 @@ fn identity(
     say("digest", Role::Accent, digest.map_or("not known: nobody proved it", |d| d.as_str()));
     say("known as", Role::Base, revision.id.as_str());
     if let Some(at) = revision.created {
-        let when = at.strftime("%a %d %b %H:%M UTC");
+        let when = scene.time(at, "%a %d %b %H:%M %Z");
         say("first seen", Role::Base, &format!("{when}, {} ago", spoken(ago(scene.model.now.wall, at))));
     }
     if let Some(for_) = views::ran(all, revision) {

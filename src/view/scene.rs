@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use crate::app::model::{Model, Panel};
@@ -67,6 +69,12 @@ impl<'a> Scene<'a> {
         } else {
             Keyboard::Elsewhere
         }
+    }
+
+    /// A moment in the time zone that times are shown in; `%Z` names it.
+    pub(super) fn time(&self, at: Timestamp, shape: &str) -> String {
+        let zone = self.model.setup.zone.clone().unwrap_or(TimeZone::UTC);
+        at.to_zoned(zone).strftime(shape).to_string()
     }
 
     pub(super) fn words(&self) -> Words<'a> {

@@ -164,6 +164,37 @@ fn gates() {
 }
 
 #[test]
+fn one_approval_of_several_is_proved_by_the_review_while_the_gate_goes_on_waiting() {
+    use Word::{Broken, Holds, Pending, Untouched};
+    let with = |gates: Vec<Gate>, reviews: Vec<Review>, attempt| {
+        let mut run = run(RunState::Running, reviews);
+        run.attempt = attempt;
+        Seen { gates, runs: vec![run], rollout: None }
+    };
+    let counted = |reviews_before| Promise::Reviewed {
+        gate: gate_key(),
+        decision: Decision::Approved,
+        environment: "production".into(),
+        reviews_before,
+        missing: 1,
+    };
+    let elsewhere = || Review { environments: vec!["staging".into()], ..review(Decision::Approved) };
+    let (one, two) = (
+        || vec![review(Decision::Approved)],
+        || vec![review(Decision::Approved), review(Decision::Approved)],
+    );
+    table(vec![
+        ("listed, and waits for others", counted(0), vec![], with(vec![gate()], one(), 1), Holds),
+        ("listed beside another", counted(1), vec![], with(vec![gate()], two(), 1), Holds),
+        ("only the other's", counted(1), vec![], with(vec![gate()], one(), 1), Untouched),
+        ("listed, and let go by another", counted(0), vec![], with(vec![], one(), 1), Holds),
+        ("of another environment", counted(0), vec![], with(vec![gate()], vec![elsewhere()], 1), Untouched),
+        ("gone without it", counted(0), vec![], with(vec![], vec![], 1), Pending),
+        ("asked anew", counted(0), vec![], with(vec![gate()], one(), 2), Broken),
+    ]);
+}
+
+#[test]
 fn who_decided_is_named_by_the_decision_that_was_promised() {
     let omar = Review { by: "omar".into(), ..review(Decision::Rejected) };
     let run = run(RunState::Running, vec![review(Decision::Approved), omar]);

@@ -1,5 +1,6 @@
 //! The program as a function, spoken to in keys and reports.
 
+mod form;
 mod freeze;
 mod glass;
 mod incidents;
@@ -205,8 +206,13 @@ impl Cockpit {
 
     /// Answers the last preparation with this promise.
     fn prepare(&mut self, promise: Promise) {
+        self.prepare_with(promise, Vec::new());
+    }
+
+    /// The same, with values that the gate asks for.
+    fn prepare_with(&mut self, promise: Promise, form: Vec<FormField>) {
         let (ticket, intent) = self.asked().expect("a preparation was asked for");
-        let prepared = prepared(&intent, promise);
+        let prepared = Prepared { form, ..prepared(&intent, promise) };
         let result = Ok(Box::new(prepared));
         let began = self.model.now;
         self.send(Msg::Progress(Progress::Prepared { ticket, began, result }));

@@ -27,7 +27,7 @@ pub(super) fn value_axis(scene: Scene<'_>, course: Course<'_>, sheet: &mut Sheet
 
 /// From when to when, and the moment of the deploy.
 pub(super) fn time_axis(scene: Scene<'_>, course: Course<'_>, sheet: &mut Sheet<'_>) {
-    let clock = |at: Timestamp| at.strftime("%H:%M").to_string();
+    let clock = |at: Timestamp| scene.time(at, "%H:%M");
     let muted = scene.theme.style(Role::Muted);
     sheet.put(0, 0, &clock(course.series.start), muted);
     let count = u32::try_from(course.series.values.len()).unwrap_or(0);

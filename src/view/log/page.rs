@@ -107,7 +107,7 @@ impl<'a> Page<'a> {
         }
         let words = words.say(Role::Faint, text::fit_right(&line.number.to_string(), self.digits)).gap(1);
         let words = if self.times {
-            let at = line.at.map(|at| at.strftime("%H:%M:%S").to_string()).unwrap_or_default();
+            let at = line.at.map(|at| self.scene.time(at, "%H:%M:%S")).unwrap_or_default();
             words.say(Role::Muted, text::fit(&at, 8)).gap(1)
         } else {
             words
