@@ -82,6 +82,11 @@ pub(super) fn sentence(model: &Model, gate: &Gate) -> String {
     parts.extend(changes.map(|changes| words::change_set(changes)));
     parts.extend(gate.asked_by.as_ref().map(|who| format!("asked by {who}")));
     parts.extend(gate.since.map(|since| format!("{} ago", spoken(ago(model.now.wall, since)))));
+    parts.extend(gate.approvals());
+    if !gate.asks.is_empty() {
+        let names: Vec<&str> = gate.asks.iter().map(SafeText::as_str).collect();
+        parts.push(format!("asks for {}", names.join(", ")));
+    }
     parts.push(match (&gate.may_decide, gate.waits_for) {
         (MayDecide::Yes, _) => "you may decide".to_owned(),
         (MayDecide::No(why), _) => format!("you may not decide: {why}"),

@@ -32,6 +32,7 @@ pub(super) fn gate(model: &Model, gate: &Gate) -> Value {
         "attempt": gate.key.attempt, "revision": gate.revision.as_str(), "branch": gate.branch,
         "since": gate.since, "asked_by": gate.asked_by, "waits_for": gate.waits_for,
         "may_decide": gate.may_decide, "reviewers": gate.reviewers, "url": gate.url,
+        "quorum": gate.quorum, "no_reject": gate.no_reject, "asks": gate.asks,
         "changes": changes.map(|c| words::change_set(c)),
     })
 }
@@ -49,6 +50,7 @@ pub(super) fn plan(plan: &Plan) -> Value {
             "source": step.source, "method": step.method, "path": step.path,
             "content_type": step.content_type, "body": step.shown_body(), "effect": step.effect,
         })).collect::<Vec<_>>(),
+        "form": prepared.form,
         "basis": prepared.basis,
         "from": prepared.from.as_ref().map(artifact), "to": prepared.to.as_ref().map(artifact),
         "differences": prepared.differences,

@@ -14,7 +14,7 @@ use crate::cli::deed::pick::{self, Candidate, Unclear, Wish};
 use crate::cli::deed::words;
 use crate::domain::service::ReasonRule;
 use crate::domain::{ActionId, SafeText, Verb};
-use crate::runtime::headless::desk::{Answer, Waited};
+use crate::runtime::headless::desk::{Answer, Said, Waited};
 use crate::runtime::headless::lines::Hand;
 
 /// A step of the conversation that may end the deed: with what comes next instead.
@@ -56,8 +56,22 @@ impl Talk {
             None if required => Some(go_on!(self.ask("A reason is required. Why? ").await)),
             given => given.clone(),
         };
-        let plan = go_on!(self.plan(&deed, chosen, reason).await);
-        tell(&words::plan(&plan))?;
+        let mut answers = Vec::new();
+        let plan = loop {
+            let plan = go_on!(self.plan(&deed, chosen, reason.as_deref(), &answers).await);
+            tell(&words::plan(&plan))?;
+            if deed.only_plan || plan.prepared.form.is_empty() {
+                break plan;
+            }
+            let said = go_on!(self.ask("To change a value say NAME=VALUE; enter keeps them all: ").await);
+            if said.trim().is_empty() {
+                break plan;
+            }
+            match said.split_once('=') {
+                Some((name, value)) => answers.push((name.trim().to_owned(), value.trim().to_owned())),
+                None => tell(&[format!("{said} is not NAME=VALUE: no value was changed.")])?,
+            }
+        };
         if deed.only_plan {
             self.desk.close();
             tell(&["That is the plan; nothing was sent.".to_owned()])?;
@@ -111,8 +125,15 @@ impl Talk {
     }
 
     /// The plan; where only rules stand in the way, the glass may be broken for it.
-    async fn plan(&mut self, deed: &Deed, chosen: usize, reason: Option<String>) -> Step<Plan> {
-        let why = match self.desk.plan(deed.verb, chosen, reason.as_deref(), Glass::Whole).await? {
+    async fn plan(
+        &mut self,
+        deed: &Deed,
+        chosen: usize,
+        reason: Option<&str>,
+        answers: &[(String, String)],
+    ) -> Step<Plan> {
+        let said = Said { reason, answers };
+        let why = match self.desk.plan(deed.verb, chosen, said, Glass::Whole).await? {
             Answer::Done(plan) => return Ok(Ok(plan)),
             Answer::Asked(number) => return Ok(Err(Next::Signal(number))),
             Answer::Refused(why) => why,
@@ -130,7 +151,7 @@ impl Talk {
             return left().map(Err);
         }
         let enough = |text: &String| text.chars().count() >= JUSTIFICATION;
-        let reason = match reason.filter(enough) {
+        let reason = match reason.map(str::to_owned).filter(enough) {
             Some(reason) => reason,
             None => {
                 let prompt = format!("Justify it in at least {JUSTIFICATION} characters: ");
@@ -140,7 +161,11 @@ impl Talk {
                 }
             }
         };
-        match self.desk.plan(deed.verb, chosen, Some(&reason), Glass::Broken).await? {
+        match self
+            .desk
+            .plan(deed.verb, chosen, Said { reason: Some(&reason), answers }, Glass::Broken)
+            .await?
+        {
             Answer::Done(plan) => Ok(Ok(plan)),
             Answer::Asked(number) => Ok(Err(Next::Signal(number))),
             Answer::Refused(why) => {

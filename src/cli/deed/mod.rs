@@ -76,6 +76,9 @@ pub(super) struct Args {
     /// Why; goes into the journal, and to the provider where it takes a comment
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// A value that the gate asks for, as NAME=VALUE; may be given several times, the others keep their defaults
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
     /// Confirm where the policy asks for nothing more
     #[arg(long)]
     yes: bool,
@@ -103,6 +106,12 @@ pub(super) struct Args {
     /// How long to wait for the proof
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = super::span)]
     timeout: Duration,
+}
+
+/// `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not NAME=VALUE"))?;
+    if name.is_empty() { Err(format!("{text:?} has no name")) } else { Ok((name.into(), value.into())) }
 }
 
 impl Args {

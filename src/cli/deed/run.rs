@@ -17,7 +17,7 @@ use crate::cli::start::{Purpose, Started, start};
 use crate::cli::{Common, Done, Failure, Surroundings, code, json, say};
 use crate::domain::service::ReasonRule;
 use crate::domain::{ActionId, Intent, Outcome, Refusal};
-use crate::runtime::headless::desk::{Answer, Desk, Waited};
+use crate::runtime::headless::desk::{Answer, Desk, Said, Waited};
 
 /// How long the sources may take to answer first: longer than for a screen, which goes on without those that hang. A
 /// command that acts has nothing to go on with.
@@ -104,7 +104,8 @@ async fn work(desk: &mut Desk, wish: &Wish, args: &Args) -> Result<Told, Failure
         },
         None => None,
     };
-    let plan = match desk.plan(wish.verb, chosen, reason.as_deref(), args.glass()).await? {
+    let said = Said { reason: reason.as_deref(), answers: &args.set };
+    let plan = match desk.plan(wish.verb, chosen, said, args.glass()).await? {
         Answer::Done(plan) => plan,
         Answer::Refused(no) => return Ok(refused(no, Vec::new())),
         Answer::Asked(number) => return Ok(asked(number)),

@@ -5,7 +5,7 @@ use crate::action::{Plan, Refused};
 use crate::domain::code::FileKind;
 use crate::domain::service::{Confirm, ReasonRule};
 use crate::domain::time::spoken;
-use crate::domain::{Artifact, ChangeSet, Guard, Permission, Severity, Step, Verb};
+use crate::domain::{Artifact, ChangeSet, FormKind, Guard, Permission, SafeText, Severity, Step, Verb};
 
 /// Everything that the plan dialog shows, in its order.
 pub(in crate::cli) fn plan(plan: &Plan) -> Vec<String> {
@@ -29,6 +29,17 @@ pub(in crate::cli) fn plan(plan: &Plan) -> Vec<String> {
             format!("changes {}: from {} to {}", d.what, there(d.old.as_str()), there(d.new.as_str()))
         }),
     );
+    lines.extend(prepared.form.iter().map(|field| {
+        let choices = match &field.kind {
+            FormKind::Text => String::new(),
+            FormKind::Switch => " (true or false)".to_owned(),
+            FormKind::Choice(choices) => {
+                let choices: Vec<&str> = choices.iter().map(SafeText::as_str).collect();
+                format!(" (one of {})", choices.join(", "))
+            }
+        };
+        format!("sends {} = {}{choices}", field.name, field.value)
+    }));
     if let Some(changes) = &plan.changes {
         let word = if plan.intent.verb == Verb::RollBack { "takes back" } else { "ships" };
         lines.push(format!("{word}: {}", change_set(changes)));

@@ -55,6 +55,15 @@ pub struct Desk {
     ends: [Signal; 4],
 }
 
+/// What the operator says beside the verb.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'a> {
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// Values for the form of the gate: name, value.
+    pub answers: &'a [(String, String)],
+}
+
 impl Desk {
     /// Sits down at a model and the outside that belongs to it. Must be called within the runtime.
     ///
@@ -151,7 +160,7 @@ impl Desk {
         &mut self,
         verb: Verb,
         chosen: usize,
-        reason: Option<&str>,
+        said: Said<'_>,
         glass: Glass,
     ) -> io::Result<Answer<Plan>> {
         self.model.overlays.clear();
@@ -160,7 +169,10 @@ impl Desk {
         }
         if let Some(dialog) = deed::dialog_mut(&mut self.model) {
             dialog.chosen = chosen.min(dialog.choices.len().saturating_sub(1));
-            write(&mut dialog.reason, reason.unwrap_or_default());
+            write(&mut dialog.reason, said.reason.unwrap_or_default());
+            for (name, value) in said.answers {
+                write(dialog.answers.entry(SafeText::new(name)).or_default(), value);
+            }
         }
         if self.draft().is_some_and(|draft| matches!(draft, Draft::Asking(_))) {
             // Asked once more, with the choice and the reason in it; the first question is never carried out.
@@ -175,7 +187,7 @@ impl Desk {
                 Waited::Asked(number) => return Ok(Answer::Asked(number)),
             }
             match self.dialog().map(|dialog| (&dialog.draft, dialog.glass)) {
-                Some((Draft::Ready(plan), _)) => return Ok(Answer::Done((**plan).clone())),
+                Some((Draft::Ready(plan), _)) => return Ok(known(plan, said.answers)),
                 Some((Draft::Refused(refused), whole)) => {
                     let rules = !refused.breaches.is_empty();
                     if !rules || glass == Glass::Whole || whole == Glass::Broken {
@@ -302,6 +314,21 @@ fn draft_of(model: &Model) -> Option<&Draft> {
 /// When the deaf time began last: when the dialog opened or changed, or when it was confirmed for the first time.
 fn later(armed: Option<Now>, opened: Now) -> Now {
     armed.filter(|armed| armed.mono > opened.mono).unwrap_or(opened)
+}
+
+/// The plan, if every value that was given for it is one that it asks for.
+fn known(plan: &Plan, answers: &[(String, String)]) -> Answer<Plan> {
+    let names: Vec<&str> = plan.prepared.form.iter().map(|field| field.name.as_str()).collect();
+    match answers.iter().find(|(name, _)| !names.contains(&SafeText::new(name).as_str())) {
+        None => Answer::Done(plan.clone()),
+        Some((name, _)) if names.is_empty() => {
+            refused(&format!("no value is asked for here, so none called {name:?} is sent"), "leave it out")
+        }
+        Some((name, _)) => {
+            let next = format!("it asks for {}", names.join(", "));
+            refused(&format!("no value called {name:?} is asked for"), &next)
+        }
+    }
 }
 
 fn write(input: &mut crate::app::dialog::InputText, text: &str) {

@@ -1,0 +1,88 @@
+//! The contract of a CI provider, clause by clause and fault by fault, for every provider that there is: printed as a
+//! matrix by `cargo test --test contract -- --nocapture`. A new provider is one line in [`PROVIDERS`].
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod cell;
+mod clauses;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, StreamExt as _};
+use gonogo::sandbox::Server;
+
+use cell::Cell;
+use clauses::CLAUSES;
+
+/// A provider under contract.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Under {
+    /// Its kind, as in the config and in a scenario.
+    pub(crate) kind: &'static str,
+    /// Its server in the embedded world.
+    pub(crate) server: Server,
+    /// How many requests approve a gate of the world's release.
+    pub(crate) requests: usize,
+}
+
+const PROVIDERS: &[Under] = &[
+    Under { kind: "github", server: Server::Github, requests: 1 },
+];
+
+/// Cells at once: each has a world of its own.
+const SIDE_BY_SIDE: usize = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_provider_keeps_every_clause_under_every_fault() {
+    let rows: Vec<(String, &clauses::Clause, Option<&clauses::Blow>)> = CLAUSES
+        .iter()
+        .flat_map(|clause| {
+            let row = move |blow: Option<&'static clauses::Blow>| {
+                let name = blow.map_or(clause.name.to_owned(), |b| format!("{}: {}", clause.name, b.name));
+                (name, clause, blow)
+            };
+            let blows: Vec<_> = clause.blows.iter().map(Some).map(row).collect();
+            if blows.is_empty() { vec![row(None)] } else { blows }
+        })
+        .collect();
+    let cells = rows.iter().flat_map(|(name, clause, blow)| {
+        PROVIDERS.iter().map(move |under| async move {
+            let run = async {
+                let cell = Cell::open(*under).await;
+                (clause.check)(cell, *blow).await
+            };
+            let outcome = match AssertUnwindSafe(run).catch_unwind().await {
+                Ok(Ok(())) => None,
+                Ok(Err(why)) => Some(why),
+                Err(panic) => Some(said(panic.as_ref())),
+            };
+            ((name.clone(), under.kind), outcome)
+        })
+    });
+    let outcomes: BTreeMap<_, _> = stream::iter(cells).buffer_unordered(SIDE_BY_SIDE).collect().await;
+    let width = rows.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0);
+    let heads: String = PROVIDERS.iter().map(|under| format!("{:>10}", under.kind)).collect();
+    println!("{:width$}{heads}", "");
+    let mut red = Vec::new();
+    for (name, ..) in &rows {
+        let mut line = format!("{name:width$}");
+        for under in PROVIDERS {
+            match &outcomes[&(name.clone(), under.kind)] {
+                None => line.push_str("        ok"),
+                Some(why) => {
+                    line.push_str("       RED");
+                    red.push(format!("{name}, {}: {why}", under.kind));
+                }
+            }
+        }
+        println!("{line}");
+    }
+    println!("{} cells, {} red", outcomes.len(), red.len());
+    assert!(red.is_empty(), "{}", red.join("\n"));
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("panicked: {}", text.unwrap_or("without a word"))
+}
