@@ -111,6 +111,12 @@ async fn a_bad_gateway_after_the_effect_is_never_taken_for_a_failure() {
     every_case(&[Act::BadGatewayAfter]).await;
 }
 
+/// A proxy that wants a login answers 200 with a page: taken for acceptance, the plan would wait for its proof in vain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_page_instead_of_an_answer_is_no_acceptance() {
+    every_case(&[Act::LoginPage]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_or_stalled_answer_is_never_taken_for_a_failure() {
     every_case(&[Act::TruncateBody, Act::StallBody]).await;

@@ -258,6 +258,7 @@ impl Engine {
         }
         let answer = self.endpoint.write(step, &[]).await?;
         if answer.is_success() {
+            let answer = answer.accepted()?;
             let accepted =
                 text_of(&answer).ok().and_then(|text| wire::read::<Accepted>("answer", &text).ok());
             let warnings = accepted.and_then(|a| a.warnings).unwrap_or_default();

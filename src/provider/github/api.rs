@@ -116,7 +116,7 @@ impl Api {
     pub(super) async fn send(&self, step: &Step) -> Result<Answer, Fault> {
         let answer = self.endpoint.write(step, &[("Accept", ACCEPT)]).await?;
         locked(&self.meter).note(&answer);
-        if answer.is_success() { Ok(answer) } else { Err(self.refused(&answer)) }
+        if answer.is_success() { answer.accepted() } else { Err(self.refused(&answer)) }
     }
 
     /// Asks anew and gives the whole answer, headers included.

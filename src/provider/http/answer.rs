@@ -101,6 +101,19 @@ impl Answer {
         Ok(value)
     }
 
+    /// The answer itself if its status is 2xx and its body, if there is one, is JSON. A login page that somebody put in
+    /// the way is no acceptance.
+    ///
+    /// # Errors
+    /// [`Answer::fault`], or `Malformed` as [`Answer::json`].
+    pub fn accepted(self) -> Result<Self, Fault> {
+        let answer = self.ok()?;
+        if !answer.body.iter().all(u8::is_ascii_whitespace) {
+            answer.json::<serde::de::IgnoredAny>()?;
+        }
+        Ok(answer)
+    }
+
     /// The body as text; bytes that are none are replaced.
     #[must_use]
     pub fn text(&self) -> String {

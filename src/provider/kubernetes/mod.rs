@@ -369,9 +369,7 @@ impl Provider for Kubernetes {
                 self.forget(&open).await;
             }
             sent.map(|sent| {
-                if let Some(object) = &sent.object {
-                    look::learn(&open.namespaces, object);
-                }
+                look::learn(&open.namespaces, &sent.object);
                 sent.receipt
             })
         })

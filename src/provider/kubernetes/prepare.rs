@@ -174,7 +174,7 @@ async fn permission(link: &Link, binding: &Binding) -> Permission {
 /// What came of a step, and the object as the server holds it now.
 pub(super) struct Sent {
     pub(super) receipt: Receipt,
-    pub(super) object: Option<Value>,
+    pub(super) object: Value,
 }
 
 /// Sends a step as it is, once.
@@ -194,8 +194,11 @@ pub(super) async fn perform(link: &Link, source: &SourceName, step: &Step) -> Re
     let content =
         step.body.clone().map(|body| (step.content_type.as_deref().unwrap_or("application/json"), body));
     let answer = link.write(method, &step.path, content, WRITE).await?;
-    let object = answer.json().ok();
-    let says = SafeText::new(&says(object.as_ref().unwrap_or(&Value::Null)));
+    // An API server answers with the object. What answers with something else stands in its place.
+    let object = answer.json().map_err(|fault| {
+        fault.perhaps_applied().with_hint("a login page or a proxy answers here; look what became of it")
+    })?;
+    let says = SafeText::new(&says(&object));
     Ok(Sent { receipt: Receipt { status: answer.status, says }, object })
 }
 
