@@ -17,7 +17,8 @@ use gonogo::app::{Command, Msg, update};
 use gonogo::domain::pipeline::MayDecide;
 use gonogo::domain::service::ReasonRule;
 use gonogo::domain::{
-    ActionId, Artifact, Hazard, Outcome, Reach, Record, SafeText, ServiceName, Severity, SourceName,
+    ActionId, Artifact, FormField, FormKind, Gate, Hazard, Outcome, Prepared, Quorum, Reach, Record,
+    SafeText, Seen, ServiceName, Severity, SourceName,
 };
 use gonogo::theme::{Glyphs, Theme};
 use gonogo::view::{SMALLEST, print, still};
@@ -69,6 +70,8 @@ const SCENES: &[Scene] = &[
     ("preview", preview),
     ("copy", || after(model::release_day(), &[Key::Char('y')])),
     ("named", named),
+    ("form", form),
+    ("kinds", kinds),
     ("unlike", || {
         let mut model = after(model::many(1000), &[Key::Char('2'), Key::Char('/')]);
         model::type_text(&mut model, "!5");
@@ -178,6 +181,59 @@ fn named() -> Model {
     model
 }
 
+/// A gate that asks for values; the operator has chosen a region and is at the ticket.
+fn form() -> Model {
+    let mut model = model::release_day();
+    let effects = model::press(&mut model, &[Key::Char('a')]);
+    let field = |name: &str, about: &str, kind, value: &str| FormField {
+        name: name.into(),
+        about: about.into(),
+        kind,
+        value: value.into(),
+    };
+    let regions = ["eu-central-1", "us-east-1"].map(SafeText::from).to_vec();
+    let form = vec![
+        field("REGION", "where to ship first", FormKind::Choice(regions), "eu-central-1"),
+        field("TICKET", "change ticket", FormKind::Text, "CHG-0000"),
+        field("DRY_RUN", "", FormKind::Switch, "false"),
+    ];
+    model::answer(&mut model, &effects, Prepared { form, ..model::approval() });
+    model::press(&mut model, &[Key::Tab, Key::Right, Key::Tab]);
+    model::type_text(&mut model, "7");
+    model
+}
+
+/// Gates of four CI providers in one inbox: a quorum, values that are asked for, runs that wait behind.
+fn kinds() -> Model {
+    let mut model = model::release_day();
+    let gate = |source: &str, number, since| {
+        let mut gate = model::gate("checkout", number, "4f2c8b6", since);
+        gate.key.run.source = SourceName::new(source);
+        gate.run_number = number;
+        gate
+    };
+    let seen = |gate: Gate| Seen { value: gate, at: model.now };
+    let quorum = Quorum {
+        given: 1,
+        needed: 3,
+        by: vec!["omar".into()],
+        missing: vec!["team:sre".into(), "team:qa".into()],
+    };
+    let no = MayDecide::No("only team:sre may, and you are not in it".into());
+    let mut found = vec![
+        seen(gate("github", 66, 240)),
+        seen(Gate { quorum: Some(quorum), may_decide: no, ..gate("gitlab", 412, 1_900) }),
+        seen(Gate {
+            asks: vec!["REGION".into(), "TICKET".into()],
+            may_decide: MayDecide::Unknown,
+            ..gate("jenkins", 16, 95)
+        }),
+        seen(Gate { may_decide: MayDecide::Unknown, reviewers: Vec::new(), ..gate("circleci", 812, 30) }),
+    ];
+    model.inbox.append(&mut found);
+    after(model, &[Key::Char('2')])
+}
+
 /// The release day of somebody with keys of their own.
 fn own_keys() -> Model {
     let mut model = model::release_day();
@@ -283,6 +339,8 @@ portraits! {
     the_first_second "first"
     a_thousand_services "many"
     approving "approve"
+    approving_with_a_form "form"
+    gates_of_four_providers "kinds"
     looking_before_the_plan "asking"
     rolling_back_with_hazards "rollback"
     rules_in_the_way "barred"

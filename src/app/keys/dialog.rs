@@ -143,7 +143,8 @@ fn scroll(dialog: &mut Dialog, by: i16) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Goes to another field. A reason or a value that changed is part of the request, so the plan is made anew.
+/// Goes to another field. A reason or a value that changed is part of the request, so the plan is made anew; of a form
+/// once for all its values.
 fn leave(model: &mut Model, by: isize) -> Vec<Effect> {
     let Some(dialog) = deed::dialog_mut(model) else { return Vec::new() };
     let changed = matches!(dialog.field, Field::Reason | Field::Form(_))
@@ -154,6 +155,7 @@ fn leave(model: &mut Model, by: isize) -> Vec<Effect> {
     let next = (isize::try_from(at).unwrap_or(0) + by).rem_euclid(len);
     let next = usize::try_from(next).unwrap_or(0);
     dialog.field = fields.get(next).copied().unwrap_or_default();
+    let changed = changed && !matches!(dialog.field, Field::Form(_));
     if changed { deed::ask_for_plan(model) } else { Vec::new() }
 }
 
