@@ -71,6 +71,7 @@ const SCENES: &[Scene] = &[
     ("copy", || after(model::release_day(), &[Key::Char('y')])),
     ("named", named),
     ("form", form),
+    ("form-long", long_form),
     ("kinds", kinds),
     ("unlike", || {
         let mut model = after(model::many(1000), &[Key::Char('2'), Key::Char('/')]);
@@ -200,6 +201,22 @@ fn form() -> Model {
     model::answer(&mut model, &effects, Prepared { form, ..model::approval() });
     model::press(&mut model, &[Key::Tab, Key::Right, Key::Tab]);
     model::type_text(&mut model, "7");
+    model
+}
+
+/// A gate that asks for more values than there are rows; the operator is at the nineteenth.
+fn long_form() -> Model {
+    let mut model = model::release_day();
+    let effects = model::press(&mut model, &[Key::Char('a')]);
+    let field = |number: usize| FormField {
+        name: SafeText::new(&format!("PARAMETER_NUMBER_{number}")),
+        about: "".into(),
+        kind: FormKind::Text,
+        value: SafeText::new(&format!("value {number}")),
+    };
+    let form = (1..=25).map(field).collect();
+    model::answer(&mut model, &effects, Prepared { form, ..model::approval() });
+    model::press(&mut model, &[Key::Tab; 19]);
     model
 }
 
@@ -340,6 +357,7 @@ portraits! {
     a_thousand_services "many"
     approving "approve"
     approving_with_a_form "form"
+    approving_with_a_long_form "form-long"
     gates_of_four_providers "kinds"
     looking_before_the_plan "asking"
     rolling_back_with_hazards "rollback"

@@ -21,6 +21,9 @@ use crate::domain::time::spoken;
 use crate::domain::{FormKind, Intent, Refusal, Verb};
 use crate::theme::{Role, Sign};
 
+/// The most values of a form that are shown at a time: more, and a small screen has no room for the plan.
+const FORM_ROWS: usize = 6;
+
 /// Draws the dialog over `sheet` (the whole screen); returns where the cursor is.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>, dialog: &Dialog) -> Option<Position> {
     let screen = sheet.area();
@@ -67,9 +70,21 @@ fn hints(scene: Scene<'_>, dialog: &Dialog) -> Vec<(String, &'static str)> {
 /// Rows for fields, notice and buttons, with the rule above them.
 fn fixed_rows(dialog: &Dialog) -> u16 {
     let fields = dialog.fields();
-    let line = |f: &&Field| matches!(f, Field::Choice | Field::Form(_) | Field::Reason | Field::Name);
-    let lines = fields.iter().filter(line).count();
+    let line = |f: &&Field| matches!(f, Field::Choice | Field::Reason | Field::Name);
+    let lines = fields.iter().filter(line).count() + dialog.form.len().min(FORM_ROWS);
     u16::try_from(lines).unwrap_or(3) + 3
+}
+
+/// The values of a long form that are shown at a time: those around the one that has the keyboard.
+fn shown_values(dialog: &Dialog) -> std::ops::Range<usize> {
+    let count = dialog.form.len();
+    let rows = count.min(FORM_ROWS);
+    let at = match dialog.field {
+        Field::Form(index) => index,
+        _ => 0,
+    };
+    let first = at.saturating_sub(FORM_ROWS / 2).min(count - rows);
+    first..first + rows
 }
 
 fn title<'a>(scene: Scene<'a>, dialog: &Dialog) -> Words<'a> {
@@ -202,8 +217,10 @@ fn lay_out(
     }
     y += 1;
     let mut cursor = None;
+    let values = shown_values(dialog);
     for field in dialog.fields() {
         let at = match field {
+            Field::Form(index) if !values.contains(&index) => continue,
             Field::Choice => {
                 choice(scene, &mut inside.part(0, y, width, 1), dialog);
                 None
@@ -254,7 +271,11 @@ fn form(
     (index, here): (usize, bool),
 ) -> Option<Position> {
     let field = dialog.form.get(index)?;
-    let label = text::name(field.name.as_str(), 20);
+    let count = dialog.form.len();
+    let label = match count > FORM_ROWS {
+        true => format!("{:>2}/{count} {}", index + 1, text::name(field.name.as_str(), 14)),
+        false => text::name(field.name.as_str(), 20),
+    };
     let held = dialog.filled_in(field);
     if field.kind == FormKind::Text {
         let fresh = || InputText(held.into());
