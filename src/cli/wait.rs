@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::start::{Purpose, Started, start};
-use super::{Common, Done, Failure, Surroundings, code, code_of, say};
+use super::{Common, Done, Failure, Surroundings, code, code_of, json as documents, say};
 use crate::app::Model;
 use crate::app::model::{Action, ActionStage};
 use crate::domain::{Outcome, ServiceName, Verdict};
@@ -35,6 +36,9 @@ pub(super) struct Args {
     /// How long
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = super::span)]
     long: Duration,
+    /// Print one JSON document instead of sentences (docs/json.md)
+    #[arg(long)]
+    json: bool,
 }
 
 /// Waits. Exits with what the verdict, or the outcomes, say in the end.
@@ -65,11 +69,36 @@ pub(super) async fn run(args: &Args, common: &Common, surroundings: &Surrounding
         Until::Go => by_verdict(&desk.model, &name),
         Until::Verified => by_outcomes(&desk.model, &name),
     };
-    say(&format!("{text}{why}\n"))?;
-    match waited {
-        Waited::Asked(number) => Ok(u8::try_from(128 + number).unwrap_or(code::FAILED)),
-        _ => Ok(code),
+    let code = match waited {
+        Waited::Asked(number) => u8::try_from(128 + number).unwrap_or(code::FAILED),
+        _ => code,
+    };
+    if args.json {
+        let text = serde_json::to_string_pretty(&document(&desk.model, &name, args.until, waited, code))
+            .map_err(|error| Failure::new(code::FAILED, error.to_string()))?;
+        say(&format!("{text}\n"))?;
+    } else {
+        say(&format!("{text}{why}\n"))?;
     }
+    Ok(code)
+}
+
+fn document(model: &Model, name: &ServiceName, until: Until, waited: Waited, code: u8) -> Value {
+    let reasons = model.assessment(name).map(|assessment| &assessment.reasons);
+    json!({
+        "schema": documents::SCHEMA,
+        "kind": "wait",
+        "time": model.now.wall,
+        "service": name,
+        "until": match until { Until::Go => "go", Until::Verified => "verified" },
+        "ended": match waited { Waited::Holds => "holds", Waited::Late => "late", Waited::Asked(_) => "asked" },
+        "exit": code,
+        "verdict": verdict(model, name),
+        "reasons": reasons.into_iter().flatten().map(|reason| json!({
+            "verdict": reason.verdict, "text": reason.text,
+        })).collect::<Vec<_>>(),
+        "actions": actions(model, name).map(documents::action).collect::<Vec<_>>(),
+    })
 }
 
 fn verdict(model: &Model, name: &ServiceName) -> Verdict {

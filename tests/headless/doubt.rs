@@ -101,9 +101,9 @@ fn what_was_left_open_can_be_waited_for() {
         "{document:#}"
     );
     assert_eq!(stage.outcomes(), ["in doubt"]);
-    let heard = stage.gonogo(&["wait", "checkout", "--until", "verified"]);
-    assert_eq!(heard.code, 0, "{heard:?}");
-    assert!(heard.out.contains("verified: approved by mara"), "{heard:?}");
+    let waited = stage.json(&["wait", "checkout", "--until", "verified"]);
+    assert_eq!((&waited["ended"], waited["exit"].as_i64()), (&"holds".into(), Some(0)));
+    assert_eq!(waited["actions"][0]["outcome"]["word"], "verified", "{waited:#}");
     let heard = stage.gonogo(&["wait", "checkout", "--until", "verified"]);
     assert_eq!((heard.code, heard.out.as_str()), (0, "nothing is open about checkout\n"));
     assert_eq!(stage.writes().len(), 1, "{:#?}", stage.writes());
@@ -111,4 +111,6 @@ fn what_was_left_open_can_be_waited_for() {
     let heard = stage.gonogo(&["wait", "checkout", "--until", "go", "--for", "1s"]);
     assert_eq!(heard.code, 3, "what cannot be seen is not GO: {heard:?}");
     assert!(heard.out.contains("the time is up"), "{heard:?}");
+    let waited = stage.json(&["wait", "checkout", "--for", "1s"]);
+    assert_eq!((waited["exit"].as_i64(), &waited["ended"]), (Some(3), &"late".into()), "{waited:#}");
 }
