@@ -212,11 +212,8 @@ impl<'a> Suspect<'a> {
     }
 
     fn told_of(&self, gate: &Gate, died: &[&Run], stuck: &[&Run]) -> Wedged {
-        let behind = |run: &&Run| Behind {
-            run: run.key.clone(),
-            number: run.number,
-            revision: run.revision.clone(),
-        };
+        let behind =
+            |run: &&Run| Behind { run: run.key.clone(), number: run.number, revision: run.revision.clone() };
         let shipped = |sha: &Sha| {
             *sha == self.holder.revision
                 || self.pipeline.runs.iter().any(|run| run.state.passed() && run.revision == *sha)
