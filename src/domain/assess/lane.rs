@@ -62,14 +62,14 @@ impl Wedged {
     /// Which run holds it, since when, how many died, what never shipped, and what to do.
     #[must_use]
     pub fn text(&self, now: Timestamp) -> String {
-        let lane = match &self.group {
-            Some(group) => format!("holds the lane {group}"),
-            None => "seems to hold its lane (inferred from the runs)".to_owned(),
+        let holds = match &self.group {
+            Some(group) => format!("it waits and holds {group}"),
+            None => "it waits and seems to hold the lane: inferred from the runs".to_owned(),
         };
         let (number, age) = (self.number, spoken(ago(now, self.since)));
         format!(
-            "lane wedged by run {number} of {}, which waits for {age} and {lane}: {}{}; cancel run {number}, a rejection \
-             does not free the lane",
+            "lane wedged by run {number} of {} for {age}: {}{}; {holds}; cancel run {number}, a rejection does not free \
+             the lane",
             self.workflow,
             self.behind(),
             self.commits()
