@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::pipeline::RunKey;
 use crate::domain::rollout::{LEAST_REPLICAS, UNDER_WAY};
 use crate::domain::{
-    Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, SafeText, Service, World,
+    Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, RunState, SafeText, Service, World,
 };
 
 /// How long a promise must hold before it counts as proved.
@@ -58,6 +58,12 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
             } else {
                 untouched(&format!("run {} is still in attempt {}", r.number, r.attempt))
             }
+        }),
+        Promise::Started { run } => with_run(run, sent, service, world, |r| match &r.state {
+            RunState::WaitingForHuman => untouched(&format!("run {} is still held", r.number)),
+            RunState::Cancelled => broken(&format!("run {} was cancelled instead", r.number)),
+            RunState::Unknown(word) => pending(&format!("run {} is {word}", r.number)),
+            _ => holds(&format!("run {} has begun", r.number)),
         }),
         Promise::Ended { run } => with_run(run, sent, service, world, |r| {
             if r.state.passed() {

@@ -1,5 +1,6 @@
 //! What can be wanted here and now: a verb becomes one or more complete intents, or a reason why not.
 
+use crate::domain::assess::lane::{self, Wedged};
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::rollout::Standing;
 use crate::domain::service::Access;
@@ -150,7 +151,7 @@ fn gate_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         return Err(Refusal::new(format!("nothing of {} waits for approval", around.service.name)));
     };
     match gate.waits_for {
-        WaitsFor::Human => {}
+        WaitsFor::Human | WaitsFor::Start => {}
         WaitsFor::Timer => return Err(Refusal::new("only a timer runs: there is nothing to decide")),
         WaitsFor::OtherSystem => {
             return Err(Refusal::new("another system decides this gate; no key can").next("open the run"));
@@ -164,6 +165,16 @@ fn gate_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     }
     if let (Verb::Reject, Some(why)) = (verb, &gate.no_reject) {
         return Err(Refusal::new(why));
+    }
+    if verb == Verb::Reject
+        && let Some(lane) = wedged(around).iter().find(|lane| lane.holder == gate.key.run)
+    {
+        let why = format!(
+            "run {} wedges its lane ({}): a rejection would fail it like a verdict and may leave the lane held",
+            lane.number,
+            lane.behind()
+        );
+        return Err(Refusal::new(why).next(format!("cancel run {}: that frees the lane", lane.number)));
     }
     let place = gate.place();
     let intent = around.intent(verb, place, Target::Gate(gate.key.clone()), &gate.key.run.source);
@@ -322,6 +333,10 @@ fn pause_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     Ok(vec![Offer { label, intent: around.intent(verb, Some(place), Target::Rollout, source) }])
 }
 
+fn wedged(around: Around<'_>) -> Vec<Wedged> {
+    lane::of(around.service, around.world, around.now.wall)
+}
+
 fn run_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     let Some(pipeline) = around.world.pipeline(around.service) else {
         return Err(Refusal::new(format!("no run of {} is known", around.service.name)));
@@ -330,15 +345,21 @@ fn run_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         Verb::Cancel => !run.state.ended(),
         _ => matches!(run.state, crate::domain::RunState::Failed(_) | crate::domain::RunState::Cancelled),
     };
-    let offers: Vec<Offer> = pipeline
-        .value
-        .runs
-        .iter()
-        .filter(fits)
+    let lanes = if verb == Verb::Cancel { wedged(around) } else { Vec::new() };
+    let holds = |run: &crate::domain::Run| lanes.iter().find(|lane| lane.holder == run.key);
+    let mut runs: Vec<&crate::domain::Run> = pipeline.value.runs.iter().filter(fits).collect();
+    // Cancelling what stands behind helps nobody: who holds the lane comes first.
+    runs.sort_by_key(|run| holds(run).is_none());
+    let offers: Vec<Offer> = runs
+        .into_iter()
         .take(5)
-        .map(|run| Offer {
-            label: SafeText::new(&format!("run {} · {} · {}", run.number, run.title, run.revision)),
-            intent: around.intent(verb, None, Target::Run(run.key.clone()), &run.key.source),
+        .map(|run| {
+            let why = holds(run).map(|lane| format!(" · wedges its lane: {}", lane.behind()));
+            let why = why.unwrap_or_default();
+            Offer {
+                label: SafeText::new(&format!("run {} · {} · {}{why}", run.number, run.title, run.revision)),
+                intent: around.intent(verb, None, Target::Run(run.key.clone()), &run.key.source),
+            }
         })
         .collect();
     if offers.is_empty() {

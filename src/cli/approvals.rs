@@ -68,6 +68,7 @@ pub(super) fn unseen(model: &Model) -> Vec<(SourceName, SafeText)> {
 pub(super) fn sentence(model: &Model, gate: &Gate) -> String {
     let waits = match gate.waits_for {
         WaitsFor::Human => "waits for approval",
+        WaitsFor::Start => "waits for a maintainer to let it start",
         WaitsFor::Timer => "waits for its timer",
         WaitsFor::OtherSystem => "waits for another system",
     };

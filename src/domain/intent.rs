@@ -319,6 +319,11 @@ pub enum Promise {
         /// At least.
         attempt: u64,
     },
+    /// The run is no longer held before its start.
+    Started {
+        /// Which run.
+        run: RunKey,
+    },
     /// The run has ended.
     Ended {
         /// Which run.
@@ -354,6 +359,7 @@ impl std::fmt::Display for Promise {
             Self::Paused => f.write_str("the rollout is paused"),
             Self::Resumed => f.write_str("the rollout is no longer paused"),
             Self::Attempt { attempt, .. } => write!(f, "the run is in attempt {attempt}"),
+            Self::Started { .. } => f.write_str("the run is no longer held and has begun"),
             Self::Ended { .. } => f.write_str("the run has ended"),
             Self::RunAppeared { workflow, .. } => write!(f, "a new run of {workflow} has begun"),
         }

@@ -36,7 +36,9 @@ pub use log::{JobLog, LogAnswer, LogTold};
 pub use name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
 pub use observation::{Ask, Budget, Observation, Report};
 pub use people::People;
-pub use pipeline::{Decision, Gate, GateKey, Job, JobKey, Pipeline, Quorum, Run, RunKey, RunState};
+pub use pipeline::{
+    Decision, Gate, GateKey, Job, JobKey, Lane, Lanes, Pipeline, Quorum, Run, RunKey, RunState,
+};
 pub use reach::Reach;
 pub use record::Record;
 pub use report::{FailedTest, TestReport};

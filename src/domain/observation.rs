@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::health::{Alert, Signal};
 use super::log::LogTold;
 use super::name::{Place, ServiceName, SourceName};
-use super::pipeline::{Gate, JobKey, Pipeline, RunKey};
+use super::pipeline::{Gate, JobKey, Lanes, Pipeline, RunKey};
 use super::rollout::{Live, Rollout, Stock};
 use super::text::SafeText;
 use super::time::Now;
@@ -60,6 +60,9 @@ pub struct Observation {
     pub pipelines: BTreeMap<ServiceName, Pipeline>,
     /// Everything that waits, of every service.
     pub gates: Vec<Gate>,
+    /// Runs that wait for each other, by service, where anything is suspected.
+    #[serde(default)]
+    pub lanes: BTreeMap<ServiceName, Lanes>,
     /// What the CI provider says is live.
     pub live: BTreeMap<Place, Live>,
     /// What the target runs.

@@ -1,5 +1,7 @@
 //! What a CI provider runs: runs, jobs, steps, and the gates that wait for a human.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -257,6 +259,8 @@ pub struct Quorum {
 pub enum WaitsFor {
     /// A human's decision.
     Human,
+    /// A maintainer's word that a run of somebody else's code may start at all: it holds nothing that ships.
+    Start,
     /// Only a timer: a countdown, not a gate to press.
     Timer,
     /// Another system's decision (an app, a webhook): nothing here to press.
@@ -279,6 +283,26 @@ pub struct Pipeline {
     pub runs: Vec<Run>,
     /// What an operator should know.
     pub remarks: Vec<SafeText>,
+}
+
+/// What a provider tells of runs that wait for each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lanes {
+    /// Concurrency groups in which somebody stands behind the holder, where the provider names them.
+    pub told: Vec<Lane>,
+    /// Ids of runs that were looked at and never had a job. Of other runs it is not known.
+    pub jobless: BTreeSet<SafeText>,
+}
+
+/// A concurrency group: one run holds it, later ones stand behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// Its name.
+    pub group: SafeText,
+    /// Who holds it.
+    pub holder: RunKey,
+    /// Who stands behind.
+    pub behind: Vec<RunKey>,
 }
 
 impl Pipeline {

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::health::{Alert, Signal};
 use super::name::{Place, ServiceName, SourceName};
 use super::observation::{Observation, Report};
-use super::pipeline::{Gate, Pipeline};
+use super::pipeline::{Gate, Lanes, Pipeline};
 use super::rollout::{Live, Rollout, Stock};
 use super::service::{Environment, Service};
 use super::text::SafeText;
@@ -139,6 +139,13 @@ impl World {
     pub fn pipeline(&self, service: &Service) -> Option<Seen<&Pipeline>> {
         let source = service.pipeline.as_ref()?;
         self.look(source, &service.name, |o| o.pipelines.get(&service.name))
+    }
+
+    /// Which runs of a service wait for each other, where the CI provider was suspicious enough to look.
+    #[must_use]
+    pub fn lanes(&self, service: &Service) -> Option<Seen<&Lanes>> {
+        let source = service.pipeline.as_ref()?;
+        self.look(source, &service.name, |o| o.lanes.get(&service.name))
     }
 
     /// What the target runs in a place.
@@ -293,6 +300,9 @@ fn keep(new: &mut Observation, old: &Observation, service: &ServiceName) {
     }
     if let Some(pipeline) = old.pipelines.get(service) {
         new.pipelines.entry(service.clone()).or_insert_with(|| pipeline.clone());
+    }
+    if let Some(lanes) = old.lanes.get(service) {
+        new.lanes.entry(service.clone()).or_insert_with(|| lanes.clone());
     }
     if !new.gates.iter().any(|g| &g.key.run.service == service) {
         new.gates.extend(old.gates.iter().filter(|g| &g.key.run.service == service).cloned());

@@ -8,7 +8,7 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 10] = [
+const EMBEDDED: [(&str, &str); 12] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
@@ -17,6 +17,8 @@ const EMBEDDED: [(&str, &str); 10] = [
     ("rate-limited", include_str!("scenarios/rate-limited.toml")),
     ("answer-lost", include_str!("scenarios/answer-lost.toml")),
     ("world-moves", include_str!("scenarios/world-moves.toml")),
+    ("wedged-lane", include_str!("scenarios/wedged-lane.toml")),
+    ("decided-first", include_str!("scenarios/decided-first.toml")),
     ("freeze", include_str!("scenarios/freeze.toml")),
     ("fleet", include_str!("scenarios/fleet.toml")),
 ];
@@ -83,6 +85,9 @@ pub struct ServiceScript {
     /// Who builds and deploys it.
     #[serde(default)]
     pub ci: Ci,
+    /// What its repository at GitHub has besides.
+    #[serde(default)]
+    pub github: GithubScript,
     /// The prefix of its tickets.
     pub ticket: String,
     /// The tag that runs in production.
@@ -110,6 +115,27 @@ pub struct ServiceScript {
     /// The commits of the newest tag, oldest first.
     #[serde(default)]
     pub commits: Vec<CommitScript>,
+}
+
+/// What a repository at GitHub has besides: groups, rules, forks.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GithubScript {
+    /// The concurrency group of the workflows that deploy; without one they run side by side.
+    #[serde(default)]
+    pub lane: Option<String>,
+    /// The tag whose run has waited for days, and holds the group while later ones end behind it.
+    #[serde(default)]
+    pub holder: Option<String>,
+    /// The App that must let production pass besides people.
+    #[serde(default)]
+    pub app: Option<String>,
+    /// Minutes that production waits besides.
+    #[serde(default)]
+    pub wait_timer: u32,
+    /// The fork, `owner/name`, of which a pull request waits until a maintainer lets its checks start.
+    #[serde(default)]
+    pub fork: Option<String>,
 }
 
 /// The kinds of platforms.

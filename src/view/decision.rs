@@ -16,7 +16,7 @@ use crate::theme::{Role, Sign};
 
 /// The gate that the card tells of: the one that the keys would act on, else the oldest.
 pub(super) fn gate<'a>(scene: Scene<'a>) -> Option<&'a Gate> {
-    let human = |seen: &&Seen<Gate>| seen.value.waits_for == WaitsFor::Human;
+    let human = |seen: &&Seen<Gate>| matches!(seen.value.waits_for, WaitsFor::Human | WaitsFor::Start);
     let at_hand = scene.model.gate_at_hand().filter(human);
     at_hand.or_else(|| scene.model.inbox.first().filter(human)).map(|seen| &seen.value)
 }

@@ -80,7 +80,7 @@ fn body(scene: Scene<'_>, inside: &mut Sheet<'_>) -> usize {
 fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {
     let gate = &seen.value;
     let sign = match gate.waits_for {
-        WaitsFor::Human => Sign::Waiting,
+        WaitsFor::Human | WaitsFor::Start => Sign::Waiting,
         WaitsFor::Timer => Sign::Timer,
         WaitsFor::OtherSystem => Sign::Paused,
     };

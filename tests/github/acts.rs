@@ -289,9 +289,15 @@ async fn a_cancel_promises_the_end_and_rests_on_the_run_not_on_its_progress() {
     assert_eq!(waits.steps[0].path, of_run(RUN, "/cancel"));
     assert_eq!(waits.promise, Promise::Ended { run: run_key(RUN) });
     assert!(matches!(waits.guard, Guard::Server(_)));
+    server.get(&of_run(RUN, ""), &run(RUN, "queued", Value::Null));
+    let queued = on_run(&server, Verb::Cancel).await.unwrap();
+    assert_ne!(
+        queued.basis, waits.basis,
+        "what was let go meanwhile may deploy: that is another thing to stop"
+    );
     server.get(&of_run(RUN, ""), &run(RUN, "in_progress", Value::Null));
     let runs = on_run(&server, Verb::Cancel).await.unwrap();
-    assert_eq!(runs.basis, waits.basis);
+    assert_eq!(runs.basis, queued.basis);
     assert!(hazards(&runs).contains("half done"));
     server.get(&of_run(RUN, ""), &run(RUN, "completed", json!("success")));
     let ended = on_run(&server, Verb::Cancel).await.unwrap_err();

@@ -27,9 +27,10 @@ fn judged(promise: Promise, basis: &[Basis], seen: Seen, after: u64) -> Judgemen
     let service = service("web");
     let target = match &promise {
         Promise::GateDecided { .. } => Target::Gate(gate_key()),
-        Promise::Attempt { .. } | Promise::Ended { .. } | Promise::RunAppeared { .. } => {
-            Target::Run(run_key())
-        }
+        Promise::Attempt { .. }
+        | Promise::Started { .. }
+        | Promise::Ended { .. }
+        | Promise::RunAppeared { .. } => Target::Run(run_key()),
         _ => Target::Rollout,
     };
     let source = if matches!(target, Target::Rollout) { PROD } else { CI };

@@ -4,6 +4,7 @@
 //! blocks nor counts.
 
 pub mod compare;
+pub mod lane;
 mod place;
 mod planned;
 mod runs;
@@ -38,6 +39,7 @@ pub fn assess(service: &Service, gates: &[&Seen<Gate>], world: &World, now: Now)
     runs::judge(&mut case, &standings);
     code(&mut case, &standings);
     gates_mark(&mut case, gates);
+    lane::judge(&mut case, gates);
     let mut reasons = case.reasons;
     reasons.sort_by(|a, b| b.verdict.cmp(&a.verdict).then(a.stage.cmp(&b.stage)));
     let marks = case.marks;
@@ -154,6 +156,7 @@ fn gates_mark(case: &mut Case<'_>, gates: &[&Seen<Gate>]) {
     for gate in gates {
         let gate = &gate.value;
         let text = match gate.waits_for {
+            WaitsFor::Start => continue,
             WaitsFor::Human => format!("{} waits for approval", gate.title),
             WaitsFor::Timer => format!("{} waits for its timer", gate.title),
             WaitsFor::OtherSystem => format!("{} waits for another system", gate.title),
@@ -180,7 +183,7 @@ fn waits_on(marks: &[Mark; 8], reasons: &[Reason], gates: &[&Seen<Gate>], now: N
     if let Some(reason) = reasons.first().filter(|r| r.verdict == Verdict::NoGo) {
         return Some(reason.text.clone());
     }
-    if let Some(gate) = gates.first() {
+    if let Some(gate) = gates.iter().find(|g| g.value.waits_for != WaitsFor::Start) {
         return Some(SafeText::new(&gate_words(&gate.value, now)));
     }
     if let Some(reason) = reasons.first().filter(|r| r.verdict == Verdict::Unknown) {
@@ -204,6 +207,7 @@ fn gate_words(gate: &Gate, now: Now) -> String {
             format!("timer, {left} left")
         }
         (WaitsFor::OtherSystem, _) => format!("another system{since}"),
+        (WaitsFor::Start, _) => format!("a maintainer{since}"),
         (WaitsFor::Human, MayDecide::Yes) => format!("approval, you{since}"),
         (WaitsFor::Human, _) => {
             let who = gate.reviewers.first().map_or("somebody", SafeText::as_str);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bindings::{Project, Watch};
 use super::runs::{active, attempt, called, moved, started_again};
-use super::{GitHub, wire};
+use super::{GitHub, Groups, forks, lanes, wire};
 use crate::domain::time::ago;
 use crate::domain::{
     Basis, Cause, Decision, Difference, Fault, Guard, Hazard, Intent, Permission, Prepared, Promise, Receipt,
@@ -22,6 +22,7 @@ impl GitHub {
     /// A fresh look for an intent.
     pub(super) async fn ready(&self, intent: &Intent) -> Result<Prepared, Fault> {
         match (intent.verb, &intent.target) {
+            (Verb::Approve, Target::Gate(key)) if key.id == forks::ID => self.let_start(intent, key).await,
             (Verb::Approve, Target::Gate(key)) => self.decide(intent, key, Decision::Approved).await,
             (Verb::Reject, Target::Gate(key)) => self.decide(intent, key, Decision::Rejected).await,
             (Verb::Rerun, Target::Run(key)) => self.rerun(intent, key).await,
@@ -125,6 +126,14 @@ impl GitHub {
         }
         let mut basis = run_basis(&run);
         basis.push(Basis::new("ended", "no"));
+        // What waits is stopped without harm. Once it is let go it deploys, and stopping it is another thing.
+        let waits = run.status == "waiting";
+        basis.push(Basis::new("waits", if waits { "yes" } else { "no" }));
+        if waits {
+            let lanes = self.held_lanes(&watch.project, &run).await?;
+            basis.extend(lanes.iter().map(|group| Basis::new("holds the lane", group)));
+            hazards.extend(self.frees(&watch.project, &run, &lanes).await?);
+        }
         let guard = Guard::Server("GitHub answers 409 and does nothing if the run has ended by then".into());
         let effect = format!("cancels {}: running jobs stop, waiting ones never start", called(&run));
         Ok(Prepared {
@@ -135,6 +144,34 @@ impl GitHub {
             way_back: Some("run the cancelled jobs again".into()),
             ..plain(identity, guard, Promise::Ended { run: key.clone() })
         })
+    }
+
+    /// The concurrency groups that a run holds now, where GitHub tells.
+    async fn held_lanes(&self, project: &Project, run: &wire::Run) -> Result<Vec<SafeText>, Fault> {
+        if self.groups == Groups::Untold {
+            return Ok(Vec::new());
+        }
+        let path = lanes::groups_path(project, run.id);
+        let groups = self.api.fresh_if_told::<wire::RunGroups>(&path).await?;
+        Ok(groups.map_or(Vec::new(), |groups| lanes::held(&groups, run.id)))
+    }
+
+    /// What begins when a run that waits goes away.
+    async fn frees(
+        &self,
+        project: &Project,
+        run: &wire::Run,
+        lanes: &[SafeText],
+    ) -> Result<Option<Hazard>, Fault> {
+        let newer = self.newer_runs(project, run).await?;
+        let Some(next) = newer.iter().find(|other| other.status == "pending") else { return Ok(None) };
+        let text = match lanes.first() {
+            Some(group) => {
+                format!("frees the lane {group}: {} begins as soon as this run has ended", called(next))
+            }
+            None => format!("{} is pending behind it, and begins if this run held its lane", called(next)),
+        };
+        Ok(Some(Hazard::new(Severity::Note, text)))
     }
 
     /// Sends a step and tells what GitHub says.
@@ -169,7 +206,7 @@ pub(super) fn run_basis(run: &wire::Run) -> Vec<Basis> {
     ]
 }
 
-fn bare_post(intent: &Intent, path: String, effect: &str) -> Step {
+pub(super) fn bare_post(intent: &Intent, path: String, effect: &str) -> Step {
     Step {
         source: intent.source.clone(),
         method: "POST".to_owned(),
@@ -217,6 +254,7 @@ fn says(step: &Step, answer: &Answer) -> SafeText {
             Ok(told) => format!("run {} requested", told.workflow_run_id),
             Err(_) => "run requested; its id is not told".to_owned(),
         },
+        "approve" => format!("run {run} may start"),
         "cancel" => format!("cancelling run {run} requested"),
         "rerun" | "rerun-failed-jobs" => format!("rerun of run {run} requested"),
         "pending_deployments" => {

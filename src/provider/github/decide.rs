@@ -6,10 +6,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::bindings::{Project, Watch};
+use super::bindings::Watch;
 use super::people::Facts;
 use super::runs::{attempt, called};
-use super::{GitHub, gates, runs, wire};
+use super::{GitHub, beside, gates, runs, wire};
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::spoken;
 use crate::domain::{
@@ -40,6 +40,10 @@ struct Fresh<'a> {
     approvals: Vec<wire::Approval>,
     identity: Option<SafeText>,
     rules: Option<wire::EnvironmentRules>,
+    /// The jobs of the run that wait, by name.
+    waiting: Vec<SafeText>,
+    /// Whether the run waits for other environments, too: GitHub does not tell which job waits for which.
+    others: bool,
     commit: Option<wire::Commit>,
     now: Option<Timestamp>,
 }
@@ -66,11 +70,7 @@ impl GitHub {
                 revision: Some(fresh.run.head_sha.clone()),
                 ..Artifact::default()
             }),
-            differences: vec![Difference {
-                what: SafeText::new(&format!("{environment} in {}", called(&fresh.run))),
-                old: "waiting".into(),
-                new: decision.word().into(),
-            }],
+            differences: fresh.differences(decision),
             hazards,
             permission: fresh.permission(),
             guard: Guard::LookAgain(
@@ -110,25 +110,32 @@ impl GitHub {
         let project = &watch.project;
         let (pending_path, approvals_path) =
             (project.run(run.id, "/pending_deployments"), project.run(run.id, "/approvals"));
-        let (pending, approvals, identity) = tokio::try_join!(
+        let jobs_path = query(&project.run(run.id, "/jobs"), &[("filter", "latest"), ("per_page", "100")]);
+        let (pending, approvals, jobs, identity) = tokio::try_join!(
             self.api.fresh::<Vec<wire::Pending>>(&pending_path),
             self.api.fresh::<Vec<wire::Approval>>(&approvals_path),
+            self.api.fresh::<wire::Jobs>(&jobs_path),
             self.identity(),
         )?;
         self.memory.watch(project, run.id);
+        let others = pending.len() > 1;
         let Some(pending) = pending.into_iter().find(|p| p.environment.id == id) else {
             // Both were asked at once: the decision may have come between the two answers.
             let approvals = self.api.fresh::<Vec<wire::Approval>>(&approvals_path).await?;
             return Err(gone(&run, &approvals, id));
         };
         if gates::asked(&pending) != WaitsFor::Human {
-            return Err(unpressable(&pending));
+            let rules = gates::rules_path(project, &pending.environment.name);
+            let rules = self.api.fresh_if_told::<wire::CustomRules>(&rules).await?;
+            return Err(unpressable(&pending, &rules.map_or(Vec::new(), |rules| gates::app_names(&rules))));
         }
+        let waiting = waiting(&jobs);
         let path = project.path(&format!("/environments/{}", segment(pending.environment.name.as_str())));
         let commit_path = project.path(&format!("/commits/{}", run.head_sha.as_str()));
         let (rules, commit) =
             tokio::try_join!(self.api.fresh_if_told(&path), self.api.fresh_if_told(&commit_path))?;
-        Ok(Fresh { watch, run, pending, approvals, identity, rules, commit, now: self.api.meter().date })
+        let now = self.api.meter().date;
+        Ok(Fresh { watch, run, pending, approvals, identity, rules, waiting, others, commit, now })
     }
 
     /// Hazards that lie outside the gate: the branch has moved on, other runs want the same environment.
@@ -152,37 +159,9 @@ impl GitHub {
             let waits = other.status == "waiting" && looked < NEWER;
             looked += usize::from(waits);
             let same_gate = waits && self.waits_for(project, other, fresh.pending.environment.id).await?;
-            hazards.extend(beside(other, same_gate, &fresh.pending.environment.name, decision));
+            hazards.extend(beside::beside(other, same_gate, &fresh.pending.environment.name, decision));
         }
         Ok(hazards)
-    }
-
-    /// Whether a run waits for an environment.
-    async fn waits_for(&self, project: &Project, run: &wire::Run, environment: u64) -> Result<bool, Fault> {
-        let path = project.run(run.id, "/pending_deployments");
-        let pending = self.api.fresh_if_told::<Vec<wire::Pending>>(&path).await?;
-        Ok(pending.is_some_and(|all| all.iter().any(|p| p.environment.id == environment)))
-    }
-
-    /// Runs of the same workflow that began after this one, newest first.
-    pub(super) async fn newer_runs(
-        &self,
-        project: &Project,
-        run: &wire::Run,
-    ) -> Result<Vec<wire::Run>, Fault> {
-        let below = match run.workflow_id {
-            Some(id) => format!("/actions/workflows/{id}/runs"),
-            None => "/actions/runs".to_owned(),
-        };
-        let path = query(&project.path(&below), &[("exclude_pull_requests", "true"), ("per_page", "30")]);
-        let mut runs =
-            self.api.fresh_if_told::<wire::Runs>(&path).await?.map_or(Vec::new(), |r| r.workflow_runs);
-        let start = |r: &wire::Run| (r.run_started_at.or(r.created_at), r.id);
-        runs.retain(|other| {
-            other.id != run.id && start(other) > start(run) && runs::workflow(other) == runs::workflow(run)
-        });
-        runs::newest_first(&mut runs);
-        Ok(runs)
     }
 }
 
@@ -217,7 +196,36 @@ impl Fresh<'_> {
             Basis::new("reviewers", names.join(", ")),
             Basis::new("waiting since", since),
             Basis::new("may decide", may),
+            Basis::new("jobs that wait", self.jobs()),
         ]
+    }
+
+    /// The jobs that wait, in one line.
+    fn jobs(&self) -> String {
+        let names: Vec<&str> = self.waiting.iter().map(SafeText::as_str).collect();
+        if names.is_empty() { "not told".to_owned() } else { names.join(", ") }
+    }
+
+    /// What the decision changes: the gate, and every job that it lets go or fails.
+    fn differences(&self, decision: Decision) -> Vec<Difference> {
+        let environment = &self.pending.environment.name;
+        let gate = Difference {
+            what: SafeText::new(&format!("{environment} in {}", called(&self.run))),
+            old: "waiting".into(),
+            new: decision.word().into(),
+        };
+        let becomes = match (decision, self.others) {
+            (Decision::Approved, false) => "released".to_owned(),
+            (Decision::Rejected, false) => "failed".to_owned(),
+            (Decision::Approved, true) => format!("released if it waits for {environment}"),
+            (Decision::Rejected, true) => format!("failed if it waits for {environment}"),
+        };
+        let job = |name: &SafeText| Difference {
+            what: SafeText::new(&format!("job {name}")),
+            old: "waiting".into(),
+            new: SafeText::new(&becomes),
+        };
+        [gate].into_iter().chain(self.waiting.iter().map(job)).collect()
     }
 
     fn step(&self, intent: &Intent, decision: Decision) -> Result<Step, Fault> {
@@ -340,27 +348,6 @@ impl Fresh<'_> {
     }
 }
 
-/// What another, newer run of the workflow means for a decision.
-fn beside(other: &wire::Run, same_gate: bool, name: &SafeText, decision: Decision) -> Option<Hazard> {
-    let run = called(other);
-    let ended_well = other.status == "completed" && other.conclusion.as_ref().is_some_and(|c| c == "success");
-    let text = match decision {
-        Decision::Approved if same_gate => {
-            format!("newer {run} waits for {name}, too: this one ships the older commit")
-        }
-        Decision::Approved if ended_well => {
-            format!("newer {run} has ended well: if it shipped to {name}, this puts an older commit over it")
-        }
-        Decision::Approved if runs::active(other) => format!("newer {run} of the same workflow is under way"),
-        Decision::Rejected if runs::active(other) => format!(
-            "{run} is under way, too: rejecting does not free a concurrency lane that it waits for, cancelling does"
-        ),
-        _ => return None,
-    };
-    let severity = if decision == Decision::Approved { Severity::Warning } else { Severity::Note };
-    Some(Hazard::new(severity, text))
-}
-
 /// The gate does not wait any more: who decided what, as far as GitHub tells.
 fn gone(run: &wire::Run, approvals: &[wire::Approval], environment: u64) -> Fault {
     let about = |a: &&wire::Approval| {
@@ -388,7 +375,15 @@ fn gone(run: &wire::Run, approvals: &[wire::Approval], environment: u64) -> Faul
     Fault::new(Cause::Moved, text)
 }
 
-fn unpressable(pending: &wire::Pending) -> Fault {
+/// The jobs that wait, by name.
+fn waiting(jobs: &wire::Jobs) -> Vec<SafeText> {
+    let mut names: Vec<SafeText> =
+        jobs.jobs.iter().filter(|job| job.status == "waiting").map(|job| job.name.clone()).collect();
+    names.sort();
+    names
+}
+
+fn unpressable(pending: &wire::Pending, apps: &[SafeText]) -> Fault {
     let name = &pending.environment.name;
     match gates::asked(pending) {
         WaitsFor::Timer => {
@@ -396,7 +391,10 @@ fn unpressable(pending: &wire::Pending) -> Fault {
         }
         _ => Fault::new(
             Cause::Refused,
-            format!("{name} waits for another system: there is nothing to decide here"),
+            format!(
+                "{name} waits for another system: there is nothing to decide here; {}",
+                gates::app_decides(&apps.iter().collect::<Vec<_>>())
+            ),
         )
         .with_hint("open the run in the browser"),
     }

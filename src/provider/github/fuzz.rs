@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::bindings::{Project, Watch};
 use super::budget::{self, Meter};
-use super::gates::{self, Hold};
+use super::gates::{self, Apps, Hold};
 use super::runs::{self, Links};
 use super::wire;
 use crate::domain::{
@@ -50,6 +50,7 @@ pub fn look(answers: &Answers) -> Result<(Vec<Run>, Vec<Gate>), Fault> {
             jobs: &wire_jobs,
             pending: &pending,
             reviews: &reviews,
+            apps: &Apps::new(),
             identity: None,
             now: answers.runs.date(),
         };
@@ -57,6 +58,7 @@ pub fn look(answers: &Answers) -> Result<(Vec<Run>, Vec<Gate>), Fault> {
         if held_by.is_empty() && wire.status == "waiting" {
             held_by.push(hold.other_system(&links));
         }
+        held_by.extend(hold.start(&links));
         let held = gates::held(&held_by);
         let mut run = runs::run(wire, key.clone(), held, &links);
         run.jobs = runs::jobs(&wire_jobs, held, &links);

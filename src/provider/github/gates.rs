@@ -3,13 +3,19 @@
 //! GitHub's unit of approval is an environment in a run. `waiting` alone is no gate: a branch policy flashes it
 //! for seconds. Source: docs.github.com/rest/actions/workflow-runs, docs.github.com/rest/deployments/environments.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::bindings::Watch;
+use super::bindings::{Project, Watch};
 use super::runs::{self, Held, Links};
 use super::wire;
 use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
 use crate::domain::{Decision, Gate, GateKey, RunKey, SafeText};
+use crate::provider::http::segment;
+
+/// Names of the Apps whose custom protection rules stand before an environment, by environment.
+pub(super) type Apps = BTreeMap<SafeText, Vec<SafeText>>;
 
 /// Everything that one run tells about what holds it.
 pub(super) struct Hold<'a> {
@@ -18,6 +24,8 @@ pub(super) struct Hold<'a> {
     pub(super) jobs: &'a [wire::Job],
     pub(super) pending: &'a [wire::Pending],
     pub(super) reviews: &'a [Review],
+    /// Apps that decide besides people.
+    pub(super) apps: &'a Apps,
     /// Who we are.
     pub(super) identity: Option<&'a SafeText>,
     /// The server's clock.
@@ -32,13 +40,18 @@ impl Hold<'_> {
 
     fn gate(&self, pending: &wire::Pending, watch: &Watch, links: &Links) -> Gate {
         let timer = timer(pending, self.now);
+        let waits_for = self.waits_for(pending, timer);
+        let (reviewers, may_decide) = match waits_for {
+            WaitsFor::OtherSystem => by_app(self.apps.get(&pending.environment.name).into_iter().flatten()),
+            _ => (reviewers(pending), self.may_decide(pending)),
+        };
         Gate {
             environment: watch.environment(&pending.environment.name).cloned(),
             title: pending.environment.name.clone(),
             since: pending.wait_timer_started_at.or_else(|| self.since()),
-            reviewers: reviewers(pending),
-            may_decide: self.may_decide(pending),
-            waits_for: self.waits_for(pending, timer),
+            reviewers,
+            may_decide,
+            waits_for,
             timer,
             ..self.any_gate(SafeText::new(&pending.environment.id.to_string()), links)
         }
@@ -49,15 +62,17 @@ impl Hold<'_> {
         let names: Vec<&str> =
             self.jobs.iter().filter(|j| j.status == "waiting").map(|j| j.name.as_str()).take(3).collect();
         let title = if names.is_empty() { "a protection rule".to_owned() } else { names.join(", ") };
+        let (reviewers, may_decide) = by_app(self.apps.values().flatten());
         Gate {
             title: SafeText::new(&title),
-            may_decide: MayDecide::No(SafeText::new("another system decides (a custom protection rule)")),
+            reviewers,
+            may_decide,
             waits_for: WaitsFor::OtherSystem,
             ..self.any_gate(SafeText::new("protection-rule"), links)
         }
     }
 
-    fn any_gate(&self, id: SafeText, links: &Links) -> Gate {
+    pub(super) fn any_gate(&self, id: SafeText, links: &Links) -> Gate {
         Gate {
             key: GateKey { run: self.key.clone(), attempt: runs::attempt(self.run), id },
             environment: None,
@@ -97,13 +112,25 @@ impl Hold<'_> {
         }
     }
 
+    /// Whether people have agreed. A rerun asks anew, and its history does not tell attempts apart.
+    fn approved(&self, pending: &wire::Pending) -> bool {
+        runs::attempt(self.run) == 1
+            && decided(self.reviews, Decision::Approved, &pending.environment.name) > 0
+    }
+
     fn waits_for(&self, pending: &wire::Pending, timer: Option<Timestamp>) -> WaitsFor {
         let asked = asked(pending);
-        // Approved, and only the timer is left. A rerun asks anew, and its history does not tell attempts apart.
-        let approved = runs::attempt(self.run) == 1
-            && timer.is_some()
-            && decided(self.reviews, Decision::Approved, &pending.environment.name) > 0;
-        if asked == WaitsFor::Human && approved { WaitsFor::Timer } else { asked }
+        // Approved, and only the timer is left.
+        let approved = timer.is_some() && self.approved(pending);
+        if asked == WaitsFor::Human && approved {
+            return WaitsFor::Timer;
+        }
+        let apps = self.apps.get(&pending.environment.name).is_some_and(|apps| !apps.is_empty());
+        let may = pending.current_user_can_approve == Some(true);
+        if asked == WaitsFor::Human && apps && !may && timer.is_none() && self.approved(pending) {
+            return WaitsFor::OtherSystem;
+        }
+        asked
     }
 }
 
@@ -195,5 +222,43 @@ pub(super) fn held(gates: &[Gate]) -> Held {
         Held::Timer
     } else {
         Held::Other
+    }
+}
+
+/// Environments of which people alone do not explain that they are waited for: nobody is asked, or somebody agreed.
+pub(super) fn unexplained(pending: &[wire::Pending], reviews: &[Review]) -> Vec<SafeText> {
+    let names = pending.iter().filter(|p| {
+        asked(p) == WaitsFor::OtherSystem || decided(reviews, Decision::Approved, &p.environment.name) > 0
+    });
+    names.map(|p| p.environment.name.clone()).collect()
+}
+
+/// Where the custom protection rules of an environment are told.
+pub(super) fn rules_path(project: &Project, environment: &SafeText) -> String {
+    project.path(&format!("/environments/{}/deployment_protection_rules", segment(environment.as_str())))
+}
+
+/// The Apps behind rules that are switched on.
+pub(super) fn app_names(rules: &wire::CustomRules) -> Vec<SafeText> {
+    let on = rules.custom_deployment_protection_rules.iter().filter(|rule| rule.enabled != Some(false));
+    on.filter_map(|rule| rule.app.as_ref()?.slug.clone()).collect()
+}
+
+/// Who decides in place of people: the Apps by name, if they are told.
+fn by_app<'a>(apps: impl IntoIterator<Item = &'a SafeText>) -> (Vec<SafeText>, MayDecide) {
+    let mut names: Vec<&SafeText> = apps.into_iter().collect();
+    names.sort();
+    names.dedup();
+    let reviewers = names.iter().map(|name| SafeText::new(&format!("app:{name}"))).collect();
+    (reviewers, MayDecide::No(SafeText::new(&app_decides(&names))))
+}
+
+/// `the App canary-guard decides (a custom protection rule)`.
+pub(super) fn app_decides(names: &[&SafeText]) -> String {
+    let listed: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    match listed.as_slice() {
+        [] => "another system decides (a custom protection rule)".to_owned(),
+        [one] => format!("the App {one} decides (a custom protection rule)"),
+        more => format!("the Apps {} decide (custom protection rules)", more.join(", ")),
     }
 }

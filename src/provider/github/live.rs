@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use super::api::{Api, locked};
-use super::bindings::Project;
+use super::bindings::{Project, Watch};
+use super::look::{Fetched, Looker, Sight};
 use super::runs::Links;
 use super::wire;
-use crate::domain::{Artifact, Fault, Live, SafeText};
+use crate::domain::{Artifact, Cause, Fault, Live, SafeText};
 use crate::provider::http::query;
 
 /// How many pages of ten deployments are gone through for one that is live.
@@ -118,4 +119,46 @@ pub(super) fn version(reference: &str) -> Option<SafeText> {
         },
     };
     semver::Version::parse(number).ok().map(|_| SafeText::new(reference))
+}
+
+impl Looker<'_> {
+    /// What is live in each environment of a service.
+    pub(super) async fn environments(
+        &self,
+        watch: &Watch,
+        generous: bool,
+        fetched: &mut Fetched<'_>,
+        sight: &mut Sight,
+    ) -> Result<(), Fault> {
+        for (ours, theirs) in &watch.environments {
+            let key = (fetched.project.clone(), theirs.clone());
+            let known = locked(&self.memory.live).get(&key).cloned();
+            let seen = match (fetched.live.get(theirs), known) {
+                (Some(seen), _) => seen.clone(),
+                (None, Some(known)) if !generous => Ok(Some(known)),
+                (None, _) => {
+                    let seen = look(self.api, &self.memory.buried, self.links, fetched.project, theirs).await;
+                    fetched.live.insert(theirs.clone(), seen.clone());
+                    seen
+                }
+            };
+            match seen {
+                Ok(Some(live)) => {
+                    locked(&self.memory.live).insert(key, live.clone());
+                    sight.live.insert(watch.place(ours), live);
+                }
+                Ok(None) => {
+                    locked(&self.memory.live).remove(&key);
+                }
+                // A right that is missing is no reason to hide runs and gates.
+                Err(fault) if matches!(fault.cause, Cause::Forbidden | Cause::NotFound) => {
+                    let hint = fault.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
+                    let text = format!("deployments to {theirs} cannot be read: {}{hint}", fault.detail);
+                    sight.pipeline.remarks.push(SafeText::new(&text));
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
 }

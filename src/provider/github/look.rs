@@ -12,13 +12,15 @@ use jiff::Timestamp;
 use super::api::{Api, locked};
 use super::bindings::{Lane, Project, Watch};
 use super::budget::Spending;
-use super::gates::{self, Hold};
-use super::live::{self, Buried};
+use super::forks;
+use super::gates::{self, Apps, Hold};
+use super::lanes::{self, Groups};
+use super::live::Buried;
 use super::runs::{self, Links};
 use super::wire;
 use crate::domain::time::ago;
 use crate::domain::{
-    Ask, Cause, Fault, Gate, Live, Pipeline, Place, Run, RunKey, SafeText, ServiceName, SourceName,
+    Ask, Cause, Fault, Gate, Lanes, Live, Pipeline, Place, Run, RunKey, SafeText, ServiceName, SourceName,
 };
 use crate::provider::http::query;
 
@@ -40,9 +42,9 @@ const SETTLES_LOOKS: u32 = 4;
 const THRIFTY_TURN: u64 = 4;
 
 /// A run's id and attempt.
-type Attempt = (u64, u64);
+pub(super) type Attempt = (u64, u64);
 /// A run that has ended, as it was then: id, attempt, last change.
-type Settled = (u64, u64, Option<Timestamp>);
+pub(super) type Settled = (u64, u64, Option<Timestamp>);
 
 /// A run that waits without a gate.
 #[derive(Clone, Copy)]
@@ -61,7 +63,9 @@ pub(super) struct Memory {
     unpressable: Mutex<BTreeMap<Attempt, Unpressable>>,
     /// Jobs of runs that have come to an end.
     settled: Mutex<BTreeMap<Settled, Arc<Vec<wire::Job>>>>,
-    live: Mutex<BTreeMap<(Project, String), Live>>,
+    pub(super) live: Mutex<BTreeMap<(Project, String), Live>>,
+    pub(super) lanes: lanes::Known,
+    pub(super) forks: forks::Known,
 }
 
 impl Memory {
@@ -89,9 +93,11 @@ impl Memory {
 }
 
 /// What was seen of one service.
+#[derive(Default)]
 pub(super) struct Sight {
     pub(super) pipeline: Pipeline,
     pub(super) gates: Vec<Gate>,
+    pub(super) lanes: Lanes,
     pub(super) live: BTreeMap<Place, Live>,
 }
 
@@ -106,28 +112,32 @@ pub(super) struct Looker<'a> {
     pub(super) source: &'a SourceName,
     pub(super) identity: Option<SafeText>,
     pub(super) ask: &'a Ask,
+    /// Whether this GitHub tells who holds a concurrency group.
+    pub(super) groups: Groups,
     /// Counts the looks.
     pub(super) turn: u64,
 }
 
 /// Details of one run.
 #[derive(Clone, Default)]
-struct Details {
-    jobs: Arc<Vec<wire::Job>>,
+pub(super) struct Details {
+    pub(super) jobs: Arc<Vec<wire::Job>>,
     pending: Arc<Vec<wire::Pending>>,
     approvals: Arc<Vec<wire::Approval>>,
-    remarks: Vec<SafeText>,
+    /// Apps that decide besides people, by environment.
+    apps: Apps,
+    pub(super) remarks: Vec<SafeText>,
 }
 
 /// What was fetched of a project so far in this look.
-struct Fetched<'a> {
-    project: &'a Project,
+pub(super) struct Fetched<'a> {
+    pub(super) project: &'a Project,
     lanes: BTreeMap<Lane, Result<Arc<wire::Runs>, Fault>>,
     /// Waiting and watched runs, wherever they stand in the lists.
     others: Result<Vec<wire::Run>, Fault>,
     watched: BTreeSet<u64>,
-    details: BTreeMap<u64, Details>,
-    live: BTreeMap<String, Result<Option<Live>, Fault>>,
+    pub(super) details: BTreeMap<u64, Details>,
+    pub(super) live: BTreeMap<String, Result<Option<Live>, Fault>>,
 }
 
 /// Whether a fault is about the source as a whole: asking for the next project would meet it again.
@@ -204,6 +214,8 @@ impl Looker<'_> {
                 Err(fault) => return Err(fault),
             }
         }
+        let seen: BTreeSet<u64> = listed.into_iter().chain(others.iter().map(|run| run.id)).collect();
+        others.extend(self.forks(project).await?.into_iter().filter(|run| !seen.contains(&run.id)));
         Ok(others)
     }
 
@@ -211,14 +223,14 @@ impl Looker<'_> {
         let runs = choose(watch, fetched)?;
         let generous = self.generous(watch, &runs);
         let newest = runs.first().map(|r| r.id);
-        let mut sight = Sight { pipeline: Pipeline::default(), gates: Vec::new(), live: BTreeMap::new() };
+        let mut sight = Sight::default();
         let mut detailed = 0;
         for wire in &runs {
             let active = runs::active(wire);
             let wanted = fetched.watched.contains(&wire.id)
                 || (active && detailed < DETAILED)
                 || (newest == Some(wire.id) && (generous || self.settled(wire).is_some()));
-            let details = if wanted { self.details(wire, fetched).await? } else { Details::default() };
+            let details = if wanted { self.details(wire, watch, fetched).await? } else { Details::default() };
             detailed += usize::from(wanted && active);
             if active && !wanted {
                 sight.pipeline.remarks.push(SafeText::new(&format!(
@@ -229,6 +241,7 @@ impl Looker<'_> {
             sight.pipeline.remarks.extend(details.remarks.iter().cloned());
             self.add(wire, &details, watch, fetched.project, &mut sight);
         }
+        sight.lanes = self.lanes(watch, &runs, fetched, &sight).await?;
         self.environments(watch, generous, fetched, &mut sight).await?;
         Ok(sight)
     }
@@ -254,6 +267,7 @@ impl Looker<'_> {
             jobs: &details.jobs,
             pending: &details.pending,
             reviews: &reviews,
+            apps: &details.apps,
             identity: self.identity.as_ref(),
             now: self.api.meter().date,
         };
@@ -264,6 +278,7 @@ impl Looker<'_> {
         if !gates.is_empty() {
             self.memory.watch(project, wire.id);
         }
+        gates.extend(hold.start(self.links));
         let held = gates::held(&gates);
         let mut run: Run = runs::run(wire, key.clone(), held, self.links);
         run.jobs = runs::jobs(&details.jobs, held, self.links);
@@ -295,7 +310,12 @@ impl Looker<'_> {
         locked(&self.memory.settled).get(&key).cloned()
     }
 
-    async fn details(&self, wire: &wire::Run, fetched: &mut Fetched<'_>) -> Result<Details, Fault> {
+    async fn details(
+        &self,
+        wire: &wire::Run,
+        watch: &Watch,
+        fetched: &mut Fetched<'_>,
+    ) -> Result<Details, Fault> {
         if let Some(known) = fetched.details.get(&wire.id) {
             return Ok(known.clone());
         }
@@ -311,12 +331,39 @@ impl Looker<'_> {
             let path = fetched.project.run(wire.id, "/approvals");
             details.approvals = self.api.get(&path).await?.value;
         }
+        if waits {
+            details.apps = self.apps(fetched.project, watch, &details.pending, &details.approvals).await?;
+        }
         fetched.details.insert(wire.id, details.clone());
         Ok(details)
     }
 
+    /// The Apps that may hold the run besides people: asked for only where people alone do not explain that it waits.
+    async fn apps(
+        &self,
+        project: &Project,
+        watch: &Watch,
+        pending: &[wire::Pending],
+        approvals: &[wire::Approval],
+    ) -> Result<Apps, Fault> {
+        let mut names = gates::unexplained(pending, &gates::reviews(approvals));
+        if pending.is_empty() {
+            names.extend(watch.environments.iter().map(|(_, theirs)| SafeText::new(theirs)));
+        }
+        let mut apps = Apps::new();
+        for name in names {
+            let path = gates::rules_path(project, &name);
+            match self.api.get::<wire::CustomRules>(&path).await {
+                Ok(page) => drop(apps.insert(name, gates::app_names(&page.value))),
+                Err(fault) if matches!(fault.cause, Cause::Forbidden | Cause::NotFound) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(apps)
+    }
+
     /// The jobs of a run's newest attempt, and what is to be known about them.
-    async fn jobs(
+    pub(super) async fn jobs(
         &self,
         project: &Project,
         wire: &wire::Run,
@@ -353,47 +400,6 @@ impl Looker<'_> {
         if settled.len() > 256 {
             settled.pop_first();
         }
-    }
-
-    /// What is live in each environment of a service.
-    async fn environments(
-        &self,
-        watch: &Watch,
-        generous: bool,
-        fetched: &mut Fetched<'_>,
-        sight: &mut Sight,
-    ) -> Result<(), Fault> {
-        for (ours, theirs) in &watch.environments {
-            let key = (fetched.project.clone(), theirs.clone());
-            let known = locked(&self.memory.live).get(&key).cloned();
-            let seen = match (fetched.live.get(theirs), known) {
-                (Some(seen), _) => seen.clone(),
-                (None, Some(known)) if !generous => Ok(Some(known)),
-                (None, _) => {
-                    let seen =
-                        live::look(self.api, &self.memory.buried, self.links, fetched.project, theirs).await;
-                    fetched.live.insert(theirs.clone(), seen.clone());
-                    seen
-                }
-            };
-            match seen {
-                Ok(Some(live)) => {
-                    locked(&self.memory.live).insert(key, live.clone());
-                    sight.live.insert(watch.place(ours), live);
-                }
-                Ok(None) => {
-                    locked(&self.memory.live).remove(&key);
-                }
-                // A right that is missing is no reason to hide runs and gates.
-                Err(fault) if matches!(fault.cause, Cause::Forbidden | Cause::NotFound) => {
-                    let hint = fault.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
-                    let text = format!("deployments to {theirs} cannot be read: {}{hint}", fault.detail);
-                    sight.pipeline.remarks.push(SafeText::new(&text));
-                }
-                Err(fault) => return Err(fault),
-            }
-        }
-        Ok(())
     }
 }
 

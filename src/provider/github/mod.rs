@@ -21,20 +21,24 @@ use super::secret::Secret;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::log::LogTold;
 use crate::domain::{
-    Ask, Cause, Fault, Intent, Observation, Prepared, Receipt, Role, SafeText, ServiceName, SourceName, Step,
+    Ask, Cause, Fault, Intent, Lanes, Observation, Prepared, Receipt, Role, SafeText, ServiceName,
+    SourceName, Step,
 };
 
 mod act;
 mod api;
+mod beside;
 mod bindings;
 mod budget;
 mod decide;
 mod dispatch;
 mod enforcement;
 mod examine;
+mod forks;
 #[doc(hidden)]
 pub mod fuzz;
 mod gates;
+mod lanes;
 mod live;
 mod logs;
 mod look;
@@ -45,6 +49,7 @@ mod wire;
 use api::{Api, locked};
 use bindings::{Project, Watch};
 use budget::Spending;
+use lanes::Groups;
 use look::{Looker, Memory, Seen};
 use runs::Links;
 
@@ -134,6 +139,7 @@ struct GitHub {
     links: Links,
     watches: Vec<Watch>,
     run_details: RunDetails,
+    groups: Groups,
     stores: logs::Stores,
     /// Whether a token is configured at all.
     token: Option<Secret>,
@@ -167,6 +173,7 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
     let host = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
     let links = Links { web: spec.settings.text("web").map(str::to_owned), loopback: runs::loopback(host) };
     let run_details = if url.ends_with("/api/v3") { RunDetails::Untold } else { RunDetails::Told };
+    let groups = if run_details == RunDetails::Told { Groups::Told } else { Groups::Untold };
     let stores = if url == GITHUB { logs::Stores::Known } else { logs::Stores::Any };
     let token = Secret::of(&spec, "token");
     let auth = token.clone().map_or(Auth::None, Auth::Bearer);
@@ -180,6 +187,7 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
         links,
         watches,
         run_details,
+        groups,
         stores,
         token,
         identity: Mutex::new(Identity::Unasked),
@@ -238,7 +246,8 @@ impl GitHub {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let identity = self.identity().await?;
         let (api, memory, links, source) = (&self.api, &self.memory, &self.links, &self.source);
-        let looker = Looker { api, memory, links, source, identity: identity.clone(), ask, turn };
+        let groups = self.groups;
+        let looker = Looker { api, memory, links, source, identity: identity.clone(), ask, groups, turn };
         let mut pending: Vec<BoxFuture<'_, Result<Vec<Seen>, Fault>>> = Vec::new();
         for (project, watches) in self.projects(ask) {
             let looker = &looker;
@@ -322,9 +331,12 @@ fn collect(sights: Vec<Seen>, seen: &mut Observation) -> Result<(), Fault> {
     for (service, sight) in sights {
         match sight {
             Ok(sight) => {
-                seen.pipelines.insert(service, sight.pipeline);
+                seen.pipelines.insert(service.clone(), sight.pipeline);
                 seen.gates.extend(sight.gates);
                 seen.live.extend(sight.live);
+                if sight.lanes != Lanes::default() {
+                    seen.lanes.insert(service.clone(), sight.lanes);
+                }
             }
             Err(fault) if blind => return Err(fault),
             Err(fault) => {

@@ -104,6 +104,38 @@ pub(super) struct Run {
     pub(super) actor: Option<User>,
     #[serde(default)]
     pub(super) triggering_actor: Option<User>,
+    /// Where the code comes from: another repository than the run's for a fork's pull request.
+    #[serde(default)]
+    pub(super) head_repository: Option<RepositoryName>,
+}
+
+/// A repository as a run names it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct RepositoryName {
+    #[serde(default)]
+    pub(super) full_name: Option<SafeText>,
+}
+
+/// `GET ../actions/runs/{id}/concurrency_groups`.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct RunGroups {
+    pub(super) concurrency_groups: Vec<Group>,
+}
+
+/// `GET ../actions/concurrency_groups/{name}`, and one entry of [`RunGroups`].
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Group {
+    pub(super) group_name: SafeText,
+    #[serde(default, deserialize_with = "list")]
+    pub(super) group_members: Vec<GroupMember>,
+}
+
+/// A run, or a job of one, in a concurrency group.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct GroupMember {
+    pub(super) run_id: u64,
+    /// `in_progress` holds the group, `pending` stands behind.
+    pub(super) status: SafeText,
 }
 
 /// `GET ../actions/runs/{id}/jobs`.
@@ -251,6 +283,29 @@ pub(super) struct EnvironmentRules {
 pub(super) struct Rule {
     #[serde(default)]
     pub(super) prevent_self_review: Option<bool>,
+}
+
+/// `GET ../environments/{name}/deployment_protection_rules`.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct CustomRules {
+    #[serde(default, deserialize_with = "list")]
+    pub(super) custom_deployment_protection_rules: Vec<CustomRule>,
+}
+
+/// A rule that an App decides.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct CustomRule {
+    #[serde(default)]
+    pub(super) enabled: Option<bool>,
+    #[serde(default)]
+    pub(super) app: Option<App>,
+}
+
+/// An App.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct App {
+    #[serde(default)]
+    pub(super) slug: Option<SafeText>,
 }
 
 /// `GET ../git/ref/{ref}`.

@@ -2,10 +2,11 @@
 
 use super::GitHub;
 use super::front::{Answer, Call, repo_at};
+use super::lanes;
 use super::logs;
 use super::run::{self, ReviewRefused, Step};
 use super::shape;
-use super::state::{self, Approval, ENVIRONMENTS, Environment, Repo, Run};
+use super::state::{self, Approval, ENVIRONMENTS, Environment, Job, Phase, Repo, Run};
 use super::workflow::{WORKFLOWS, Workflow};
 use hyper::Method;
 use jiff::SignedDuration;
@@ -42,6 +43,9 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
                 .find_map(|run| run.jobs.iter().find(|job| job.id.to_string() == *id).map(|job| (run, job)));
             let (run, job) = found.ok_or_else(Answer::not_found)?;
             Ok(Answer::ok(shape::job(&github.base, repo, run, job, call.now)))
+        }
+        ["concurrency_groups", name] if get => {
+            lanes::group(&github.base, repo_at(github, index)?, call, name)
         }
         ["runs", id, more @ ..] => {
             let repo = repo_at(github, index)?;
@@ -133,9 +137,13 @@ fn look(github: &GitHub, index: usize, place: usize, call: &Call, rest: &[&str])
         }
         ["pending_deployments"] => {
             let gate = |environment: &&Environment| {
+                let waits = |job: &&Job| {
+                    job.phase == Phase::Waiting && job.plan.environment == Some(environment.name)
+                };
+                let since = run.current().filter(waits).map(|job| job.created).min();
                 json!({
-                    "environment": shape::environment_head(base, repo, environment), "wait_timer": 0,
-                    "wait_timer_started_at": null,
+                    "environment": shape::environment_head(base, repo, environment), "wait_timer": run.besides.1,
+                    "wait_timer_started_at": (run.besides.1 > 0).then(|| since.map(shape::time)),
                     "current_user_can_approve": run::may_review(run, environment, call.login()).is_ok(),
                     "reviewers": shape::reviewers(base, environment)
                 })
@@ -143,6 +151,7 @@ fn look(github: &GitHub, index: usize, place: usize, call: &Call, rest: &[&str])
             Ok(Answer::ok(run.gates().iter().map(gate).collect()))
         }
         ["approvals"] => Ok(Answer::ok(run.approvals.iter().map(|a| approval(base, repo, a)).collect())),
+        ["concurrency_groups"] => Ok(lanes::of_run(base, repo, run)),
         ["artifacts"] => Ok(Answer::ok(json!({"total_count": 0, "artifacts": []}))),
         _ => Err(Answer::not_found()),
     }
@@ -205,18 +214,57 @@ fn act(
             if keep && run.status().1 == Some("success") {
                 return Err(Answer::error(403, "This workflow run has no failed jobs"));
             }
+            if run.held {
+                return Err(Answer::error(403, "This workflow run is waiting for a maintainer's approval"));
+            }
             run::rerun(run, call.login(), keep, call.now);
+            let id = run.id;
+            if let Some(repo) = github.repos.get_mut(index) {
+                lanes::enter(repo, id, call.now);
+            }
             Ok(Answer::json(201, json!({})))
         }
         ["cancel" | "force-cancel"] => {
             if run.is_over() {
                 return Err(Answer::error(409, "Cannot cancel a workflow run that is completed."));
             }
-            run.cancelling = true;
+            if run.pending {
+                lanes::end_pending(run, call.now);
+            } else {
+                run.cancelling = true;
+            }
             Ok(Answer::json(202, json!({})))
         }
+        ["approve"] => {
+            if !run.held {
+                return Err(Answer::error(403, "This run is not from a fork pull request or is not held"));
+            }
+            run.held = false;
+            run.updated = call.now;
+            Ok(Answer::json(201, json!({})))
+        }
+        ["deployment_protection_rule"] => pass(run, call),
         _ => Err(Answer::not_found()),
     }
+}
+
+/// Lets production pass, or fails it, as the App whose rule stands before it. Nobody else may.
+fn pass(run: &mut Run, call: &Call) -> Result<Answer, Answer> {
+    let owner = run.besides.0.as_ref().map(|app| format!("{app}[bot]"));
+    if owner.as_deref() != Some(call.login()) {
+        return Err(Answer::error(403, "Resource not accessible by personal access token"));
+    }
+    let environment = call.text("environment_name").ok_or_else(Answer::not_found)?;
+    let waiting = run.jobs.iter_mut().filter(|job| job.phase == Phase::Waiting);
+    for job in waiting.filter(|job| job.plan.environment == Some(environment)) {
+        match call.text("state") {
+            Some("approved") => job.passed = true,
+            Some("rejected") => job.phase = Phase::Done("failure"),
+            _ => return Err(Answer::invalid(json!([{"field": "state", "code": "invalid"}]))),
+        }
+    }
+    run.updated = call.now;
+    Ok(Answer::empty(204))
 }
 
 /// Approves or rejects: the unit is environment and run, so one call releases every waiting job of it.
@@ -268,6 +316,11 @@ fn review(github: &mut GitHub, index: usize, place: usize, call: &Call) -> Resul
         deploys: &mut deploys,
     };
     run::review(run, deployments, &environments, &given, &mut step).map_err(refused)?;
+    if verdict == "rejected"
+        && let Some(repo) = github.repos.get_mut(index)
+    {
+        lanes::rejected(repo, place);
+    }
     let repo = repo_at(github, index)?;
     let released = repo.deployments.iter().filter(|deployment| {
         Some(deployment.run) == id

@@ -10,6 +10,7 @@
 mod actions;
 mod commits;
 mod front;
+mod lanes;
 mod logs;
 mod repository;
 mod run;

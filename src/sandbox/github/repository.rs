@@ -32,8 +32,9 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
             let found = ENVIRONMENTS.iter().find(|one| one.name == *name).ok_or_else(Answer::not_found)?;
             Ok(Answer::ok(shape::environment(base, repo, found)))
         }
-        ["environments", _, "deployment_protection_rules"] => {
-            Ok(Answer::ok(json!({"total_count": 0, "custom_deployment_protection_rules": []})))
+        ["environments", name, "deployment_protection_rules"] => {
+            let app = repo.rules.app.as_ref().filter(|_| *name == "production");
+            Ok(Answer::ok(shape::custom_rules(base, app)))
         }
         ["deployments", more @ ..] => deployments(base, repo, call, more),
         ["releases", more @ ..] => releases(base, repo, call, more),

@@ -42,8 +42,9 @@ impl Step<'_> {
 
 /// Moves every unfinished run of a repository.
 pub(super) fn tick(repo: &mut Repo, step: &mut Step<'_>) {
+    super::lanes::tick(repo, step.now);
     let Repo { name, runs, deployments, .. } = repo;
-    for run in runs.iter_mut().filter(|run| !run.is_over()) {
+    for run in runs.iter_mut().filter(|run| !run.is_over() && !run.pending) {
         move_run(name, run, deployments, step);
     }
 }
@@ -53,11 +54,18 @@ pub(super) fn move_run(service: &str, run: &mut Run, deployments: &mut Vec<Deplo
     let before = fingerprint(run);
     schedule(run, deployments, step);
     let (attempt, cancelling, version, id) = (run.attempt, run.cancelling, run.version.clone(), run.id);
+    let besides = run.besides.clone();
     let fails = run.fails.filter(|_| attempt == 1);
     for job in run.jobs.iter_mut().filter(|job| job.attempt == attempt) {
         let conclusion = match job.phase {
             Phase::Done(_) => continue,
             _ if cancelling => Some("cancelled"),
+            Phase::Waiting if may_pass(job, &besides, step.now) => {
+                job.phase = Phase::Queued;
+                job.created = step.now;
+                set_status(deployments, job.deployment, "queued", step);
+                None
+            }
             Phase::Waiting => None,
             Phase::Queued if step.now.as_second() - job.created.as_second() >= QUEUE_SECONDS => {
                 job.phase = Phase::Running;
@@ -142,6 +150,8 @@ fn new_job(run: &Run, plan: &'static JobPlan, phase: Phase, step: &mut Step<'_>)
         completed: None,
         phase,
         deployment: None,
+        reviewed: false,
+        passed: false,
     }
 }
 
@@ -211,9 +221,12 @@ pub(super) fn review(
             continue;
         }
         if review.state == "approved" {
-            job.phase = Phase::Queued;
-            job.created = step.now;
-            set_status(deployments, job.deployment, "queued", step);
+            job.reviewed = true;
+            if may_pass(job, &run.besides, step.now) {
+                job.phase = Phase::Queued;
+                job.created = step.now;
+                set_status(deployments, job.deployment, "queued", step);
+            }
         } else {
             job.phase = Phase::Done("failure");
             job.completed = Some(step.now);
@@ -225,9 +238,20 @@ pub(super) fn review(
     Ok(())
 }
 
+/// Whether everything that holds a waiting job has let it pass: people, the App, the timer.
+fn may_pass(job: &Job, (app, minutes): &(Option<String>, u32), now: Timestamp) -> bool {
+    let waited = now.as_second() - job.created.as_second();
+    job.reviewed && (app.is_none() || job.passed) && waited >= i64::from(*minutes) * 60
+}
+
 /// Whether a user may review a gate of a run now.
 pub(super) fn may_review(run: &Run, environment: &Environment, login: &str) -> Result<(), ReviewRefused> {
     if !run.gates().iter().any(|gate| gate.name == environment.name) {
+        return Err(ReviewRefused::NotPending);
+    }
+    // Somebody agreed already; what it waits for now is not people.
+    let asked = |job: &Job| job.plan.environment == Some(environment.name) && job.phase == Phase::Waiting;
+    if run.current().filter(|job| asked(job)).all(|job| job.reviewed) {
         return Err(ReviewRefused::NotPending);
     }
     if !environment.reviewers.contains(&login) {

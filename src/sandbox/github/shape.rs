@@ -136,8 +136,32 @@ pub(super) fn run(base: &str, repository: &Repo, run: &Run, past: Option<&PastAt
         "workflow_url": url(base, repository, &format!("/actions/workflows/{workflow}")),
         "head_commit": {"id": run.sha, "tree_id": run.sha, "message": run.title, "timestamp": time(run.created),
             "author": author, "committer": author},
-        "repository": repo(base, repository), "head_repository": repo(base, repository)
+        "repository": repo(base, repository), "head_repository": head(base, repository, run)
     })
+}
+
+/// Where a run's code comes from: the repository itself, or a fork of it.
+fn head(base: &str, repository: &Repo, run: &Run) -> Value {
+    let own = repo(base, repository);
+    let (Some(fork), Value::Object(mut fields)) = (&run.fork, own.clone()) else { return own };
+    let owner = fork.split('/').next().unwrap_or(fork);
+    merge(
+        &mut fields,
+        json!({"full_name": fork, "fork": true, "owner": user(base, owner), "private": false}),
+    );
+    Value::Object(fields)
+}
+
+/// The custom protection rules of an environment: those of one App, or none.
+pub(super) fn custom_rules(base: &str, app: Option<&String>) -> Value {
+    let rules: Vec<Value> = app
+        .iter()
+        .map(|slug| {
+            let app = json!({"id": 88, "node_id": "A_88", "slug": slug, "integration_url": format!("{base}/apps/{slug}")});
+            json!({"id": 3, "node_id": "GR_3", "enabled": true, "app": app})
+        })
+        .collect();
+    json!({"total_count": rules.len(), "custom_deployment_protection_rules": rules})
 }
 
 /// Status and conclusion of a job.
@@ -240,6 +264,11 @@ pub(super) fn environment(base: &str, repo: &Repo, environment: &Environment) ->
             "id": id + 1, "node_id": format!("GA_{}", id + 1), "type": "required_reviewers",
             "prevent_self_review": environment.prevent_self_review, "reviewers": reviewers(base, environment)
         }));
+        if repo.rules.wait_timer > 0 {
+            let minutes = repo.rules.wait_timer;
+            let node = format!("GA_{}", id + 3);
+            rules.push(json!({"id": id + 3, "node_id": node, "type": "wait_timer", "wait_timer": minutes}));
+        }
         rules.push(json!({"id": id + 2, "node_id": format!("GA_{}", id + 2), "type": "branch_policy"}));
     }
     merge(

@@ -2,6 +2,7 @@
 //! `run`.
 
 use super::workflow::{WORKFLOWS, Workflow};
+use crate::sandbox::scenario::GithubScript;
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -38,6 +39,10 @@ pub(in crate::sandbox) struct Repo {
     pub(super) runs: Vec<Run>,
     pub(super) deployments: Vec<Deployment>,
     pub(super) releases: Vec<Release>,
+    /// Groups, timers and Apps, by the scenario.
+    pub(super) rules: GithubScript,
+    /// Whether the concurrency group is held by a run that was rejected: nobody gets it any more.
+    pub(super) lane_lost: bool,
 }
 
 /// An environment and its protection.
@@ -81,6 +86,16 @@ pub(in crate::sandbox) struct Run {
     pub(super) past: Vec<PastAttempt>,
     /// The job whose first attempt fails, if one is scripted to.
     pub(super) fails: Option<&'static str>,
+    /// Whether it stands behind the holder of its concurrency group.
+    pub(super) pending: bool,
+    /// Attempts that ended without a job: which, and how.
+    pub(super) ended: Vec<(u32, &'static str)>,
+    /// The fork whose code it runs, if it does.
+    pub(super) fork: Option<String>,
+    /// Whether a maintainer has yet to let it start.
+    pub(super) held: bool,
+    /// The App that decides about production, and the minutes to wait there.
+    pub(super) besides: (Option<String>, u32),
 }
 
 /// An attempt that is over.
@@ -103,6 +118,10 @@ pub(super) struct Job {
     pub(super) completed: Option<Timestamp>,
     pub(super) phase: Phase,
     pub(super) deployment: Option<u64>,
+    /// Whether people let it pass.
+    pub(super) reviewed: bool,
+    /// Whether the App let it pass.
+    pub(super) passed: bool,
 }
 
 /// Where a job is.
@@ -189,6 +208,15 @@ impl Run {
 
 /// Status and conclusion of one attempt.
 pub(super) fn status_of(run: &Run, attempt: u32) -> (&'static str, Option<&'static str>) {
+    if let Some((_, conclusion)) = run.ended.iter().find(|(ended, _)| *ended == attempt) {
+        return ("completed", Some(conclusion));
+    }
+    if attempt == run.attempt && run.held {
+        return ("completed", Some("action_required"));
+    }
+    if attempt == run.attempt && run.pending {
+        return ("pending", None);
+    }
     let jobs: Vec<&Job> = run.jobs.iter().filter(|job| job.attempt == attempt).collect();
     let any = |wanted: fn(&Phase) -> bool| jobs.iter().any(|job| wanted(&job.phase));
     if any(|phase| matches!(phase, Phase::Running)) {
