@@ -8,6 +8,7 @@ use super::sheet::{Sheet, Words};
 use super::text::{self, counted};
 use crate::app::command::{Command, available, entry_of};
 use crate::app::model::{Action, ActionStage, Answered};
+use crate::domain::assess::lane;
 use crate::domain::code::FileKind;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::{ago, spoken};
@@ -182,9 +183,9 @@ pub(super) fn change_words<'a>(words: Words<'a>, changes: &ChangeSet) -> Words<'
 fn keys<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     let mut words = scene.words().gap(2);
     if scene.model.gate_at_hand().map(|g| &g.value.key) == Some(&gate.key) {
-        for command in
-            [Command::Approve, Command::Reject, Command::WhatIf, Command::Changes, Command::Reasons]
-        {
+        // A gate whose run wedges its lane is not turned down: the run is cancelled.
+        let no = if wedges(scene, gate) { Command::Cancel } else { Command::Reject };
+        for command in [Command::Approve, no, Command::WhatIf, Command::Changes, Command::Reasons] {
             words = key(scene, words, command).gap(3);
         }
     } else {
@@ -197,6 +198,13 @@ fn keys<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
             words.sign(Sign::Unknown).say(Role::Muted, " whether you may decide shows on trying")
         }
     }
+}
+
+/// Whether the run of a gate holds a lane that nothing passes any more.
+fn wedges(scene: Scene<'_>, gate: &Gate) -> bool {
+    let service = scene.model.service(&gate.key.run.service);
+    let lanes = service.map(|service| lane::of(service, &scene.model.world, scene.model.now.wall));
+    lanes.is_some_and(|lanes| lanes.iter().any(|lane| lane.holder == gate.key.run))
 }
 
 /// A key and its name, dimmed when it cannot act.
