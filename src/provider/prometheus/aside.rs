@@ -34,14 +34,13 @@ impl Prometheus {
         let canary = self.reading(query, watch).await?;
         let canary_series = self.companion(query, now, &canary).await?;
         let (stable, stable_series) = match &watch.aside.stable {
-            None => (None, None),
-            Some(query) => {
+            // Without a canary the others are all, and nothing is compared: they are not asked for.
+            Some(query) if canary.value().is_some() => {
                 let stable = self.reading(query, watch).await?;
-                // Without a canary, the others are all: their course is the signal's own.
-                let wanted = if canary.value().is_some() { &stable } else { &canary };
-                let series = self.companion(query, now, wanted).await?;
+                let series = self.companion(query, now, &stable).await?;
                 (Some(stable), series)
             }
+            _ => (None, None),
         };
         Ok(Some(Split { canary, canary_series, stable, stable_series }))
     }
