@@ -335,7 +335,8 @@ async fn github_s_word_that_another_run_holds_the_group_is_believed() {
         {"run_id": 1, "run_name": "x", "status": "in_progress"}, {"run_id": holder, "run_name": "y", "status": "pending"}]}));
     let seen = seen(&provider(&server.url, shop())).await;
     let lanes: &Lanes = &seen.lanes[&ServiceName::new("shop")];
-    assert!(lanes.told.is_empty(), "{lanes:?}");
+    assert!(lanes.told.is_empty() && lanes.free.len() == 1, "{lanes:?}");
+    assert!(found(&seen, history.now).is_empty(), "what looks like it is not");
 }
 
 fn key(id: u64) -> RunKey {

@@ -113,6 +113,9 @@ pub fn wedged<'a>(
         .filter_map(|gate| {
             let since = gate.since.filter(|since| ago(now, *since) >= HELD)?;
             let holder = pipeline.runs.iter().find(|run| run.key == gate.key.run && !run.state.ended())?;
+            if lanes.free.contains(&holder.key.id) {
+                return None;
+            }
             let told = lanes.told.iter().find(|lane| lane.holder == holder.key);
             let suspect = Suspect { holder, since, told, pipeline, lanes, now };
             suspect.wedges().map(|(died, stuck)| suspect.told_of(gate, &died, &stuck))
