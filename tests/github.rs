@@ -7,6 +7,10 @@ mod acts;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
 mod faults;
+#[path = "github/forks.rs"]
+mod forks;
+#[path = "github/lanes.rs"]
+mod lanes;
 #[path = "github/limits.rs"]
 mod limits;
 #[path = "github/logs.rs"]

@@ -288,8 +288,11 @@ pub struct Pipeline {
 /// What a provider tells of runs that wait for each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lanes {
-    /// Concurrency groups in which somebody stands behind the holder, where the provider names them.
+    /// Concurrency groups that a waiting run holds, where the provider names them.
     pub told: Vec<Lane>,
+    /// Ids of waiting runs that hold no group, by the provider's word.
+    #[serde(default)]
+    pub free: BTreeSet<SafeText>,
     /// Ids of runs that were looked at and never had a job. Of other runs it is not known.
     pub jobless: BTreeSet<SafeText>,
 }

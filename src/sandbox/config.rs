@@ -139,6 +139,10 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
         Platform::Docker => format!("source = \"swarm\", service = \"{}\"", swarm_name(name)),
     };
     let pipeline = match script.ci {
+        // A fork's checks are another workflow: where there is one, all are looked at.
+        Ci::Github if script.github.fork.is_some() => {
+            format!("source = \"github\", project = \"{OWNER}/{name}\"")
+        }
         Ci::Github => {
             format!("source = \"github\", project = \"{OWNER}/{name}\", workflow = \"release.yml\"")
         }

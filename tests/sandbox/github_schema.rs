@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// The published description, as far as a release needs it.
-fn description() -> Value {
+pub(super) fn description() -> Value {
     serde_json::from_str(include_str!("../data/github-openapi-subset.json")).unwrap()
 }
 
@@ -41,7 +41,7 @@ fn check(description: &Value, method: &Method, path: &str, status: u16, body: &V
     }
 }
 
-async fn checked(
+pub(super) async fn checked(
     sandbox: &Sandbox,
     description: &Value,
     method: Method,

@@ -13,6 +13,7 @@ mod faults;
 mod github;
 mod github_schema;
 mod house;
+mod lanes;
 mod stories;
 
 use gonogo::sandbox::{Clock, Options, Sandbox, Scenario};

@@ -43,7 +43,7 @@ pub struct Wedged {
     pub died: Vec<Behind>,
     /// Later runs that are pending, oldest first.
     pub stuck: Vec<Behind>,
-    /// What these runs would have shipped and no other run did, oldest first.
+    /// What these runs would have shipped and no other run of the workflow did, oldest first.
     pub unshipped: Vec<Sha>,
 }
 
@@ -113,6 +113,9 @@ pub fn wedged<'a>(
         .filter_map(|gate| {
             let since = gate.since.filter(|since| ago(now, *since) >= HELD)?;
             let holder = pipeline.runs.iter().find(|run| run.key == gate.key.run && !run.state.ended())?;
+            if lanes.free.contains(&holder.key.id) {
+                return None;
+            }
             let told = lanes.told.iter().find(|lane| lane.holder == holder.key);
             let suspect = Suspect { holder, since, told, pipeline, lanes, now };
             suspect.wedges().map(|(died, stuck)| suspect.told_of(gate, &died, &stuck))
@@ -214,9 +217,12 @@ impl<'a> Suspect<'a> {
     fn told_of(&self, gate: &Gate, died: &[&Run], stuck: &[&Run]) -> Wedged {
         let behind =
             |run: &&Run| Behind { run: run.key.clone(), number: run.number, revision: run.revision.clone() };
+        // What another workflow did with it, tests for one, ships nothing.
         let shipped = |sha: &Sha| {
             *sha == self.holder.revision
-                || self.pipeline.runs.iter().any(|run| run.state.passed() && run.revision == *sha)
+                || self.pipeline.runs.iter().any(|run| {
+                    run.workflow == self.holder.workflow && run.state.passed() && run.revision == *sha
+                })
         };
         let mut unshipped: Vec<Sha> = Vec::new();
         for run in died.iter().chain(stuck) {

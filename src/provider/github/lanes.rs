@@ -36,7 +36,7 @@ pub(super) enum Groups {
 }
 
 /// The later runs as they were when the groups were asked for, and what was told.
-type Answered = (Vec<Settled>, Vec<Lane>);
+type Answered = (Vec<Settled>, Option<Vec<Lane>>);
 
 /// What one look remembers for the next: none of it changes while the runs do not.
 #[derive(Default)]
@@ -67,7 +67,12 @@ impl Looker<'_> {
                 }
             }
             if halted && self.groups == Groups::Told {
-                lanes.told.extend(self.told(watch, fetched.project, holder, &behind).await?);
+                match self.told(watch, fetched.project, holder, &behind).await? {
+                    Some(held) if held.is_empty() => {
+                        lanes.free.insert(SafeText::new(&holder.id.to_string()));
+                    }
+                    held => lanes.told.extend(held.into_iter().flatten()),
+                }
             }
         }
         Ok(lanes)
@@ -105,14 +110,15 @@ impl Looker<'_> {
         Ok(none)
     }
 
-    /// The groups that a run holds and others stand behind in, as GitHub names them; asked anew when a run changed.
+    /// The groups that a run holds, as GitHub names them, and who stands behind; asked anew when a run changed. None if
+    /// GitHub does not tell.
     async fn told(
         &self,
         watch: &Watch,
         project: &Project,
         holder: &wire::Run,
         behind: &[&wire::Run],
-    ) -> Result<Vec<Lane>, Fault> {
+    ) -> Result<Option<Vec<Lane>>, Fault> {
         let state = |run: &wire::Run| (run.id, runs::attempt(run), run.updated_at);
         let states: Vec<Settled> = behind.iter().map(|run| state(run)).chain([state(holder)]).collect();
         let entry = (holder.id, runs::attempt(holder));
@@ -122,9 +128,9 @@ impl Looker<'_> {
             return Ok(told.clone());
         }
         let told = match self.ask_for_lanes(watch, project, holder).await {
-            Ok(told) => told,
+            Ok(told) => Some(told),
             // It is proof where it is to be had; without it the runs must do.
-            Err(fault) if !super::look::of_source(&fault) => Vec::new(),
+            Err(fault) if !super::look::of_source(&fault) => None,
             Err(fault) => return Err(fault),
         };
         let mut known = locked(&self.memory.lanes.told);
@@ -152,7 +158,7 @@ impl Looker<'_> {
                 .map(|member| self.key(watch, member.run_id))
                 .collect();
             let holds = group.value.group_members.iter().any(|m| holds(m, holder.id));
-            if holds && !behind.is_empty() {
+            if holds {
                 lanes.push(Lane { group: name, holder: self.key(watch, holder.id), behind });
             }
         }
