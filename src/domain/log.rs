@@ -18,6 +18,11 @@ use super::text::SafeText;
 pub use paint::{Colour, Ink, Paint, Weight};
 pub use reader::{BYTES, HEAD_LINES, LINES, LogReader};
 
+/// A text without the sequences that steer a terminal; its lines stay lines.
+pub(super) fn bare(text: &str) -> String {
+    paint::pieces(text).into_iter().map(|(_, piece)| piece).collect()
+}
+
 /// What a line is, by the marker in front of it, or by what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
