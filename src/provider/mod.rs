@@ -7,6 +7,7 @@
 pub mod access;
 pub mod alertmanager;
 pub mod child;
+pub mod circleci;
 pub mod docker;
 pub mod enforcement;
 pub mod examine;
@@ -207,8 +208,15 @@ impl Kind {
 }
 
 /// The registry: every kind of source there is.
-pub const KINDS: &[&Kind] =
-    &[&git::KIND, &github::KIND, &prometheus::KIND, &alertmanager::KIND, &docker::KIND, &kubernetes::KIND];
+pub const KINDS: &[&Kind] = &[
+    &git::KIND,
+    &github::KIND,
+    &circleci::KIND,
+    &prometheus::KIND,
+    &alertmanager::KIND,
+    &docker::KIND,
+    &kubernetes::KIND,
+];
 
 /// The kind with this name.
 #[must_use]

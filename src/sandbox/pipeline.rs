@@ -270,6 +270,15 @@ impl Run {
         stopped
     }
 
+    /// Takes over what passed in an earlier run of the same commit.
+    pub(super) fn keep_passed(&mut self, earlier: &Self) {
+        for job in &mut self.jobs {
+            if let Some(old) = earlier.job(job.plan.name).filter(|old| old.phase == Phase::Passed) {
+                *job = Job { id: job.id, ..old.clone() };
+            }
+        }
+    }
+
     /// Tries every job again that failed, was stopped or was skipped. False when there is none.
     pub(super) fn retry(&mut self, ids: &mut Ids, now: Timestamp) -> bool {
         let again = |job: &&mut Job| {

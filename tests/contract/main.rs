@@ -26,7 +26,10 @@ pub(crate) struct Under {
     pub(crate) requests: usize,
 }
 
-const PROVIDERS: &[Under] = &[Under { kind: "github", server: Server::Github, requests: 1 }];
+const PROVIDERS: &[Under] = &[
+    Under { kind: "github", server: Server::Github, requests: 1 },
+    Under { kind: "circleci", server: Server::Circleci, requests: 1 },
+];
 
 /// Cells at once: each has a world of its own.
 const SIDE_BY_SIDE: usize = 4;
