@@ -14,6 +14,7 @@ pub mod examine;
 pub mod git;
 pub mod github;
 pub mod http;
+pub mod jenkins;
 pub mod kubernetes;
 pub mod login;
 pub mod prometheus;
@@ -211,6 +212,7 @@ impl Kind {
 pub const KINDS: &[&Kind] = &[
     &git::KIND,
     &github::KIND,
+    &jenkins::KIND,
     &circleci::KIND,
     &prometheus::KIND,
     &alertmanager::KIND,

@@ -138,7 +138,10 @@ async fn answer(
     site.world.before(site.server, note.method.as_str(), &note.path);
     let request = Request::from_parts(parts, Body::from(bytes));
     let response = TowerToHyperService::new(site.router.clone()).call(request).await.map_err(|_| Cut)?;
-    let effect = if response.status().is_success() { Effect::Applied } else { Effect::NotApplied };
+    // Jenkins answers with a redirect to what it has done.
+    let done = response.status().is_success()
+        || (site.server == Server::Jenkins && response.status() == StatusCode::FOUND);
+    let effect = if done { Effect::Applied } else { Effect::NotApplied };
     if matches!(act, Some(Act::DropAfter | Act::ResetAfter | Act::SilenceAfter)) {
         note.write(effect, Answered::Dropped);
         return ended(act.as_ref(), &resets).await;

@@ -1,0 +1,46 @@
+//! What the tests of a build said, as the JUnit plugin sums it up.
+
+use super::api::Api;
+use super::wire;
+use crate::domain::report::NAMED;
+use crate::domain::{Cause, FailedTest, Fault, SafeText, TestReport};
+use crate::provider::http::query;
+
+/// Numbers, and the cases by suite, as many as are worth reading.
+const TREE: &str =
+    "passCount,failCount,skipCount,suites[cases[className,name,status,errorDetails]{0,500}]{0,200}";
+
+/// The report of a build; none if it has none.
+pub(super) async fn report(api: &Api, build: &str) -> Result<Option<TestReport>, Fault> {
+    let path = query(&format!("{build}/testReport/api/json"), &[("tree", TREE)]);
+    let told: wire::TestReport = match api.get(&path).await {
+        Ok(told) => told,
+        Err(fault) if matches!(fault.cause, Cause::NotFound | Cause::TooLarge) => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    let failed = |case: &&wire::Case| {
+        case.status.as_ref().is_some_and(|status| matches!(status.as_str(), "FAILED" | "REGRESSION"))
+    };
+    let cases = told.suites.iter().flat_map(|suite| &suite.cases).filter(failed);
+    let failures: Vec<FailedTest> = cases
+        .take(NAMED)
+        .map(|case| FailedTest {
+            suite: case.class.clone().unwrap_or_default(),
+            name: case.name.clone().unwrap_or_default(),
+            says: case.says.as_ref().map(first_line).unwrap_or_default(),
+        })
+        .collect();
+    // Jenkins counts all; what has no entry of its own passed or is beyond what was read.
+    Ok(Some(TestReport {
+        passed: told.passed,
+        failed: told.failed,
+        skipped: told.skipped,
+        failures,
+        from: "Jenkins' test report".into(),
+        gap: None,
+    }))
+}
+
+fn first_line(text: &SafeText) -> SafeText {
+    SafeText::new(text.as_str().lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim())
+}
