@@ -13,6 +13,7 @@ pub mod enforcement;
 pub mod examine;
 pub mod git;
 pub mod github;
+pub mod gitlab;
 pub mod http;
 pub mod jenkins;
 pub mod kubernetes;
@@ -212,6 +213,7 @@ impl Kind {
 pub const KINDS: &[&Kind] = &[
     &git::KIND,
     &github::KIND,
+    &gitlab::KIND,
     &jenkins::KIND,
     &circleci::KIND,
     &prometheus::KIND,

@@ -28,6 +28,7 @@ pub(crate) struct Under {
 
 const PROVIDERS: &[Under] = &[
     Under { kind: "github", server: Server::Github, requests: 1 },
+    Under { kind: "gitlab", server: Server::Gitlab, requests: 2 },
     Under { kind: "jenkins", server: Server::Jenkins, requests: 1 },
     Under { kind: "circleci", server: Server::Circleci, requests: 1 },
 ];

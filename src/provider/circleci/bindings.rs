@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Bound, Cause, EnvironmentName, Fault, Place, Role, SafeText, ServiceName};
+use crate::domain::{Bound, Cause, EnvironmentName, Fault, Role, SafeText, ServiceName};
 use crate::provider::SourceSpec;
 use crate::provider::http::segment;
 
@@ -48,9 +48,6 @@ impl Watch {
         named.or_else(guessed).map(|(environment, _)| environment)
     }
 
-    pub(super) fn place(&self, environment: &EnvironmentName) -> Place {
-        Place { service: self.service.clone(), environment: environment.clone() }
-    }
 }
 
 /// Reads the bindings of a source.

@@ -13,8 +13,6 @@ use crate::domain::SafeText;
 pub(super) struct Job {
     #[serde(default)]
     pub(super) name: Option<SafeText>,
-    #[serde(default)]
-    pub(super) url: Option<SafeText>,
     #[serde(default, rename = "inQueue")]
     pub(super) in_queue: bool,
     #[serde(default, rename = "queueItem")]

@@ -1,36 +1,69 @@
-//! The API of GitLab, as far as a release needs it.
+//! The REST API v4 of GitLab, as far as a release needs it: pipelines, jobs, deployments and their approvals. Knows its
+//! own records, and nothing of what a deploy job changes.
+//!
+//! It must never be kinder than the real one: lists of deployments are oldest first unless asked otherwise, and tell no
+//! approvals; an approval starts nothing; every refusal of one is 400; jobs come newest first and in no order of stages;
+//! cancelling answers 200 whatever there was to cancel; private things are not found.
+//!
+//! Source: docs.gitlab.com/api; the answers are held against its schema in `tests/gitlab`.
+
+mod act;
+mod front;
+mod shape;
+
+pub(super) use front::router;
 
 use super::SandboxError;
-use super::history::Commits;
+use super::history::{Commits, PEOPLE};
 use super::pipeline::{self, Arrived, Deploy, Ids, Phase, Run, Step};
 use super::scenario::ServiceScript;
-use super::world::World;
-use axum::Router;
-use axum::http::StatusCode;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
-/// The operator's token.
-pub const OPERATOR_TOKEN: &str = "gitlab-demo-token";
+/// The operator's token, Mara's.
+pub const OPERATOR_TOKEN: &str = "glpat-demo-token";
+/// The token of another approver, Omar.
+pub const OTHER_TOKEN: &str = "glpat-omar-token";
+/// The token of somebody who may run jobs and is no approver, Yuki.
+pub const DEVELOPER_TOKEN: &str = "glpat-yuki-token";
+/// A token of Mara's that may only look.
+pub const READ_TOKEN: &str = "glpat-read-token";
+
+/// Who may approve production.
+const APPROVERS: [&str; 2] = ["mara", "omar"];
+/// How many of them must.
+const REQUIRED: usize = 1;
 
 /// The server's records.
 pub(super) struct GitLab {
-    /// The base of its addresses, such as `http://127.0.0.1:4000`.
-    pub(super) base: String,
+    base: String,
     ids: Ids,
     projects: Vec<Project>,
 }
 
 /// A service's project.
 struct Project {
+    id: u64,
     script: ServiceScript,
     commits: Commits,
     runs: Vec<Run>,
+    /// Decisions about the deployment of a job: by whom, which, why.
+    decisions: BTreeMap<u64, Vec<Decision>>,
+}
+
+/// A decision about a deployment.
+#[derive(Clone, Debug)]
+struct Decision {
+    login: String,
+    status: &'static str,
+    comment: String,
+    at: Timestamp,
 }
 
 impl GitLab {
     /// The records of a day that begins.
     pub(super) fn new(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), ids: Ids(1_000), projects: Vec::new() }
+        Self { base: base.trim_end_matches('/').to_owned(), ids: Ids(88_000), projects: Vec::new() }
     }
 
     /// Adds a service's project with its runs.
@@ -41,7 +74,19 @@ impl GitLab {
         start: Timestamp,
     ) -> Result<(), SandboxError> {
         let runs = pipeline::seed(&mut self.ids, script, &commits, start)?;
-        self.projects.push(Project { script: script.clone(), commits, runs });
+        let id = 55 + u64::try_from(self.projects.len()).unwrap_or(0);
+        let mut project = Project { id, script: script.clone(), commits, runs, decisions: BTreeMap::new() };
+        for run in &project.runs {
+            // What was let go in the past had been approved.
+            for job in run.jobs.iter().filter(|job| job.plan.held && job.queued.is_some()) {
+                let login = job.by.clone().unwrap_or_default();
+                let at = job.queued.unwrap_or(job.created);
+                let decision =
+                    Decision { login, status: "approved", comment: "staging looks good".into(), at };
+                project.decisions.insert(job.id, vec![decision]);
+            }
+        }
+        self.projects.push(project);
         Ok(())
     }
 
@@ -57,7 +102,7 @@ impl GitLab {
         deploys
     }
 
-    /// Lets the newest gate of a service go as somebody who may. False when there is none.
+    /// Approves the newest gate of a service as somebody who may, and starts its job. False when there is none.
     pub(super) fn approve_as(
         &mut self,
         login: &str,
@@ -66,17 +111,44 @@ impl GitLab {
         now: Timestamp,
     ) -> bool {
         let Some(project) = self.projects.iter_mut().find(|p| p.script.name == service) else { return false };
-        project.runs.iter_mut().rev().any(|run| {
-            let held = run
-                .current()
-                .find(|job| job.phase == Phase::Held && job.plan.environment == Some(environment))
-                .map(|job| job.id);
-            held.is_some_and(|id| run.let_go(id, login, now))
-        })
+        let Project { runs, decisions, .. } = project;
+        APPROVERS.contains(&login)
+            && runs.iter_mut().rev().any(|run| {
+                let held = run
+                    .current()
+                    .find(|job| job.phase == Phase::Held && job.plan.environment == Some(environment))
+                    .map(|job| job.id);
+                let Some(id) = held else { return false };
+                decisions.entry(id).or_default().push(Decision {
+                    login: login.to_owned(),
+                    status: "approved",
+                    comment: "looks good from here".into(),
+                    at: now,
+                });
+                run.let_go(id, login, now)
+            })
     }
 }
 
-/// The API.
-pub(super) fn router(world: World) -> Router {
-    Router::new().fallback(|| async { StatusCode::NOT_FOUND }).with_state(world)
+impl Project {
+    /// How many approvals of a job's deployment are missing.
+    fn pending(&self, job: u64) -> usize {
+        let given = self.decisions.get(&job).into_iter().flatten().filter(|d| d.status == "approved").count();
+        REQUIRED.saturating_sub(given)
+    }
+
+    fn rejected(&self, job: u64) -> bool {
+        self.decisions.get(&job).into_iter().flatten().any(|decision| decision.status == "rejected")
+    }
+}
+
+/// The id of a person.
+fn person(login: &str) -> u64 {
+    let place = PEOPLE.iter().position(|(known, _)| *known == login).unwrap_or(PEOPLE.len());
+    7 + u64::try_from(place).unwrap_or(0)
+}
+
+/// The id of the deployment of a job.
+const fn deployment_id(job: u64) -> u64 {
+    job + 1_000_000
 }

@@ -1,0 +1,497 @@
+//! One complete look at one project: its pipelines with those that they started, jobs of what moves, deployments that wait
+//! for approval, and what is live.
+//!
+//! A gate is looked for at the jobs: an optional manual job leaves its pipeline `success`. Every answer counts, so jobs of
+//! what has ended are remembered, and what is live is asked for only now and then where nobody looks.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+
+use super::api::{Api, locked};
+use super::approvals::{self, Me};
+use super::bindings::Watch;
+use super::states::{attempt, in_order, pipeline_state, state};
+use super::{reports, wire};
+use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
+use crate::domain::{
+    Artifact, Ask, Cause, Decision, Fault, Gate, GateKey, Job, Live, Pipeline, Place, Run, RunKey, SafeText,
+    ServiceName, Sha, SourceName, TestReport,
+};
+use crate::provider::http::query;
+
+/// Pipelines asked for in one list.
+const LISTED: usize = 20;
+/// Pipelines under way whose jobs are asked for in one look.
+const DETAILED: usize = 8;
+/// How deep pipelines that start others are followed.
+const DEPTH: usize = 2;
+/// How much is remembered of what has ended.
+const KEPT: usize = 256;
+/// In one look of so many, what is live is asked for where nobody looks.
+const SELDOM: u64 = 4;
+
+/// A job that was seen to wait: which, and since when.
+type Held = BTreeMap<u64, Option<Timestamp>>;
+
+/// What one look remembers for the next.
+#[derive(Default)]
+pub(super) struct Memory {
+    ended: Mutex<BTreeMap<SafeText, Vec<wire::Job>>>,
+    reports: Mutex<BTreeMap<SafeText, Option<TestReport>>>,
+    /// Deployments of a run that waited for approval.
+    pub(super) deployments: Mutex<BTreeMap<SafeText, BTreeSet<u64>>>,
+    /// Manual jobs of a run that were seen to wait: who starts one decides it.
+    pub(super) held: Mutex<BTreeMap<SafeText, Held>>,
+    live: Mutex<BTreeMap<Place, Live>>,
+    /// Ids of every pipeline that was ever seen of a service.
+    pub(super) seen: Mutex<BTreeMap<ServiceName, BTreeSet<SafeText>>>,
+}
+
+fn keep<V>(map: &Mutex<BTreeMap<SafeText, V>>, key: &SafeText, value: V) {
+    let mut map = locked(map);
+    map.insert(key.clone(), value);
+    if map.len() > KEPT {
+        map.pop_first();
+    }
+}
+
+/// What was seen of one service.
+#[derive(Default)]
+pub(super) struct Sight {
+    pub(super) pipeline: Pipeline,
+    pub(super) gates: Vec<Gate>,
+    pub(super) live: BTreeMap<Place, Live>,
+}
+
+/// A pipeline's place: its project, if it is not the watch's own, and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whereabouts {
+    pub(super) project: Option<u64>,
+    pub(super) pipeline: u64,
+}
+
+impl Whereabouts {
+    /// `9100`, or `77-9100` in another project.
+    pub(super) fn id(self) -> SafeText {
+        SafeText::new(&match self.project {
+            Some(project) => format!("{project}-{}", self.pipeline),
+            None => self.pipeline.to_string(),
+        })
+    }
+
+    pub(super) fn parse(id: &SafeText) -> Option<Self> {
+        let number =
+            |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        match id.as_str().split_once('-') {
+            Some((project, pipeline)) => {
+                Some(Self { project: Some(number(project)?), pipeline: number(pipeline)? })
+            }
+            None => Some(Self { project: None, pipeline: number(id.as_str())? }),
+        }
+    }
+
+    /// The path of its project.
+    pub(super) fn project_path(self, watch: &Watch) -> String {
+        self.project.map_or_else(|| watch.path.clone(), |project| format!("/projects/{project}"))
+    }
+
+    pub(super) fn path(self, watch: &Watch, below: &str) -> String {
+        format!("{}/pipelines/{}{below}", self.project_path(watch), self.pipeline)
+    }
+}
+
+/// A pipeline that may have started others.
+#[derive(Clone, Copy)]
+struct Parent {
+    at: Whereabouts,
+    project: Option<u64>,
+    depth: usize,
+}
+
+/// What applies to the whole look.
+pub(super) struct Looker<'a> {
+    pub(super) api: &'a Api,
+    pub(super) memory: &'a Memory,
+    pub(super) source: &'a SourceName,
+    pub(super) me: &'a Me,
+    pub(super) ask: &'a Ask,
+    pub(super) turn: u64,
+}
+
+/// Every try of every job of a pipeline.
+pub(super) async fn jobs(api: &Api, watch: &Watch, at: Whereabouts) -> Result<Vec<wire::Job>, Fault> {
+    let path = query(&at.path(watch, "/jobs"), &[("include_retried", "true"), ("per_page", "100")]);
+    Ok(api.list(&path).await?.0)
+}
+
+/// Deployments that wait for approval; none where GitLab has no such thing.
+async fn blocked(api: &Api, watch: &Watch) -> Result<Vec<wire::Deployment>, Fault> {
+    let pairs = [("status", "blocked"), ("order_by", "id"), ("sort", "desc"), ("per_page", "50")];
+    match api.list(&query(&format!("{}/deployments", watch.path), &pairs)).await {
+        Ok((all, _)) => Ok(all),
+        Err(fault) if matches!(fault.cause, Cause::Forbidden | Cause::NotFound | Cause::Refused) => {
+            Ok(Vec::new())
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+pub(super) async fn deployment(api: &Api, watch: &Watch, id: u64) -> Result<wire::Deployment, Fault> {
+    api.get(&format!("{}/deployments/{id}", watch.path)).await
+}
+
+impl Looker<'_> {
+    pub(super) async fn service(&self, watch: &Watch) -> Result<Sight, Fault> {
+        let count = LISTED.to_string();
+        let mut pairs = vec![("order_by", "id"), ("sort", "desc"), ("per_page", count.as_str())];
+        if let Some(reference) = &watch.reference {
+            pairs.insert(0, ("ref", reference));
+        }
+        let listed: Vec<wire::Pipeline> =
+            self.api.get(&query(&format!("{}/pipelines", watch.path), &pairs)).await?;
+        let asked: BTreeSet<&SafeText> = self
+            .ask
+            .runs
+            .iter()
+            .filter(|key| &key.source == self.source && key.service == watch.service)
+            .map(|key| &key.id)
+            .collect();
+        let mut waiting = Vec::new();
+        for one in blocked(self.api, watch).await? {
+            // The list does not tell the approvals.
+            waiting.push(deployment(self.api, watch, one.id).await?);
+        }
+        let mut sight = Sight::default();
+        let mut known = BTreeSet::new();
+        let mut detailed = 0;
+        for (place, pipeline) in listed.iter().enumerate() {
+            let at = Whereabouts { project: None, pipeline: pipeline.id };
+            known.insert(at.id());
+            let moves = !state(&pipeline.status).ended();
+            let wanted = asked.contains(&at.id());
+            let detail = place == 0 || wanted || (moves && detailed < DETAILED);
+            detailed += usize::from(moves && detail);
+            self.add(watch, (at, pipeline), (detail, wanted), &waiting, &mut sight).await?;
+            if detail {
+                let parent = Parent { at, project: pipeline.project_id, depth: 1 };
+                self.started(watch, parent, (&asked, &waiting), &mut known, &mut sight).await?;
+            }
+        }
+        for id in asked.into_iter().filter(|id| !known.contains(*id)) {
+            let Some(at) = Whereabouts::parse(id) else { continue };
+            if let Some(pipeline) = self.api.get_if_told::<wire::Pipeline>(&at.path(watch, "")).await? {
+                self.add(watch, (at, &pipeline), (true, true), &waiting, &mut sight).await?;
+            }
+        }
+        sight.pipeline.runs.sort_by_key(|run| Reverse((run.started, run.number)));
+        locked(&self.memory.seen).entry(watch.service.clone()).or_default().extend(known);
+        self.environments(watch, &mut sight).await?;
+        Ok(sight)
+    }
+
+    /// The pipelines that one has started, in this project or another, as far as they move.
+    async fn started(
+        &self,
+        watch: &Watch,
+        parent: Parent,
+        (asked, waiting): (&BTreeSet<&SafeText>, &[wire::Deployment]),
+        known: &mut BTreeSet<SafeText>,
+        sight: &mut Sight,
+    ) -> Result<(), Fault> {
+        let path = query(&parent.at.path(watch, "/bridges"), &[("per_page", "100")]);
+        let bridges: Option<Vec<wire::Bridge>> = self.api.get_if_told(&path).await?;
+        for there in bridges.into_iter().flatten().filter_map(|bridge| bridge.downstream_pipeline) {
+            let same = there.project_id.is_none() || there.project_id == parent.project;
+            let project = if same { parent.at.project } else { there.project_id };
+            let below = Whereabouts { project, pipeline: there.id };
+            let wanted = asked.contains(&below.id());
+            if !known.insert(below.id()) || (state(&there.status).ended() && !wanted) {
+                continue;
+            }
+            // The bridge tells little of it.
+            let Some(whole) = self.api.get_if_told::<wire::Pipeline>(&below.path(watch, "")).await? else {
+                continue;
+            };
+            self.add(watch, (below, &whole), (true, wanted), waiting, sight).await?;
+            if parent.depth < DEPTH {
+                let next = Parent { at: below, project: there.project_id, depth: parent.depth + 1 };
+                Box::pin(self.started(watch, next, (asked, waiting), known, sight)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn add(
+        &self,
+        watch: &Watch,
+        (at, pipeline): (Whereabouts, &wire::Pipeline),
+        (detail, wanted): (bool, bool),
+        waiting: &[wire::Deployment],
+        sight: &mut Sight,
+    ) -> Result<(), Fault> {
+        let ended = state(&pipeline.status).ended();
+        let id = at.id();
+        // Who started it is only in the answer about the one pipeline.
+        let whole = match detail && !ended && pipeline.user.is_none() {
+            true => self.api.get_if_told::<wire::Pipeline>(&at.path(watch, "")).await?,
+            false => None,
+        };
+        let pipeline = whole.as_ref().unwrap_or(pipeline);
+        let all = if detail { self.jobs(watch, at, ended && !wanted).await? } else { Vec::new() };
+        let key = RunKey { source: self.source.clone(), service: watch.service.clone(), id: id.clone() };
+        let about = About { watch, pipeline, key, all: &all, jobs: in_order(&all), me: self.me };
+        let ours: Vec<&wire::Deployment> = waiting.iter().filter(|one| about.holds(one)).collect();
+        for one in &ours {
+            locked(&self.memory.deployments).entry(id.clone()).or_default().insert(one.id);
+            sight.gates.push(about.approval(one));
+        }
+        let jobs_of = |one: &&wire::Deployment| one.deployable.as_ref().map(|job| job.id);
+        let approved: BTreeSet<u64> = ours.iter().filter_map(jobs_of).collect();
+        let now = self.api.meter().date;
+        let mut held = locked(&self.memory.held).get(&id).cloned().unwrap_or_default();
+        for job in about.jobs.iter().filter(|job| !job.archived && !approved.contains(&job.id)) {
+            if job.status == "manual" {
+                let since = *held.entry(job.id).or_insert(now.or(job.created_at));
+                sight.gates.push(about.manual(job, since));
+            } else if job.status == "scheduled" {
+                sight.gates.push(about.timer(job));
+            }
+        }
+        if !held.is_empty() {
+            keep(&self.memory.held, &id, held.clone());
+        }
+        let mut reviews = about.starts(&held);
+        if wanted {
+            let known = locked(&self.memory.deployments).get(&id).cloned().unwrap_or_default();
+            for known in known {
+                match ours.iter().find(|one| one.id == known) {
+                    Some(one) => reviews.extend(approvals::reviews(one)),
+                    None => reviews.extend(approvals::reviews(&deployment(self.api, watch, known).await?)),
+                }
+            }
+        } else {
+            reviews.extend(ours.iter().flat_map(|one| approvals::reviews(one)));
+        }
+        let tests = match detail && ended {
+            true => self.report(watch, at).await?,
+            false => None,
+        };
+        sight.pipeline.runs.push(about.run(reviews, tests));
+        Ok(())
+    }
+
+    async fn jobs(&self, watch: &Watch, at: Whereabouts, settled: bool) -> Result<Vec<wire::Job>, Fault> {
+        if let Some(known) = locked(&self.memory.ended).get(&at.id()).filter(|_| settled) {
+            return Ok(known.clone());
+        }
+        let jobs = jobs(self.api, watch, at).await?;
+        // A manual job that is left may be started any time.
+        if settled && jobs.iter().all(|job| state(&job.status).ended()) {
+            keep(&self.memory.ended, &at.id(), jobs.clone());
+        }
+        Ok(jobs)
+    }
+
+    async fn report(&self, watch: &Watch, at: Whereabouts) -> Result<Option<TestReport>, Fault> {
+        if let Some(known) = locked(&self.memory.reports).get(&at.id()) {
+            return Ok(known.clone());
+        }
+        let report = reports::report(self.api, watch, at).await?;
+        keep(&self.memory.reports, &at.id(), report.clone());
+        Ok(report)
+    }
+
+    /// What is live: of each environment the newest deployment that succeeded. The newest of all may be waiting.
+    async fn environments(&self, watch: &Watch, sight: &mut Sight) -> Result<(), Fault> {
+        let looked = self.ask.focus.as_ref() == Some(&watch.service) || self.turn.is_multiple_of(SELDOM);
+        for (ours, theirs) in &watch.environments {
+            let place = watch.place(ours);
+            let known = locked(&self.memory.live).get(&place).cloned();
+            if let Some(known) = known.filter(|_| !looked) {
+                sight.live.insert(place, known);
+                continue;
+            }
+            let pairs = [
+                ("environment", theirs.as_str()),
+                ("status", "success"),
+                ("order_by", "id"),
+                ("sort", "desc"),
+                ("per_page", "1"),
+            ];
+            let path = query(&format!("{}/deployments", watch.path), &pairs);
+            let newest: Option<Vec<wire::Deployment>> = self.api.get_if_told(&path).await?;
+            match newest.into_iter().flatten().next() {
+                Some(newest) => {
+                    let live = live(&newest);
+                    locked(&self.memory.live).insert(place.clone(), live.clone());
+                    sight.live.insert(place, live);
+                }
+                None => drop(locked(&self.memory.live).remove(&place)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn live(deployment: &wire::Deployment) -> Live {
+    let url = deployment.environment.as_ref().and_then(|environment| environment.external_url.clone());
+    Live {
+        artifact: Artifact {
+            version: deployment.reference.clone().filter(is_version),
+            revision: deployment.sha.as_ref().map(|sha| Sha::new(sha.as_str())),
+            ..Artifact::default()
+        },
+        since: deployment.updated_at.or(deployment.created_at),
+        url: url.filter(|url| url.as_str().starts_with("https://")),
+    }
+}
+
+/// Whether a reference looks like the tag of a version.
+pub(super) fn is_version(reference: &SafeText) -> bool {
+    let text = reference.as_str();
+    text.strip_prefix('v').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit()) && text.contains('.')
+}
+
+/// A pipeline with everything around it.
+struct About<'a> {
+    watch: &'a Watch,
+    pipeline: &'a wire::Pipeline,
+    key: RunKey,
+    /// Every try of every job.
+    all: &'a [wire::Job],
+    /// The newest tries, in order.
+    jobs: Vec<wire::Job>,
+    me: &'a Me,
+}
+
+fn safe(url: Option<&SafeText>) -> Option<SafeText> {
+    url.filter(|url| url.as_str().starts_with("https://")).cloned()
+}
+
+impl About<'_> {
+    /// Whether a deployment is one of this pipeline's.
+    fn holds(&self, deployment: &wire::Deployment) -> bool {
+        let job = deployment.deployable.as_ref();
+        let named = job.and_then(|job| job.pipeline.as_ref()).map(|pipeline| pipeline.id);
+        named == Some(self.pipeline.id)
+            || job.is_some_and(|job| self.jobs.iter().any(|other| other.id == job.id))
+    }
+
+    fn actor(&self) -> Option<SafeText> {
+        self.pipeline.user.as_ref()?.username.clone()
+    }
+
+    fn title(&self) -> SafeText {
+        let named = self.pipeline.name.clone().filter(|name| !name.is_empty());
+        let commit = || self.jobs.iter().find_map(|job| job.commit.as_ref()?.title.clone());
+        named.or_else(commit).or_else(|| self.pipeline.reference.clone()).unwrap_or_default()
+    }
+
+    fn revision(&self) -> Sha {
+        Sha::new(self.pipeline.sha.as_ref().map_or("", SafeText::as_str))
+    }
+
+    fn gate(&self, id: String, title: &SafeText) -> Gate {
+        Gate {
+            key: GateKey { run: self.key.clone(), attempt: attempt(self.all), id: SafeText::new(&id) },
+            environment: self.watch.environment(title).cloned(),
+            title: title.clone(),
+            revision: self.revision(),
+            branch: self.pipeline.reference.clone(),
+            run_number: self.pipeline.id,
+            run_title: self.title(),
+            since: None,
+            asked_by: self.actor(),
+            reviewers: Vec::new(),
+            may_decide: MayDecide::Unknown,
+            timer: None,
+            waits_for: WaitsFor::Human,
+            quorum: None,
+            no_reject: None,
+            asks: Vec::new(),
+            url: safe(self.pipeline.web_url.as_ref()),
+        }
+    }
+
+    /// A deployment that waits for approval.
+    fn approval(&self, deployment: &wire::Deployment) -> Gate {
+        let unnamed = SafeText::new("a protected environment");
+        let title = deployment.environment.as_ref().map_or(&unnamed, |environment| &environment.name);
+        Gate {
+            since: deployment.created_at,
+            reviewers: approvals::reviewers(deployment),
+            may_decide: approvals::may_decide(deployment, self.me),
+            quorum: Some(approvals::quorum(deployment)),
+            ..self.gate(format!("deployment:{}", deployment.id), title)
+        }
+    }
+
+    /// A job that somebody must start.
+    fn manual(&self, job: &wire::Job, since: Option<Timestamp>) -> Gate {
+        Gate {
+            environment: self.watch.environment_of_job(&job.name).cloned(),
+            since,
+            no_reject: Some("a manual job cannot be turned down: cancel the pipeline, or leave it".into()),
+            url: safe(job.web_url.as_ref()).or_else(|| safe(self.pipeline.web_url.as_ref())),
+            ..self.gate(format!("job:{}", job.id), &job.name)
+        }
+    }
+
+    /// A job that a timer starts. When is not told.
+    fn timer(&self, job: &wire::Job) -> Gate {
+        Gate { waits_for: WaitsFor::Timer, ..self.manual(job, job.created_at) }
+    }
+
+    /// Manual jobs that were seen to wait and were started since: by whom.
+    fn starts(&self, held: &Held) -> Vec<Review> {
+        let started = |job: &&wire::Job| {
+            held.contains_key(&job.id)
+                && !matches!(job.status.as_str(), "manual" | "created" | "skipped" | "canceled" | "scheduled")
+        };
+        let reviews = self.all.iter().filter(started).map(|job| Review {
+            decision: Decision::Approved,
+            by: job.user.as_ref().and_then(|user| user.username.clone()).unwrap_or_else(|| "somebody".into()),
+            environments: vec![job.name.clone()],
+            comment: SafeText::default(),
+        });
+        reviews.collect()
+    }
+
+    fn run(&self, reviews: Vec<Review>, tests: Option<TestReport>) -> Run {
+        let pipeline = self.pipeline;
+        let state = pipeline_state(pipeline, &self.jobs);
+        Run {
+            key: self.key.clone(),
+            number: pipeline.id,
+            attempt: attempt(self.all),
+            workflow: SafeText::new(&self.watch.name),
+            title: self.title(),
+            revision: self.revision(),
+            branch: pipeline.reference.clone(),
+            event: pipeline.source.clone().unwrap_or_default(),
+            actor: self.actor(),
+            state,
+            started: pipeline.started_at.or(pipeline.created_at),
+            updated: pipeline.updated_at,
+            url: safe(pipeline.web_url.as_ref()),
+            jobs: self.jobs.iter().map(job).collect(),
+            reviews,
+            tests,
+        }
+    }
+}
+
+fn job(job: &wire::Job) -> Job {
+    Job {
+        id: SafeText::new(&job.id.to_string()),
+        name: job.name.clone(),
+        state: state(&job.status),
+        started: job.started_at,
+        finished: job.finished_at,
+        steps: Vec::new(),
+        url: safe(job.web_url.as_ref()),
+    }
+}
