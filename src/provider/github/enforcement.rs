@@ -41,7 +41,8 @@ pub(super) const FACTS: Enforcement = Enforcement {
             verb: Verb::Cancel,
             request: "POST /repos/{owner}/{name}/actions/runs/{id}/cancel",
             guard: GuardFact::InRequest("409 if the run has ended by then"),
-            remains: "a new attempt of the run within the round trip would be cancelled",
+            remains: "a new attempt of the run within the round trip would be cancelled; so would a run that waited and \
+                      was approved within it; GitHub accepts a second cancel until the run has ended",
             needs: ACTS,
             proof: "the run has ended, and not well",
         },
