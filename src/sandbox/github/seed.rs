@@ -98,7 +98,7 @@ impl GitHub {
         let from = start - SignedDuration::from_mins(9);
         self.simulate(&mut repo, &CI, "main", &shas.main, from, Goal::Until(start));
         if let Some(fork) = &script.github.fork {
-            self.add_fork(&mut repo, fork, start);
+            self.add_pull_request(&mut repo, fork, start);
         }
         self.repos.push(repo);
         Ok(())
@@ -135,7 +135,7 @@ impl GitHub {
     }
 
     /// A pull request of a fork, whose checks a maintainer has yet to let start.
-    fn add_fork(&mut self, repo: &mut Repo, fork: &str, start: Timestamp) {
+    fn add_pull_request(&mut self, repo: &mut Repo, fork: &str, start: Timestamp) {
         let at = start - SignedDuration::from_mins(52);
         let sum =
             fork.bytes().fold(0x9e37_79b9_u128, |sum, byte| sum.wrapping_mul(0x0100_01b3) ^ u128::from(byte));
