@@ -39,6 +39,7 @@ impl GitHub {
                 token,
                 access,
                 used: 0,
+                points: 0,
             })
             .collect();
         Self {
@@ -111,7 +112,7 @@ impl GitHub {
         if self.users.iter().all(|user| user.login != login) {
             let id = 7900 + u64::try_from(self.users.len()).unwrap_or(0);
             let (name, token) = (slug.to_owned(), format!("{slug}-token"));
-            self.users.push(User { id, login, name, token, access: Access::Write, used: 0 });
+            self.users.push(User { id, login, name, token, access: Access::Write, used: 0, points: 0 });
         }
     }
 
