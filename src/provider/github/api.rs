@@ -83,6 +83,16 @@ impl Api {
         Ok(page)
     }
 
+    /// Whether the answer is another than the one that is kept; the new one is kept then.
+    pub(super) async fn changed<T>(&self, path: &str) -> Result<bool, Fault>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let Some((_, before)) = self.known::<T>(path) else { return Ok(true) };
+        let after = self.get::<T>(path).await?;
+        Ok(!Arc::ptr_eq(&before.value, &after.value))
+    }
+
     /// Asks anew, whatever is kept.
     pub(super) async fn fresh<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
         self.ask(&Read::get(path).accept(ACCEPT)).await?.json()

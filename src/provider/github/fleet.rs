@@ -19,12 +19,17 @@ use super::look::{Depth, Looker, Seen, Sight, of_source};
 use crate::domain::{Budget, Cause, Fault, Pipeline, Retry, SafeText};
 
 /// Up to so many repositories are all read in every look.
-pub(super) const FEW: usize = 20;
-/// Repositories read in one look at the least, if there is cause, and at the most.
-const LEAST: usize = 12;
-const MOST: usize = 60;
-/// Repositories read in a second: three requests each, half of the 900 points that GitHub allows in a minute.
-const A_SECOND: f64 = 2.4;
+const FEW: usize = 4;
+/// Beyond so many one question to all is worth its points.
+const MANY: usize = 20;
+/// Requests of one look at the least, if there is cause, and at the most.
+const LEAST: usize = 36;
+const MOST: usize = 300;
+/// Requests in a second: 540 of the 900 points that GitHub allows in a minute.
+const A_SECOND: f64 = 9.0;
+/// Requests that reading a repository takes, about.
+const WHOLE: usize = 6;
+const LIGHT: usize = 3;
 /// The part of an hour's points that the question to all may cost: where something is under way, and where nothing is.
 const BUSY: f64 = 0.48;
 const QUIET: f64 = 0.045;
@@ -59,7 +64,10 @@ struct Kept {
     seen: Vec<Seen>,
     /// What the question to all told before it was read.
     pulse: Option<u64>,
+    /// In which look it was read.
     turn: u64,
+    /// In which look it was last asked whether its runs moved.
+    asked: u64,
 }
 
 impl Kept {
@@ -86,18 +94,48 @@ impl Fleet {
         }
         let before = locked(&self.state).looked;
         let first = self.pressing(looker, &parts);
+        let spent = first.len() * WHOLE;
         let mut done: BTreeSet<&Project> = first.iter().map(|((project, _), _)| *project).collect();
-        let room = LEAST.saturating_sub(first.len());
         self.read(looker, first).await?;
         let now = looker.api.meter().date;
         self.sweep(looker, &parts, now).await?;
         let passed = before.zip(now).map(|(then, now)| now.duration_since(then).as_secs_f64());
         let allowed = passed.map_or(MOST, |seconds| whole(seconds * A_SECOND).clamp(LEAST, MOST));
-        let room = room.max(allowed.saturating_sub(done.len()));
-        let second = self.worthwhile(looker, &parts, &mut done, room);
+        let (second, left) = self.worthwhile(looker, &parts, &mut done, allowed.saturating_sub(spent));
         self.read(looker, second).await?;
+        if parts.len() <= FREE {
+            self.peek(looker, &parts, &mut done, left).await?;
+        }
         locked(&self.state).looked = looker.api.meter().date;
         Ok(self.all(&parts))
+    }
+
+    /// Asks those that were not asked for longest whether their lists of runs changed, which is free if they did not,
+    /// and reads those where they did.
+    async fn peek(
+        &self,
+        looker: &Looker<'_>,
+        parts: &[Part<'_>],
+        done: &mut BTreeSet<&Project>,
+        room: usize,
+    ) -> Result<(), Fault> {
+        let mut quiet: Vec<(u64, &Part<'_>)> = {
+            let state = locked(&self.state);
+            let rest = parts.iter().filter(|(project, _)| !done.contains(project));
+            rest.filter_map(|part| Some((state.kept.get(part.0)?.asked, part))).collect()
+        };
+        quiet.sort_by_key(|(asked, _)| *asked);
+        quiet.truncate(room);
+        let mut asked: Vec<BoxFuture<'_, Result<Option<&Part<'_>>, Fault>>> = Vec::new();
+        for (_, part) in quiet {
+            asked.push(Box::pin(async move { Ok(looker.moved(part.0, &part.1).await?.then_some(part)) }));
+            if let Some(kept) = locked(&self.state).kept.get_mut(part.0) {
+                kept.asked = looker.turn;
+            }
+        }
+        let moved: Vec<Option<&Part<'_>>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
+        let moved = moved.into_iter().flatten().map(|part| (part.clone(), Depth::Whole)).collect();
+        self.read(looker, moved).await
     }
 
     /// What is read first: what is looked at or acted upon, and the longest unread of those where something moves.
@@ -115,7 +153,7 @@ impl Fleet {
             }
         }
         moving.sort_by_key(|(turn, _)| *turn);
-        let room = LEAST.saturating_sub(urgent.len());
+        let room = (LEAST / WHOLE).saturating_sub(urgent.len());
         urgent.extend(moving.into_iter().take(room).map(|(_, part)| (part, Depth::Whole)));
         if urgent.is_empty() {
             // One at least: its answer tells what time it is there.
@@ -132,7 +170,7 @@ impl Fleet {
         parts: &[Part<'a>],
         done: &mut BTreeSet<&'a Project>,
         room: usize,
-    ) -> Vec<(Part<'a>, Depth)> {
+    ) -> (Vec<(Part<'a>, Depth)>, usize) {
         let state = locked(&self.state);
         let mut due = Vec::new();
         for (project, watches) in parts.iter().filter(|(project, _)| !done.contains(project)) {
@@ -150,17 +188,19 @@ impl Fleet {
         due.sort_by_key(|(order, _, _)| *order);
         // What may cost, and may wait, stops at half of the hour's requests.
         let half = looker.api.meter().budget.is_some_and(|b| b.remaining.saturating_mul(2) < b.limit);
-        let again =
-            if half { 0 } else { usize::from(parts.len() > FREE) + room * usize::from(parts.len() <= FREE) };
-        let mut spare = again;
-        due.retain(|((rank, _), _, _)| {
-            let kept = *rank < 2 || (*rank == 2 && !half) || (*rank == 3 && spare > 0);
-            spare = spare.saturating_sub(usize::from(*rank == 3));
-            kept
+        let (mut left, mut again) = (room, usize::from(!half));
+        due.retain(|((rank, _), _, depth)| {
+            let price = if *depth == Depth::Whole { WHOLE } else { LIGHT };
+            let wanted = *rank < 2 || (*rank == 2 && !half) || (*rank == 3 && again > 0);
+            if !wanted || left < price {
+                return false;
+            }
+            again = again.saturating_sub(usize::from(*rank == 3));
+            left = left.saturating_sub(price);
+            true
         });
-        due.truncate(room);
         done.extend(due.iter().map(|(_, (project, _), _)| *project));
-        due.into_iter().map(|(_, part, depth)| (part, depth)).collect()
+        (due.into_iter().map(|(_, part, depth)| (part, depth)).collect(), left)
     }
 
     async fn read(&self, looker: &Looker<'_>, parts: Vec<(Part<'_>, Depth)>) -> Result<(), Fault> {
@@ -168,7 +208,7 @@ impl Fleet {
         let mut state = locked(&self.state);
         for (project, seen) in seen {
             let pulse = state.told.get(&project).map(|told| told.pulse);
-            state.kept.insert(project, Kept { seen, pulse, turn: looker.turn });
+            state.kept.insert(project, Kept { seen, pulse, turn: looker.turn, asked: looker.turn });
         }
         Ok(())
     }
@@ -204,7 +244,7 @@ impl Fleet {
         parts: &[Part<'_>],
         now: Option<Timestamp>,
     ) -> Result<(), Fault> {
-        if !looker.api.has_graph() || !self.due(looker, parts.len(), now) {
+        if parts.len() <= MANY || !looker.api.has_graph() || !self.due(looker, parts.len(), now) {
             return Ok(());
         }
         let names: Vec<_> = parts.iter().filter_map(|(p, _)| Some((*p, p.name().split_once('/')?))).collect();
@@ -281,7 +321,7 @@ impl Fleet {
 
     /// What an operator should know.
     pub(super) fn remarks(&self, repositories: usize) -> Option<SafeText> {
-        if repositories <= FEW {
+        if repositories <= MANY {
             return None;
         }
         let state = locked(&self.state);

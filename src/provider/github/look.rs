@@ -207,6 +207,18 @@ impl Looker<'_> {
             || !self.memory.watched(project).is_empty()
     }
 
+    /// Whether the lists of runs changed since they were last read, which is asked for nothing if they did not.
+    pub(super) async fn moved(&self, project: &Project, watches: &[&Watch]) -> Result<bool, Fault> {
+        let lanes: BTreeSet<&Lane> = watches.iter().flat_map(|w| &w.lanes).collect();
+        for lane in lanes {
+            // What is wrong with one project is for its whole reading to say.
+            if part(self.api.changed::<wire::Runs>(&lane.path(project, LISTED)).await)?.unwrap_or(true) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn lists<'a>(
         &self,
         project: &'a Project,

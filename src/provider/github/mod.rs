@@ -120,7 +120,7 @@ pub const KIND: Kind = Kind {
             ],
         ),
     ],
-    cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(15) },
+    cadence: Cadence { active: Duration::from_secs(4), idle: Duration::from_secs(4) },
     enforcement: enforcement::FACTS,
     build,
 };
