@@ -50,3 +50,48 @@ fn a_quiet_day_ends_with_a_quiet_review() {
     assert!(text.contains("there is nothing to do"), "{text}");
     assert!(!text.contains("HOW LONG IT TOOK"), "{text}");
 }
+
+#[test]
+fn a_wedged_lane_is_told_its_holder_may_not_be_rejected_and_cancelling_it_frees_the_lane() {
+    let (_home, mut terminal) = drill("wedged-lane", "10");
+    terminal.wait_for("1 NO-GO");
+    terminal.wait_for("lane wedged by run 61 of release.yml");
+    terminal.press(b"x");
+    terminal.wait_for("reject: run 61 wedges its lane");
+    terminal.press(b"C");
+    terminal.wait_for("frees the lane release-production: run #65 begins");
+    terminal.read_it();
+    terminal.press(b"\x1b[C");
+    terminal.press(b"\r");
+    terminal.wait_until("the lane moves again", SOON, |screen| screen.contains("2 GO"));
+    terminal.wait_for("verified");
+    terminal.press(b"\x1b");
+    // What stood behind for hours builds now, and asks in its turn.
+    terminal
+        .wait_until("v2.17.0 asks", Duration::from_secs(90), |screen| screen.contains("v2.14.2 → v2.17.0"));
+    let text = review(terminal);
+    for part in ["checkout: NO-GO for", "lane wedged by run 61", "Cancel checkout"] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn whoever_decides_second_is_told_who_was_first_and_when_and_sends_nothing_again() {
+    let (_home, mut terminal) = drill("decided-first", "1");
+    terminal.wait_for("production waits for you");
+    terminal.press(b"a");
+    terminal.wait_for("type checkout");
+    terminal.read_it();
+    for key in "checkout".bytes() {
+        terminal.press(&[key]);
+    }
+    terminal.press(b"\r");
+    terminal.wait_until("Omar is named", SOON, |screen| {
+        screen.contains("omar approved it") && screen.contains("last moved at 20")
+    });
+    terminal.wait_for("not applied");
+    terminal.press(b"\x1b");
+    let text = review(terminal);
+    assert_eq!(text.matches("request sent").count(), 1, "once, and not again\n{text}");
+    assert!(text.contains("4 lines, the chain holds"), "{text}");
+}

@@ -9,6 +9,8 @@ mod acts;
 mod faults;
 #[path = "github/forks.rs"]
 mod forks;
+#[path = "github/graphql.rs"]
+mod graphql;
 #[path = "github/lanes.rs"]
 mod lanes;
 #[path = "github/limits.rs"]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::fault::Fault;
 use super::name::{Place, ServiceName, SourceName};
 use super::people::People;
-use super::pipeline::{Decision, GateKey, RunKey};
+use super::pipeline::{GateKey, RunKey};
+use super::promise::Promise;
 use super::record::Record;
 use super::rollout::Artifact;
 use super::text::SafeText;
@@ -273,97 +274,6 @@ pub struct Difference {
     pub old: SafeText,
     /// After; empty if it goes away.
     pub new: SafeText,
-}
-
-/// What must become true in the world afterwards.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Promise {
-    /// The gate no longer waits, and the run's reviews hold this decision.
-    GateDecided {
-        /// Which gate.
-        gate: GateKey,
-        /// How.
-        decision: Decision,
-        /// The provider's environment that the review must name.
-        environment: SafeText,
-        /// Reviews with this decision for this environment that there were already.
-        reviews_before: usize,
-    },
-    /// The gate's reviews hold one more with this decision; it goes on waiting for others.
-    Reviewed {
-        /// Which gate.
-        gate: GateKey,
-        /// How.
-        decision: Decision,
-        /// The provider's environment that the review must name.
-        environment: SafeText,
-        /// Reviews with this decision for this environment that there were already.
-        reviews_before: usize,
-        /// Approvals that are missing after this one.
-        missing: u64,
-    },
-    /// Every replica in the place runs this, and the rollout is at rest.
-    Runs {
-        /// What.
-        artifact: Artifact,
-    },
-    /// The rollout is paused.
-    Paused,
-    /// The rollout is no longer paused.
-    Resumed,
-    /// The run has at least this attempt.
-    Attempt {
-        /// Which run.
-        run: RunKey,
-        /// At least.
-        attempt: u64,
-    },
-    /// The run is no longer held before its start.
-    Started {
-        /// Which run.
-        run: RunKey,
-    },
-    /// The run has ended.
-    Ended {
-        /// Which run.
-        run: RunKey,
-    },
-    /// A run of the workflow that was not there before has appeared.
-    RunAppeared {
-        /// Run ids of the service that were there before.
-        before: Vec<SafeText>,
-        /// Workflow file or name.
-        workflow: SafeText,
-    },
-}
-
-impl std::fmt::Display for Promise {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::GateDecided { decision, environment, .. } => {
-                let decided = decision.word();
-                write!(f, "the gate of {environment} no longer waits and lists this review as {decided}")
-            }
-            Self::Reviewed { decision, environment, missing, .. } => {
-                let (decided, approvals) =
-                    (decision.word(), if *missing == 1 { "approval" } else { "approvals" });
-                write!(
-                    f,
-                    "the gate of {environment} lists this review as {decided} and waits for {missing} more {approvals}"
-                )
-            }
-            Self::Runs { artifact } => {
-                write!(f, "every replica runs {} and the rollout is at rest", artifact.label())
-            }
-            Self::Paused => f.write_str("the rollout is paused"),
-            Self::Resumed => f.write_str("the rollout is no longer paused"),
-            Self::Attempt { attempt, .. } => write!(f, "the run is in attempt {attempt}"),
-            Self::Started { .. } => f.write_str("the run is no longer held and has begun"),
-            Self::Ended { .. } => f.write_str("the run has ended"),
-            Self::RunAppeared { workflow, .. } => write!(f, "a new run of {workflow} has begun"),
-        }
-    }
 }
 
 /// What a provider says about an intent after a fresh look: the very requests, and what they rest on.

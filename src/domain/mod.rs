@@ -14,6 +14,7 @@ pub mod name;
 pub mod observation;
 pub mod people;
 pub mod pipeline;
+pub mod promise;
 pub mod reach;
 pub mod record;
 pub mod report;
@@ -30,7 +31,7 @@ pub use freeze::{Freeze, Frozen};
 pub use health::{Alert, AlertState, Reading, Series, Signal, Split, Thresholds};
 pub use intent::{
     ActionId, Basis, Difference, FormField, FormKind, Guard, Hazard, Intent, Outcome, Permission, Prepared,
-    Progress, Promise, Receipt, Refusal, Severity, Step, Target, Verb,
+    Progress, Receipt, Refusal, Severity, Step, Target, Verb,
 };
 pub use log::{JobLog, LogAnswer, LogTold};
 pub use name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
@@ -39,6 +40,7 @@ pub use people::People;
 pub use pipeline::{
     Decision, Gate, GateKey, Job, JobKey, Lane, Lanes, Pipeline, Quorum, Run, RunKey, RunState,
 };
+pub use promise::Promise;
 pub use reach::Reach;
 pub use record::Record;
 pub use report::{FailedTest, TestReport};

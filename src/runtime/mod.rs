@@ -15,6 +15,7 @@ pub mod input;
 pub mod journal;
 pub mod loan;
 pub mod mishap;
+pub mod pace;
 pub mod poll;
 pub mod record;
 pub mod recover;

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::clock::Clock;
+use super::pace::Pace;
 use crate::app::Msg;
 use crate::domain::{Ask, Cause, Fault, Now, Observation, Report, Retry, SourceName};
 use crate::provider::{Cadence, Provider};
@@ -109,6 +110,7 @@ impl Poll {
     async fn turns(&self, lane: &Lane, crashes: &mut u32) {
         let wake = self.provider.wake().unwrap_or_default();
         let mut failures = 0_u32;
+        let mut pace = Pace::default();
         let mut ask = self.ask.clone();
         loop {
             let asked = ask.borrow_and_update().clone();
@@ -118,7 +120,7 @@ impl Poll {
             failures = if result.is_ok() { 0 } else { failures.saturating_add(1) };
             *crashes = 0;
             let hot = u128::from(lane.hot_until.load(Ordering::Relaxed)) > self.clock.now().mono.as_millis();
-            let next = wait_for(&result, self.cadence, failures, hot, jitter(&self.source, began.mono));
+            let next = pace.next(&result, self.cadence, failures, hot, jitter(&self.source, began.mono));
             let patient = matches!(&result, Err(Fault { retry: Retry::After(_), .. }));
             if !self.tell(began, next, result).await {
                 return;

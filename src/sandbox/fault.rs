@@ -240,6 +240,12 @@ impl Faults {
         self.lock().ledger.iter().cloned().collect()
     }
 
+    /// Every request since this was last asked, oldest first; they are no longer in the ledger.
+    #[must_use]
+    pub fn take_ledger(&self) -> Vec<Entry> {
+        std::mem::take(&mut self.lock().ledger).into()
+    }
+
     /// The requests to `server` that wanted to change something, oldest first.
     #[must_use]
     pub fn writes(&self, server: Server) -> Vec<Entry> {

@@ -271,6 +271,7 @@ impl Note<'_> {
         self.method == Method::GET
             || self.method == Method::HEAD
             || self.site.server == Server::Prometheus
+            || self.path == "/graphql"
             || self.path.contains("/releases/generate-notes")
             || self.path.contains("/apis/authorization.k8s.io/")
             || self.path.contains("/apis/authentication.k8s.io/")

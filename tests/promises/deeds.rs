@@ -24,10 +24,14 @@ pub(crate) enum Deed {
     RollBackSwarm,
     Rerun,
     Cancel,
+    /// A fork's run is let start.
+    LetStart,
+    /// The run that holds a wedged lane is cancelled.
+    FreeLane,
 }
 
 impl Deed {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Approve,
         Self::Reject,
         Self::PromoteDeployment,
@@ -38,6 +42,8 @@ impl Deed {
         Self::RollBackSwarm,
         Self::Rerun,
         Self::Cancel,
+        Self::LetStart,
+        Self::FreeLane,
     ];
 
     /// The service that it is done to.
@@ -50,14 +56,14 @@ impl Deed {
 
     const fn key(self) -> char {
         match self {
-            Self::Approve => 'a',
+            Self::Approve | Self::LetStart => 'a',
             Self::Reject => 'x',
             Self::PromoteDeployment | Self::PromoteSwarm => 'p',
             Self::RollBackDeployment | Self::RollBackSwarm => 'r',
             Self::Pause => 'P',
             Self::Resume => 'R',
             Self::Rerun => 'F',
-            Self::Cancel => 'C',
+            Self::Cancel | Self::FreeLane => 'C',
         }
     }
 
@@ -68,6 +74,15 @@ impl Deed {
                 Self::Approve | Self::Reject | Self::Rerun | Self::Cancel => RunScript::Waiting,
                 _ => RunScript::Done,
             };
+            match self {
+                Self::LetStart => script.github.fork = Some("lovelace/checkout".into()),
+                Self::FreeLane => {
+                    script.live = "v2.14.1".into();
+                    script.github.lane = Some("release-production".into());
+                    script.github.holder = Some("v2.14.2".into());
+                }
+                _ => {}
+            }
         }
         scenario
     }
@@ -181,13 +196,35 @@ impl Other {
 
     /// Omar does this to the newest run: `cancel`, `rerun-failed-jobs`.
     async fn with_the_run(&self, what: &str) {
+        self.with_a_run("workflows/release.yml/runs", what).await;
+    }
+
+    /// Omar does this to the first run of a list.
+    async fn with_a_run(&self, list: &str, what: &str) {
         let base = format!("{}/repos/acme/checkout/actions", self.urls.github);
-        let list = format!("{base}/workflows/release.yml/runs");
         let json = "application/json";
-        let runs = self.send(Method::GET, list, REVIEWER_TOKEN, json, &Value::Null).await;
+        let runs = self.send(Method::GET, format!("{base}/{list}"), REVIEWER_TOKEN, json, &Value::Null).await;
         let run = runs["workflow_runs"][0]["id"].as_u64().unwrap();
         self.send(Method::POST, format!("{base}/runs/{run}/{what}"), REVIEWER_TOKEN, json, &Value::Null)
             .await;
+    }
+
+    /// Omar lets the fork's run start.
+    pub(crate) async fn let_start(&self) {
+        self.with_a_run("runs?status=action_required", "approve").await;
+        self.world.advance(Duration::from_secs(2));
+    }
+
+    /// Omar cancels the run that waits, and it ends.
+    pub(crate) async fn cancel_the_holder(&self) {
+        self.with_a_run("runs?status=waiting", "cancel").await;
+        self.world.advance(Duration::from_secs(5));
+    }
+
+    /// Omar approves the run that holds the lane, and it deploys.
+    pub(crate) fn let_go(&self) {
+        self.approve();
+        self.world.advance(Duration::from_secs(3));
     }
 
     /// Omar cancels the newest run, and it ends.

@@ -49,6 +49,9 @@ enum Move {
     RunEnded,
     RunAgain,
     SameRunAgain,
+    Started,
+    HolderEnded,
+    LetGo,
 }
 
 impl Move {
@@ -82,20 +85,28 @@ impl Move {
             Deed::Approve | Deed::Reject => &[Self::Decided, Self::RunEnded, Self::RunAgain],
             Deed::Rerun => &[Self::SameRunAgain],
             Deed::Cancel => &[Self::RunEnded],
+            Deed::LetStart => &[Self::Started],
+            Deed::FreeLane => &[Self::HolderEnded, Self::LetGo],
         }
     }
 
     /// Whether the server, or what the request itself says, leaves nothing to be wrong about when this moves last.
     const fn guarded_at(self, instant: Instant) -> bool {
         // The request holds the whole template: what was shown is what is sent, whatever became of the ReplicaSet. And
-        // GitHub does not know which attempt was shown (`docs/residual-windows.md`).
-        !(matches!(self, Self::RevisionTemplate | Self::RevisionPruned | Self::RunAgain)
+        // GitHub does not know which attempt was shown, nor that a run still waited (`docs/residual-windows.md`).
+        !(matches!(self, Self::RevisionTemplate | Self::RevisionPruned | Self::RunAgain | Self::LetGo)
             && matches!(instant, Instant::Leaving))
     }
 
     /// Whether the other one sends the very request that the deed would send.
     const fn by_the_same_request(self, deed: Deed) -> bool {
-        matches!((deed, self), (Deed::Rerun, Self::SameRunAgain) | (Deed::Cancel, Self::RunEnded))
+        matches!(
+            (deed, self),
+            (Deed::Rerun, Self::SameRunAgain)
+                | (Deed::Cancel, Self::RunEnded)
+                | (Deed::LetStart, Self::Started)
+                | (Deed::FreeLane, Self::HolderEnded)
+        )
     }
 
     fn make(self, deed: Deed, other: Other, plan: &Plan) -> BoxFuture<'static, ()> {
@@ -144,6 +155,9 @@ impl Move {
                 Self::RunEnded => other.cancel_the_run().await,
                 Self::RunAgain => other.rerun().await,
                 Self::SameRunAgain => other.run_it_again().await,
+                Self::Started => other.let_start().await,
+                Self::HolderEnded => other.cancel_the_holder().await,
+                Self::LetGo => other.let_go(),
             }
         }
         .boxed()
@@ -260,6 +274,16 @@ async fn a_gate_that_moved_before_the_look_again_is_neither_approved_nor_rejecte
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_moved_at_any_instant_is_neither_run_again_nor_cancelled() {
     every_move(&[Deed::Rerun, Deed::Cancel]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_that_was_let_start_at_any_instant_is_not_let_start_again() {
+    every_move(&[Deed::LetStart]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_no_longer_holds_its_lane_is_not_cancelled_for_it() {
+    every_move(&[Deed::FreeLane]).await;
 }
 
 /// The one thing that moves without a guard is known, and what is sent is still what was shown.

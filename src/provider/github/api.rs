@@ -44,6 +44,8 @@ struct Cache {
 /// GitHub's REST API at one endpoint.
 pub(super) struct Api {
     endpoint: Endpoint,
+    /// Where GraphQL answers, if it can be asked at all.
+    graph: Option<Endpoint>,
     cache: Mutex<Cache>,
     meter: Mutex<Meter>,
 }
@@ -54,8 +56,8 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Api {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, cache: Mutex::default(), meter: Mutex::default() }
+    pub(super) fn new(endpoint: Endpoint, graph: Option<Endpoint>) -> Self {
+        Self { endpoint, graph, cache: Mutex::default(), meter: Mutex::default() }
     }
 
     /// What the newest answers said about budget and clock.
@@ -79,6 +81,16 @@ impl Api {
         let page = Page { value: Arc::new(answer.json()?), next: answer.next_page() };
         self.keep(path, &answer, &page);
         Ok(page)
+    }
+
+    /// Whether the answer is another than the one that is kept; the new one is kept then.
+    pub(super) async fn changed<T>(&self, path: &str) -> Result<bool, Fault>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let Some((_, before)) = self.known::<T>(path) else { return Ok(true) };
+        let after = self.get::<T>(path).await?;
+        Ok(!Arc::ptr_eq(&before.value, &after.value))
     }
 
     /// Asks anew, whatever is kept.
@@ -117,6 +129,20 @@ impl Api {
         let answer = self.endpoint.write(step, &[("Accept", ACCEPT)]).await?;
         locked(&self.meter).note(&answer);
         if answer.is_success() { answer.accepted() } else { Err(self.refused(&answer)) }
+    }
+
+    /// Whether GraphQL can be asked.
+    pub(super) const fn has_graph(&self) -> bool {
+        self.graph.is_some()
+    }
+
+    /// Asks by GraphQL. What is wrong with the question or its parts stands in the answer, with status 200.
+    pub(super) async fn graph(&self, question: String) -> Result<Answer, Fault> {
+        let graph =
+            self.graph.as_ref().ok_or_else(|| Fault::new(Cause::Local, "no GraphQL without a token"))?;
+        let answer = graph.read(&Read::graph("/graphql", question).accept(ACCEPT)).await?;
+        locked(&self.meter).note(&answer);
+        if answer.is_success() { Ok(answer) } else { Err(self.refused(&answer)) }
     }
 
     /// Asks anew and gives the whole answer, headers included.

@@ -41,7 +41,8 @@ pub(super) const FACTS: Enforcement = Enforcement {
             verb: Verb::Cancel,
             request: "POST /repos/{owner}/{name}/actions/runs/{id}/cancel",
             guard: GuardFact::InRequest("409 if the run has ended by then"),
-            remains: "a new attempt of the run within the round trip would be cancelled",
+            remains: "a new attempt of the run within the round trip would be cancelled; so would a run that waited and \
+                      was approved within it; GitHub accepts a second cancel until the run has ended",
             needs: ACTS,
             proof: "the run has ended, and not well",
         },
@@ -70,7 +71,26 @@ pub(super) const FACTS: Enforcement = Enforcement {
         Enforced {
             what: "one decision decides one job",
             by: By::Nobody,
-            how: "one approval lets every job of the run pass that waits for the same environment",
+            how: "one approval lets every job of the run pass that waits for the same environment: the plan names them, and \
+                  another one that joins before it is sent is another plan",
+        },
+        Enforced {
+            what: "who lets a fork's run start",
+            by: By::Provider,
+            how: "write access (POST ../actions/runs/{id}/approve, fine-grained token: Actions write); GitHub refuses when \
+                  it is no longer held and keeps no record of who let it start: that the run has begun is the proof",
+        },
+        Enforced {
+            what: "custom protection rules",
+            by: By::Provider,
+            how: "only the App that owns a rule can answer it: the gate names the App, and no key acts",
+        },
+        Enforced {
+            what: "a lane that somebody forgot is noticed",
+            by: By::Cockpit,
+            how: "a run that waits holds its concurrency group, and later ones end before they have a job: found by \
+                  GitHub's own word where it tells groups, else inferred and said to be; cancelling the holder is offered, \
+                  rejecting it refused, because it may leave the group held",
         },
     ],
     always: &[

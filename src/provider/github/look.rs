@@ -41,6 +41,15 @@ const SETTLES_LOOKS: u32 = 4;
 /// Of how many looks one asks for everything while the budget is low.
 const THRIFTY_TURN: u64 = 4;
 
+/// How much of a project is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Everything.
+    Whole,
+    /// The lists of runs alone: nothing is said to wait there.
+    Light,
+}
+
 /// A run's id and attempt.
 pub(super) type Attempt = (u64, u64);
 /// A run that has ended, as it was then: id, attempt, last change.
@@ -64,6 +73,8 @@ pub(super) struct Memory {
     /// Jobs of runs that have come to an end.
     settled: Mutex<BTreeMap<Settled, Arc<Vec<wire::Job>>>>,
     pub(super) live: Mutex<BTreeMap<(Project, String), Live>>,
+    /// What is live where one question to all repositories told it, by environment in lower case.
+    told: Mutex<BTreeMap<Project, BTreeMap<String, Live>>>,
     pub(super) lanes: lanes::Known,
     pub(super) forks: forks::Known,
 }
@@ -72,6 +83,16 @@ impl Memory {
     /// Watches a run on, although it may drop out of the lists: what came of an action must be seen.
     pub(super) fn watch(&self, project: &Project, id: u64) {
         locked(&self.watched).insert((project.clone(), id), WATCHED);
+    }
+
+    /// Takes in what is live in a project, as one question to all of them told it.
+    pub(super) fn tell(&self, project: &Project, live: &BTreeMap<String, Live>) {
+        locked(&self.told).insert(project.clone(), live.clone());
+    }
+
+    /// What is live in an environment, as one question to all projects told it.
+    pub(super) fn told(&self, project: &Project, environment: &str) -> Option<Live> {
+        locked(&self.told).get(project)?.get(&environment.to_ascii_lowercase()).cloned()
     }
 
     fn watched(&self, project: &Project) -> Vec<u64> {
@@ -93,7 +114,7 @@ impl Memory {
 }
 
 /// What was seen of one service.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Sight {
     pub(super) pipeline: Pipeline,
     pub(super) gates: Vec<Gate>,
@@ -161,8 +182,13 @@ impl Looker<'_> {
     ///
     /// # Errors
     /// A fault of the source as a whole. What fails for one service is in its place.
-    pub(super) async fn project(&self, project: &Project, watches: &[&Watch]) -> Result<Vec<Seen>, Fault> {
-        let mut fetched = self.lists(project, watches).await?;
+    pub(super) async fn project(
+        &self,
+        project: &Project,
+        watches: &[&Watch],
+        depth: Depth,
+    ) -> Result<Vec<Seen>, Fault> {
+        let mut fetched = self.lists(project, watches, depth).await?;
         let mut sights = Vec::new();
         for watch in watches {
             let sight = part(self.service(watch, &mut fetched).await)?;
@@ -172,7 +198,33 @@ impl Looker<'_> {
         Ok(sights)
     }
 
-    async fn lists<'a>(&self, project: &'a Project, watches: &[&Watch]) -> Result<Fetched<'a>, Fault> {
+    /// Whether the operator looks at a project, or the outcome of an action depends on it.
+    pub(super) fn presses(&self, project: &Project, watches: &[&Watch]) -> bool {
+        let ours = |service: &ServiceName| watches.iter().any(|w| &w.service == service);
+        let log = self.ask.log.as_ref().map(|key| &key.run);
+        let runs = self.ask.runs.iter().chain(log).filter(|key| &key.source == self.source);
+        self.ask.focus.iter().chain(runs.map(|key| &key.service)).any(ours)
+            || !self.memory.watched(project).is_empty()
+    }
+
+    /// Whether the lists of runs changed since they were last read, which is asked for nothing if they did not.
+    pub(super) async fn moved(&self, project: &Project, watches: &[&Watch]) -> Result<bool, Fault> {
+        let lanes: BTreeSet<&Lane> = watches.iter().flat_map(|w| &w.lanes).collect();
+        for lane in lanes {
+            // What is wrong with one project is for its whole reading to say.
+            if part(self.api.changed::<wire::Runs>(&lane.path(project, LISTED)).await)?.unwrap_or(true) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn lists<'a>(
+        &self,
+        project: &'a Project,
+        watches: &[&Watch],
+        depth: Depth,
+    ) -> Result<Fetched<'a>, Fault> {
         let mut lanes = BTreeMap::new();
         for lane in watches.iter().flat_map(|w| &w.lanes) {
             if !lanes.contains_key(lane) {
@@ -184,7 +236,10 @@ impl Looker<'_> {
             |key: &&RunKey| &key.source == self.source && watches.iter().any(|w| w.service == key.service);
         let asked = self.ask.runs.iter().filter(ours).filter_map(|key| key.id.as_str().parse().ok());
         let watched = self.memory.watched(project).into_iter().chain(asked).collect();
-        let others = part(self.others(project, &lanes, &watched).await)?;
+        let others = match depth {
+            Depth::Whole => part(self.others(project, &lanes, &watched).await)?,
+            Depth::Light => Ok(Vec::new()),
+        };
         let (details, live) = (BTreeMap::new(), BTreeMap::new());
         Ok(Fetched { project, lanes, others, watched, details, live })
     }

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::examine::Finding;
@@ -34,10 +33,12 @@ mod decide;
 mod dispatch;
 mod enforcement;
 mod examine;
+mod fleet;
 mod forks;
 #[doc(hidden)]
 pub mod fuzz;
 mod gates;
+mod graphql;
 mod lanes;
 mod live;
 mod logs;
@@ -49,6 +50,7 @@ mod wire;
 use api::{Api, locked};
 use bindings::{Project, Watch};
 use budget::Spending;
+use fleet::Fleet;
 use lanes::Groups;
 use look::{Looker, Memory, Seen};
 use runs::Links;
@@ -118,7 +120,7 @@ pub const KIND: Kind = Kind {
             ],
         ),
     ],
-    cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(15) },
+    cadence: Cadence { active: Duration::from_secs(4), idle: Duration::from_secs(4) },
     enforcement: enforcement::FACTS,
     build,
 };
@@ -145,6 +147,7 @@ struct GitHub {
     token: Option<Secret>,
     identity: Mutex<Identity>,
     memory: Memory,
+    fleet: Fleet,
     turns: AtomicU64,
 }
 
@@ -181,9 +184,10 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
         .auth(auth)
         .header("X-GitHub-Api-Version", api::VERSION)
         .limits(limits);
+    let graph = token.as_ref().map(|_| Endpoint::new(graphql::endpoint(&endpoint))).transpose()?;
     Ok(Arc::new(GitHub {
         source: spec.name,
-        api: Api::new(Endpoint::new(endpoint)?),
+        api: Api::new(Endpoint::new(endpoint)?, graph),
         links,
         watches,
         run_details,
@@ -192,6 +196,7 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
         token,
         identity: Mutex::new(Identity::Unasked),
         memory: Memory::default(),
+        fleet: Fleet::default(),
         turns: AtomicU64::new(0),
     }))
 }
@@ -248,15 +253,12 @@ impl GitHub {
         let (api, memory, links, source) = (&self.api, &self.memory, &self.links, &self.source);
         let groups = self.groups;
         let looker = Looker { api, memory, links, source, identity: identity.clone(), ask, groups, turn };
-        let mut pending: Vec<BoxFuture<'_, Result<Vec<Seen>, Fault>>> = Vec::new();
-        for (project, watches) in self.projects(ask) {
-            let looker = &looker;
-            pending.push(Box::pin(async move { looker.project(project, &watches).await }));
-        }
-        let looks: Vec<Vec<Seen>> = stream::iter(pending).buffered(SIDE_BY_SIDE).try_collect().await?;
-        let sights: Vec<_> = looks.into_iter().flatten().collect();
+        let projects = self.projects(ask);
+        let repositories = projects.len();
+        let sights = self.fleet.look(&looker, projects).await?;
         looker.prune(&waiting(&sights));
         let mut seen = Observation { identity, remarks: self.remarks(), ..Observation::default() };
+        seen.remarks.extend(self.fleet.remarks(repositories));
         let meter = self.api.meter();
         (seen.budget, seen.server_time) = (meter.budget, meter.date);
         seen.log = self.log(ask, &sights).await?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::domain::{SafeText, Sha};
 
 /// A commit id: 40 or 64 hex digits. Anything else is an unreadable answer, not an empty id that equals another.
-fn commit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sha, D::Error> {
+pub(super) fn commit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sha, D::Error> {
     let text = String::deserialize(deserializer)?;
     let hex = text.bytes().all(|b| b.is_ascii_hexdigit());
     if hex && matches!(text.len(), 40 | 64) {

@@ -57,6 +57,10 @@ impl From<&Read> for Body {
                 let encoded = super::query("", &pairs);
                 (reqwest::Method::POST, Some(encoded.trim_start_matches('?').to_owned()))
             }
+            Method::PostGraph(document) => {
+                put(&mut headers, [(CONTENT_TYPE.as_str(), "application/json")]);
+                (reqwest::Method::POST, Some(super::graph::body(document)))
+            }
         };
         Self { method, path: read.path.clone(), headers, body }
     }

@@ -29,6 +29,7 @@ mod exchange;
 mod failure;
 #[doc(hidden)]
 pub mod fuzz;
+mod graph;
 mod way;
 mod when;
 
@@ -195,6 +196,8 @@ pub enum Method {
     Head,
     /// `POST` of a form that only asks (long queries).
     PostForm(Vec<(String, String)>),
+    /// `POST` of a GraphQL document. One that could change something is not sent: see [`Endpoint::read`].
+    PostGraph(String),
 }
 
 /// A request that changes nothing.
@@ -235,6 +238,12 @@ impl Read {
     #[must_use]
     pub fn post_form(path: impl Into<String>, form: Vec<(String, String)>) -> Self {
         Self { method: Method::PostForm(form), ..Self::get(path) }
+    }
+
+    /// A `POST` of a GraphQL document that only asks.
+    #[must_use]
+    pub fn graph(path: impl Into<String>, document: impl Into<String>) -> Self {
+        Self { method: Method::PostGraph(document.into()), ..Self::get(path) }
     }
 
     /// The same with another `Accept`.
@@ -317,8 +326,9 @@ impl Endpoint {
     ///
     /// # Errors
     /// A fault when there is no complete answer. An answer with any other status than 2xx is an [`Answer`]:
-    /// see [`Answer::fault`].
+    /// see [`Answer::fault`]. A `Local` fault, and nothing sent, for a GraphQL document that is no query.
     pub async fn read(&self, read: &Read) -> Result<Answer, Fault> {
+        graph::only_asks(read)?;
         Exchange::new(&self.inner, Purpose::Read).run(read.into()).await
     }
 

@@ -2,7 +2,7 @@
 //! pages, and nothing of runs.
 
 use super::state::{Access, Repo, User};
-use super::{GitHub, QUOTA, actions, commits, repository, shape};
+use super::{GitHub, POINTS, QUOTA, actions, commits, graphql, repository, shape};
 use crate::sandbox::world::World;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -147,7 +147,8 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
     let mut state = world.lock();
     let now = state.now;
     let github = &mut state.ci.github;
-    let user = match admit(github, &parts.headers, now) {
+    let points = parts.uri.path() == "/graphql";
+    let user = match admit(github, &parts.headers, now, points) {
         Ok(user) => user,
         Err(answer) => return write(answer, github, None, now),
     };
@@ -168,8 +169,9 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
     }
     let answer = route(github, &call);
     let tagged = tag(&call, answer, &parts.headers);
-    let free =
-        tagged.status == 304 || matches!(call.segments.first().map(String::as_str), Some("rate_limit"));
+    let free = points
+        || tagged.status == 304
+        || matches!(call.segments.first().map(String::as_str), Some("rate_limit"));
     if let (false, Some(user)) = (free, &call.user)
         && let Some(counted) = github.users.iter_mut().find(|other| other.id == user.id)
     {
@@ -179,7 +181,7 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
 }
 
 /// Everything that is checked before anything is looked up.
-fn admit(github: &GitHub, headers: &HeaderMap, now: Timestamp) -> Result<Option<User>, Answer> {
+fn admit(github: &GitHub, headers: &HeaderMap, now: Timestamp, points: bool) -> Result<Option<User>, Answer> {
     if headers.get("user-agent").is_none_or(HeaderValue::is_empty) {
         return Err(Answer::error(
             403,
@@ -215,7 +217,7 @@ fn admit(github: &GitHub, headers: &HeaderMap, now: Timestamp) -> Result<Option<
         )
         .with("retry-after", left.to_string()));
     }
-    if let Some(user) = user.as_ref().filter(|user| user.used >= QUOTA) {
+    if let Some(user) = user.as_ref().filter(|user| !points && user.used >= QUOTA) {
         let (message, limits) =
             (format!("API rate limit exceeded for user ID {}.", user.id), limits(github, user));
         return Err(limits
@@ -239,6 +241,7 @@ fn route(github: &mut GitHub, call: &Call) -> Answer {
         // A trailing slash is another address, and there is nothing.
         [.., ""] => Answer::not_found(),
         ["versions"] if get => Answer::ok(json!(VERSIONS)),
+        ["graphql"] if call.method == Method::POST => graphql::answer(github, call),
         ["rate_limit"] if get => rate_limit(github, call),
         ["user"] if get => match &call.user {
             Some(user) => Answer::ok(shape::private_user(&github.base, user)),
@@ -292,7 +295,10 @@ fn rate_limit(github: &GitHub, call: &Call) -> Answer {
     let reset = github.reset.as_second();
     let core = json!({"limit": QUOTA, "used": used, "remaining": QUOTA.saturating_sub(used), "reset": reset});
     let other = json!({"limit": 5000, "used": 0, "remaining": 5000, "reset": reset});
-    let mut body = json!({"resources": {"core": core, "graphql": other, "search": other}});
+    let points = call.user.as_ref().map_or(0, |user| user.points);
+    let graphql =
+        json!({"limit": POINTS, "used": points, "remaining": POINTS.saturating_sub(points), "reset": reset});
+    let mut body = json!({"resources": {"core": core, "graphql": graphql, "search": other}});
     if call.version == "2022-11-28"
         && let Some(fields) = body.as_object_mut()
     {

@@ -10,6 +10,8 @@
 mod actions;
 mod commits;
 mod front;
+mod graphql;
+mod graphql_text;
 mod lanes;
 mod logs;
 mod repository;
@@ -40,6 +42,8 @@ pub const OUTSIDER_TOKEN: &str = "outsider-token";
 
 /// Requests an hour.
 pub(super) const QUOTA: u32 = 5_000;
+/// Points of GraphQL an hour.
+const POINTS: u32 = 5_000;
 
 /// The hosting service's records.
 pub(super) struct GitHub {
@@ -62,7 +66,7 @@ impl GitHub {
         if now >= self.reset {
             self.reset = now.checked_add(SignedDuration::from_hours(1)).unwrap_or(now);
             for user in &mut self.users {
-                user.used = 0;
+                (user.used, user.points) = (0, 0);
             }
         }
         let mut deploys = Vec::new();

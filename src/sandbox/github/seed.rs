@@ -39,6 +39,7 @@ impl GitHub {
                 token,
                 access,
                 used: 0,
+                points: 0,
             })
             .collect();
         Self {
@@ -98,7 +99,7 @@ impl GitHub {
         let from = start - SignedDuration::from_mins(9);
         self.simulate(&mut repo, &CI, "main", &shas.main, from, Goal::Until(start));
         if let Some(fork) = &script.github.fork {
-            self.add_fork(&mut repo, fork, start);
+            self.add_pull_request(&mut repo, fork, start);
         }
         self.repos.push(repo);
         Ok(())
@@ -111,7 +112,7 @@ impl GitHub {
         if self.users.iter().all(|user| user.login != login) {
             let id = 7900 + u64::try_from(self.users.len()).unwrap_or(0);
             let (name, token) = (slug.to_owned(), format!("{slug}-token"));
-            self.users.push(User { id, login, name, token, access: Access::Write, used: 0 });
+            self.users.push(User { id, login, name, token, access: Access::Write, used: 0, points: 0 });
         }
     }
 
@@ -135,7 +136,7 @@ impl GitHub {
     }
 
     /// A pull request of a fork, whose checks a maintainer has yet to let start.
-    fn add_fork(&mut self, repo: &mut Repo, fork: &str, start: Timestamp) {
+    fn add_pull_request(&mut self, repo: &mut Repo, fork: &str, start: Timestamp) {
         let at = start - SignedDuration::from_mins(52);
         let sum =
             fork.bytes().fold(0x9e37_79b9_u128, |sum, byte| sum.wrapping_mul(0x0100_01b3) ^ u128::from(byte));

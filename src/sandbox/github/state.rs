@@ -16,6 +16,8 @@ pub(in crate::sandbox) struct User {
     pub(super) access: Access,
     /// Requests counted in this hour.
     pub(super) used: u32,
+    /// Points of GraphQL counted in this hour.
+    pub(super) points: u32,
 }
 
 /// What a user may do in the repositories of the world.
