@@ -382,3 +382,35 @@ async fn the_holder_s_cancel_says_what_it_frees_and_rests_on_its_still_holding()
     server.get(&of_run(holder, "/concurrency_groups"), &nothing);
     assert_ne!(basis(&cancel(&provider, holder).await.unwrap()), facts);
 }
+
+/// What GitHub says about a group may change its form: then it is no answer, and the runs are judged as they are.
+#[tokio::test]
+async fn a_group_told_in_other_words_does_not_free_a_lane() {
+    let own = |member: Value| {
+        json!({"total_count": 1, "concurrency_groups": [
+        {"group_name": "deploy/production", "group_members": member}]})
+    };
+    let history = named("Hephaestus#1962");
+    let holder = history.runs.iter().find(|line| line.state == "waiting").unwrap().id();
+    let strange = [
+        json!(null),
+        json!([]),
+        json!({"total_count": 1}),
+        json!({"total_count": 1, "concurrency_groups": null}),
+        json!({"total_count": 1, "concurrency_groups": [{"group_members": []}]}),
+        own(json!(null)),
+        own(json!([])),
+        own(json!([{"run_id": holder}])),
+        own(json!([{"run_id": holder, "status": "holding"}])),
+        own(json!([{"run_id": "x", "status": "in_progress"}])),
+        own(json!([{"run_id": holder + 1, "status": "in_progress"}])),
+    ];
+    for answer in strange {
+        let server = server(&history).await;
+        tell(&server, &history, holder);
+        server.get(&of_run(holder, "/concurrency_groups"), &answer);
+        let lanes = found(&seen(&provider(&server.url, shop())).await, history.now);
+        assert_eq!(lanes.len(), 1, "{answer}");
+        assert_eq!(lanes[0].group, None, "{answer}: inferred, and said to be");
+    }
+}
