@@ -57,7 +57,7 @@ async fn a_held_run_of_a_fork_is_a_gate_of_its_own_kind_that_knows_no_rejection(
     let server = held().await;
     let provider = provider(&server.url, shop());
     let gate = fork_gate(&provider).await;
-    assert_eq!(gate.title, "ci.yml of lovelace/shop");
+    assert_eq!(gate.title, "ci.yml of a fork");
     assert_eq!((gate.environment.as_ref(), gate.may_decide.clone()), (None, MayDecide::Unknown));
     assert_eq!(gate.since, Some(at("2026-08-20T08:00:00Z")));
     assert_eq!(gate.asked_by.as_ref().unwrap(), "lovelace");
