@@ -57,7 +57,7 @@ async fn a_held_run_of_a_fork_is_a_gate_of_its_own_kind_that_knows_no_rejection(
     let server = held().await;
     let provider = provider(&server.url, shop());
     let gate = fork_gate(&provider).await;
-    assert_eq!(gate.title, "ci.yml of lovelace/shop");
+    assert_eq!(gate.title, "ci.yml of a fork");
     assert_eq!((gate.environment.as_ref(), gate.may_decide.clone()), (None, MayDecide::Unknown));
     assert_eq!(gate.since, Some(at("2026-08-20T08:00:00Z")));
     assert_eq!(gate.asked_by.as_ref().unwrap(), "lovelace");
@@ -302,4 +302,21 @@ async fn a_timer_beside_reviewers_is_told_and_not_skipped_by_approving() {
     let warned = plan.hazards.iter().any(|h| h.text.as_str().contains("approving does not skip it"));
     assert!(warned, "{:?}", plan.hazards);
     assert!(plan.deadline.as_secs() > 22 * 60, "the gate goes when the timer has run out, too");
+}
+
+#[tokio::test]
+async fn a_held_run_that_is_the_newest_hides_nothing_of_the_release_before_it() {
+    let server = waiting().await;
+    let mut held = fork(json!("action_required"), "completed");
+    held["run_started_at"] = json!("2026-08-20T09:19:00Z");
+    let mut done = run(RUN, "completed", json!("success"));
+    done["updated_at"] = json!("2026-08-20T09:18:00Z");
+    server.get(&format!("{REPO}/actions/runs"), &list(&[held, done]));
+    server.get(
+        &format!("{REPO}/actions/runs?status=waiting&exclude_pull_requests=true&per_page=100"),
+        &list(&[]),
+    );
+    let seen = seen(&provider(&server.url, shop())).await;
+    assert_eq!(runs_of(&seen, "shop")[0].key.id, "777");
+    assert!(!run_of(&seen, RUN).jobs.is_empty(), "the newest run of our own is looked into");
 }

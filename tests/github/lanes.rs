@@ -3,9 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use gonogo::action::offer::{Around, offer};
+use gonogo::domain::assess::assess;
 use gonogo::domain::assess::lane::{Wedged, wedged};
-use gonogo::domain::{Fault, Lanes, Observation, Prepared, RunKey, ServiceName, SourceName, Target, Verb};
+use gonogo::domain::service::Access;
+use gonogo::domain::{
+    Fault, Gate, Lanes, Now, Observation, Prepared, Report, RunKey, Seen, Service, ServiceName, SourceName,
+    Target, Verb, Verdict, World,
+};
 use gonogo::provider::Provider;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -381,4 +388,97 @@ async fn the_holder_s_cancel_says_what_it_frees_and_rests_on_its_still_holding()
     let nothing = json!({"total_count": 0, "concurrency_groups": []});
     server.get(&of_run(holder, "/concurrency_groups"), &nothing);
     assert_ne!(basis(&cancel(&provider, holder).await.unwrap()), facts);
+}
+
+/// What GitHub says about a group may change its form: then it is no answer, and the runs are judged as they are.
+#[tokio::test]
+async fn a_group_told_in_other_words_does_not_free_a_lane() {
+    let own = |member: Value| {
+        json!({"total_count": 1, "concurrency_groups": [
+        {"group_name": "deploy/production", "group_members": member}]})
+    };
+    let history = named("Hephaestus#1962");
+    let holder = history.runs.iter().find(|line| line.state == "waiting").unwrap().id();
+    let strange = [
+        json!(null),
+        json!([]),
+        json!({"total_count": 1}),
+        json!({"total_count": 1, "concurrency_groups": null}),
+        json!({"total_count": 1, "concurrency_groups": [{"group_members": []}]}),
+        own(json!(null)),
+        own(json!([])),
+        own(json!([{"run_id": holder}])),
+        own(json!([{"run_id": holder, "status": "holding"}])),
+        own(json!([{"run_id": "x", "status": "in_progress"}])),
+        own(json!([{"run_id": holder + 1, "status": "in_progress"}])),
+    ];
+    for answer in strange {
+        let server = server(&history).await;
+        tell(&server, &history, holder);
+        server.get(&of_run(holder, "/concurrency_groups"), &answer);
+        let lanes = found(&seen(&provider(&server.url, shop())).await, history.now);
+        assert_eq!(lanes.len(), 1, "{answer}");
+        assert_eq!(lanes[0].group, None, "{answer}: inferred, and said to be");
+    }
+}
+
+/// The world after one look, as the cockpit judges it.
+fn judged(seen: Observation, at: Timestamp) -> (Service, World, Now) {
+    let source = SourceName::new("github");
+    let now = Now { mono: Duration::from_secs(60), wall: at };
+    let mut world = World::of([&source]);
+    world.absorb(&Report {
+        source: source.clone(),
+        epoch: 1,
+        began: now,
+        at: now,
+        next: Duration::from_secs(5),
+        result: Ok(Arc::new(seen)),
+    });
+    let service = Service {
+        name: ServiceName::new("shop"),
+        code: None,
+        pipeline: Some(source),
+        environments: Vec::new(),
+        stages: Vec::new(),
+    };
+    (service, world, now)
+}
+
+#[tokio::test]
+async fn a_wedged_lane_is_no_go_its_holder_is_the_first_to_cancel_and_is_never_offered_for_rejecting() {
+    for (name, wedged) in [("eliza#15914", true), ("a slow approval with nothing behind it", false)] {
+        let history = named(name);
+        let server = server(&history).await;
+        let seen = seen(&provider(&server.url, shop())).await;
+        let (service, world, now) = judged(seen, history.now);
+        let gates: Vec<Seen<Gate>> =
+            world.gates().map(|g| Seen { value: g.value.clone(), at: g.at }).collect();
+        let assessment = assess(&service, &gates.iter().collect::<Vec<_>>(), &world, now);
+        assert_eq!(assessment.verdict == Verdict::NoGo, wedged, "{name}: {:?}", assessment.reasons);
+        let around = Around {
+            service: &service,
+            environment: None,
+            assessment: Some(&assessment),
+            gate: gates.first().map(|g| &g.value),
+            world: &world,
+            access: Access::ReadWrite,
+            now,
+        };
+        let holder = Target::Run(gates[0].value.key.run.clone());
+        let cancels = offer(Verb::Cancel, around).unwrap();
+        assert_eq!(cancels[0].intent.target, holder, "{name}");
+        assert_eq!(cancels[0].label.as_str().contains("wedges its lane"), wedged, "{name}");
+        assert!(offer(Verb::Approve, around).is_ok(), "{name}: letting it go frees the lane, too");
+        match offer(Verb::Reject, around) {
+            Ok(_) => assert!(!wedged, "{name}"),
+            Err(refusal) => {
+                assert!(wedged, "{name}: {refusal}");
+                let says = refusal.to_string();
+                for part in ["a rejection would fail it", "github", "cancel run 310: that frees the lane"] {
+                    assert!(says.contains(part), "{says}");
+                }
+            }
+        }
+    }
 }

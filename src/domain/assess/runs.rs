@@ -48,7 +48,13 @@ fn run_that_matters<'a>(pipeline: &'a Pipeline, standings: &[Standing], case: &C
     });
     coming
         .and_then(|sha| pipeline.runs.iter().find(|r| r.revision == sha && !r.jobs.is_empty()))
+        .or_else(|| pipeline.runs.iter().find(|r| !held(r)))
         .or_else(|| pipeline.runs.first())
+}
+
+/// Whether a run has yet to be let start: it tells nothing of the release.
+fn held(run: &Run) -> bool {
+    run.state == RunState::WaitingForHuman && run.jobs.is_empty()
 }
 
 /// The stage that a job belongs to: the first pattern found in its name, TEST if none is.

@@ -45,7 +45,7 @@ impl GitHub {
             })?;
         let run: wire::Run = self.api.fresh(&watch.project.run(id, "")).await?;
         if run.id != id {
-            let text = format!("asked for run {id}, GitHub answered with run {}", run.id);
+            let text = format!("`id`: asked for run {id}, GitHub answered with run {}", run.id);
             return Err(Fault::new(Cause::Malformed, text));
         }
         Ok((watch, run))

@@ -39,7 +39,7 @@ impl Hold<'_> {
         if !held(self.run) {
             return None;
         }
-        let title = format!("{} of {}", runs::workflow(self.run), from(self.run));
+        let title = format!("{} of a fork", runs::workflow(self.run));
         Some(Gate {
             title: SafeText::new(&title),
             since: self.run.created_at.or(self.run.run_started_at),

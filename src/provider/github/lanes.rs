@@ -148,10 +148,19 @@ impl Looker<'_> {
         holder: &wire::Run,
     ) -> Result<Vec<Lane>, Fault> {
         let groups = self.api.get::<wire::RunGroups>(&groups_path(project, holder.id)).await?;
+        if !groups.value.concurrency_groups.iter().all(|group| understood(group, holder.id)) {
+            return Err(Fault::new(Cause::Malformed, "who holds a concurrency group is told in other words"));
+        }
         let mut lanes = Vec::new();
         for name in held(&groups.value, holder.id).into_iter().take(GROUPS) {
             let path = project.path(&format!("/actions/concurrency_groups/{}", segment(name.as_str())));
             let group = self.api.get::<wire::Group>(&path).await?;
+            if !understood(&group.value, holder.id) {
+                return Err(Fault::new(
+                    Cause::Malformed,
+                    "who is in a concurrency group is told in other words",
+                ));
+            }
             let waiting = group.value.group_members.iter().filter(|m| m.status == "pending");
             let behind: Vec<RunKey> = waiting
                 .filter(|member| member.run_id != holder.id)
@@ -183,6 +192,13 @@ pub(super) fn groups_path(project: &Project, id: u64) -> String {
 pub(super) fn held(groups: &wire::RunGroups, id: u64) -> Vec<SafeText> {
     let ours = groups.concurrency_groups.iter().filter(|g| g.group_members.iter().any(|m| holds(m, id)));
     ours.map(|group| group.group_name.clone()).collect()
+}
+
+/// Whether a group says of this run, in known words, that it holds it or stands behind. Anything else is no answer: that a
+/// run holds nothing must be said, not missed.
+fn understood(group: &wire::Group, id: u64) -> bool {
+    let known = |member: &wire::GroupMember| member.status == "in_progress" || member.status == "pending";
+    group.group_members.iter().all(known) && group.group_members.iter().any(|member| member.run_id == id)
 }
 
 fn holds(member: &wire::GroupMember, id: u64) -> bool {

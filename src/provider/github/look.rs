@@ -277,7 +277,7 @@ impl Looker<'_> {
     async fn service(&self, watch: &Watch, fetched: &mut Fetched<'_>) -> Result<Sight, Fault> {
         let runs = choose(watch, fetched)?;
         let generous = self.generous(watch, &runs);
-        let newest = runs.first().map(|r| r.id);
+        let newest = runs.iter().find(|r| !forks::held(r)).map(|r| r.id);
         let mut sight = Sight::default();
         let mut detailed = 0;
         for wire in &runs {
