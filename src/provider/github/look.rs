@@ -14,6 +14,8 @@ use super::bindings::{Lane, Project, Watch};
 use super::budget::Spending;
 use super::gates::{self, Hold};
 use super::live::{self, Buried};
+use super::logs::Stores;
+use super::reports::Reports;
 use super::runs::{self, Links};
 use super::wire;
 use crate::domain::time::ago;
@@ -62,6 +64,7 @@ pub(super) struct Memory {
     /// Jobs of runs that have come to an end.
     settled: Mutex<BTreeMap<Settled, Arc<Vec<wire::Job>>>>,
     live: Mutex<BTreeMap<(Project, String), Live>>,
+    pub(super) reports: Reports,
 }
 
 impl Memory {
@@ -103,6 +106,7 @@ pub(super) struct Looker<'a> {
     pub(super) api: &'a Api,
     pub(super) memory: &'a Memory,
     pub(super) links: &'a Links,
+    pub(super) stores: Stores,
     pub(super) source: &'a SourceName,
     pub(super) identity: Option<SafeText>,
     pub(super) ask: &'a Ask,
@@ -228,6 +232,7 @@ impl Looker<'_> {
             }
             sight.pipeline.remarks.extend(details.remarks.iter().cloned());
             self.add(wire, &details, watch, fetched.project, &mut sight);
+            self.tests(wire, watch, fetched.project, &mut sight).await?;
         }
         self.environments(watch, generous, fetched, &mut sight).await?;
         Ok(sight)

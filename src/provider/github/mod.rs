@@ -39,6 +39,7 @@ mod live;
 mod logs;
 mod look;
 mod people;
+mod reports;
 mod runs;
 mod wire;
 
@@ -86,6 +87,11 @@ pub const KIND: Kind = Kind {
                     "Workflow's file name or id (default: all workflows).",
                 ),
                 Key::optional("branch", KeyType::Text, "Only runs of this branch (default: all branches)."),
+                Key::optional(
+                    "reports",
+                    KeyType::List,
+                    "Names of the artifacts that hold reports of tests, with * and ? (default: *test*, *junit*, *cucumber*, *report*).",
+                ),
             ],
         ),
         (
@@ -238,7 +244,8 @@ impl GitHub {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let identity = self.identity().await?;
         let (api, memory, links, source) = (&self.api, &self.memory, &self.links, &self.source);
-        let looker = Looker { api, memory, links, source, identity: identity.clone(), ask, turn };
+        let (identity_of, stores) = (identity.clone(), self.stores);
+        let looker = Looker { api, memory, links, stores, source, identity: identity_of, ask, turn };
         let mut pending: Vec<BoxFuture<'_, Result<Vec<Seen>, Fault>>> = Vec::new();
         for (project, watches) in self.projects(ask) {
             let looker = &looker;

@@ -1,0 +1,281 @@
+//! What the tests of a run said: GitHub knows no results of tests, but workflows upload their reports as artifacts,
+//! which are zip archives at a storage host.
+//!
+//! Spends requests only for the run that would ship and for the newest that has ended of the service that is looked
+//! at; each artifact is fetched once. Source: docs.github.com/rest/actions/artifacts.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use glob::{MatchOptions, Pattern};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::api::locked;
+use super::bindings::{Project, Watch};
+use super::look::{Looker, Sight, of_source};
+use super::{logs, runs, wire};
+use crate::domain::{Cause, Fault, Retry, SafeText, Settings, TestReport, report};
+use crate::provider::archive;
+use crate::provider::http::{Allowance, Fetched, query};
+
+/// Names of artifacts that usually hold reports of tests.
+pub(super) const USUAL: [&str; 4] = ["*test*", "*junit*", "*cucumber*", "*report*"];
+/// Artifacts of one run that are read.
+const ARTIFACTS: usize = 8;
+/// The largest artifact that is fetched, in bytes.
+const MOST: u64 = 24 * 1024 * 1024;
+/// The most bytes that are unpacked of one artifact, all its files together.
+const UNPACKED: u64 = 96 * 1024 * 1024;
+/// How long the storage host may take: a look waits for it.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// How often an artifact that cannot be had is asked for.
+const TRIES: u32 = 3;
+/// Runs and artifacts that are remembered.
+const KEPT: usize = 256;
+
+/// An artifact by its id and its digest.
+type Identity = (u64, Option<SafeText>);
+
+/// What was read already.
+#[derive(Default)]
+pub(super) struct Reports {
+    /// Runs that have ended: id, attempt, last change.
+    runs: Mutex<BTreeMap<(u64, u64, Option<Timestamp>), Option<TestReport>>>,
+    artifacts: Mutex<BTreeMap<Identity, TestReport>>,
+    tries: Mutex<BTreeMap<Identity, u32>>,
+}
+
+/// Which artifacts hold reports.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted(Vec<Pattern>);
+
+impl Wanted {
+    /// Reads the key `reports`; without it the usual names.
+    pub(super) fn read(settings: &Settings) -> Result<Self, Fault> {
+        let told = settings.list("reports");
+        let all: Vec<&str> =
+            if told.is_empty() { USUAL.to_vec() } else { told.iter().map(String::as_str).collect() };
+        let patterns = all.into_iter().map(|text| {
+            Pattern::new(text).map_err(|error| {
+                Fault::new(Cause::Local, format!("reports: {text:?} is no pattern: {error}"))
+            })
+        });
+        patterns.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn holds(&self, name: &SafeText) -> bool {
+        let options = MatchOptions { case_sensitive: false, ..MatchOptions::default() };
+        self.0.iter().any(|pattern| pattern.matches_with(name.as_str(), options))
+    }
+}
+
+impl Looker<'_> {
+    /// Adds to the newest run of what is seen so far what its tests said.
+    ///
+    /// # Errors
+    /// A fault of GitHub as a whole. What is wrong with one run's reports is said in them or in a remark.
+    pub(super) async fn tests(
+        &self,
+        wire: &wire::Run,
+        watch: &Watch,
+        project: &Project,
+        sight: &mut Sight,
+    ) -> Result<(), Fault> {
+        let Some((run, newer)) = sight.pipeline.runs.split_last_mut() else { return Ok(()) };
+        let key = (wire.id, runs::attempt(wire), wire.updated_at);
+        if let Some(known) = locked(&self.memory.reports.runs).get(&key) {
+            run.tests.clone_from(known);
+            return Ok(());
+        }
+        let ships = sight.gates.iter().any(|gate| gate.key.run == run.key);
+        let newest = run.state.ended() && !newer.iter().any(|run| run.state.ended());
+        if !ships && !(newest && self.ask.focus.as_ref() == Some(&watch.service)) {
+            return Ok(());
+        }
+        match self.told(wire, watch, project).await {
+            Ok((report, settled)) => {
+                run.tests.clone_from(&report);
+                if settled && run.state.ended() {
+                    let mut runs = locked(&self.memory.reports.runs);
+                    runs.insert(key, report);
+                    if runs.len() > KEPT {
+                        runs.pop_first();
+                    }
+                }
+                Ok(())
+            }
+            Err(fault) if of_source(&fault) => Err(fault),
+            Err(fault) => {
+                let hint = fault.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                let text = format!("{}: no test results: {}{hint}", runs::called(wire), fault.detail);
+                sight.pipeline.remarks.push(SafeText::new(&text));
+                Ok(())
+            }
+        }
+    }
+
+    /// What all reports of a run say together, and whether asking again would change nothing.
+    async fn told(
+        &self,
+        wire: &wire::Run,
+        watch: &Watch,
+        project: &Project,
+    ) -> Result<(Option<TestReport>, bool), Fault> {
+        let path = query(&project.run(wire.id, "/artifacts"), &[("per_page", "100")]);
+        let page = self.api.get::<wire::Artifacts>(&path).await?;
+        let (chosen, mut gaps) = choose(wire, watch, &page.value);
+        if page.next.is_some() {
+            let total = page.value.total_count.unwrap_or_default();
+            gaps.push(format!("only the first 100 of {total} artifacts were looked at"));
+        }
+        let (mut sum, mut settled, mut some) = (TestReport::default(), true, false);
+        for artifact in chosen {
+            let report = self.artifact(artifact, project, &mut settled).await?;
+            some |= report != TestReport::default();
+            sum.add(report);
+        }
+        for gap in gaps {
+            some = true;
+            sum.add(TestReport { gap: Some(SafeText::new(&gap)), ..TestReport::default() });
+        }
+        Ok((some.then_some(sum), settled))
+    }
+
+    /// What one artifact says; fetched once.
+    async fn artifact(
+        &self,
+        artifact: &wire::Artifact,
+        project: &Project,
+        settled: &mut bool,
+    ) -> Result<TestReport, Fault> {
+        let memory = &self.memory.reports;
+        let identity = (artifact.id, artifact.digest.clone());
+        if let Some(known) = locked(&memory.artifacts).get(&identity) {
+            return Ok(known.clone());
+        }
+        let gap = |why: &str| TestReport {
+            gap: Some(SafeText::new(&format!("artifact {}: {why}", artifact.name))),
+            ..TestReport::default()
+        };
+        let report = match self.fetch(artifact, project).await {
+            Ok(Ok(bytes)) => unpack(&bytes, artifact.name.as_str()).unwrap_or_else(|why| gap(&why)),
+            Ok(Err(why)) => gap(&why),
+            Err(fault) if of_github(&fault) => return Err(fault),
+            Err(fault) => {
+                let mut tries = locked(&memory.tries);
+                let tried = tries.entry(identity.clone()).or_default();
+                *tried += 1;
+                if *tried < TRIES {
+                    *settled = false;
+                    return Ok(gap(fault.detail.as_str()));
+                }
+                tries.remove(&identity);
+                gap(fault.detail.as_str())
+            }
+        };
+        let mut artifacts = locked(&memory.artifacts);
+        artifacts.insert(identity, report.clone());
+        if artifacts.len() > KEPT {
+            artifacts.pop_first();
+        }
+        Ok(report)
+    }
+
+    /// The archive, or why it is not read.
+    async fn fetch(
+        &self,
+        artifact: &wire::Artifact,
+        project: &Project,
+    ) -> Result<Result<Vec<u8>, String>, Fault> {
+        let too_large = format!("larger than {} MiB, not read", MOST / (1024 * 1024));
+        if artifact.size_in_bytes.is_some_and(|size| size > MOST) {
+            return Ok(Err(too_large));
+        }
+        // The address in the answer is not used: where GitHub keeps an artifact's archive is documented.
+        let path = project.path(&format!("/actions/artifacts/{}/zip", artifact.id));
+        let domains = if self.stores == logs::Stores::Known { logs::STORES } else { &[] };
+        let allowance = Allowance { bytes: MOST, patience: PATIENCE, domains };
+        let mut bytes = Vec::new();
+        match self.api.elsewhere(&path, allowance, &mut |piece| bytes.extend_from_slice(piece)).await? {
+            Fetched::Whole => {}
+            Fetched::Part(_) if u64::try_from(bytes.len()).is_ok_and(|size| size >= MOST) => {
+                return Ok(Err(too_large));
+            }
+            Fetched::Part(why) => {
+                return Err(Fault::new(Cause::Malformed, format!("not all of it came: {why}")));
+            }
+            Fetched::Answered(answer) => bytes = answer.body,
+        }
+        let told = artifact.digest.as_ref().and_then(|digest| digest.as_str().strip_prefix("sha256:"));
+        let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if told.is_some_and(|told| !told.eq_ignore_ascii_case(&sum)) {
+            return Ok(Err("what came is not what its digest says, not read".to_owned()));
+        }
+        Ok(Ok(bytes))
+    }
+}
+
+/// Whether GitHub itself asks for patience. That its storage host cannot be reached (a proxy may let nobody there) hides
+/// reports only.
+fn of_github(fault: &Fault) -> bool {
+    let limited = fault.cause == Cause::RateLimited && fault.retry != Retry::BackOff;
+    limited || fault.cause == Cause::Unauthorized
+}
+
+/// The artifacts that are read, and what is said of those that are not. A rerun uploads under the same names: of each
+/// name the newest counts.
+fn choose<'a>(
+    run: &wire::Run,
+    watch: &Watch,
+    all: &'a wire::Artifacts,
+) -> (Vec<&'a wire::Artifact>, Vec<String>) {
+    let mut newest: BTreeMap<&SafeText, &wire::Artifact> = BTreeMap::new();
+    let mut gaps = Vec::new();
+    for artifact in all.artifacts.iter().filter(|artifact| watch.reports.holds(&artifact.name)) {
+        let other = artifact.workflow_run.as_ref().and_then(|of| of.head_sha.as_ref());
+        if let Some(other) = other.filter(|sha| **sha != run.head_sha.0) {
+            gaps.push(format!("artifact {} is of commit {other}: not counted", artifact.name));
+            continue;
+        }
+        let age = |artifact: &wire::Artifact| (artifact.created_at, artifact.id);
+        let slot = newest.entry(&artifact.name).or_insert(artifact);
+        if age(slot) < age(artifact) {
+            *slot = artifact;
+        }
+    }
+    let (expired, fresh): (Vec<_>, Vec<_>) = newest.into_values().partition(|a| a.expired.unwrap_or(false));
+    gaps.extend(expired.iter().map(|artifact| format!("artifact {} has expired", artifact.name)));
+    if fresh.len() > ARTIFACTS {
+        gaps.push(format!("{} of {} artifacts were read", ARTIFACTS, fresh.len()));
+    }
+    (fresh.into_iter().take(ARTIFACTS).collect(), gaps)
+}
+
+/// What the report files in an archive say together.
+pub(super) fn unpack(archive: &[u8], name: &str) -> Result<TestReport, String> {
+    let mut sum = TestReport::default();
+    let mut left = UNPACKED;
+    let files = archive::files(archive)?;
+    for file in files.iter().filter(|file| is_report(&file.name)) {
+        let mut contents = file.open(left)?;
+        let read = report::read(&mut contents, &format!("artifact {name}"));
+        left = left.saturating_sub(contents.read);
+        if let Some(report) = read {
+            sum.add(report);
+        }
+        if left == 0 {
+            let gap =
+                format!("artifact {name}: more than {} MiB unpacked, not all of it was read", UNPACKED >> 20);
+            sum.add(TestReport { gap: Some(SafeText::new(&gap)), ..TestReport::default() });
+            break;
+        }
+    }
+    Ok(sum)
+}
+
+fn is_report(name: &str) -> bool {
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    ending.eq_ignore_ascii_case("xml") || ending.eq_ignore_ascii_case("json")
+}
