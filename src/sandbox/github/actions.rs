@@ -1,6 +1,7 @@
 //! Everything below `/actions`: runs, attempts, jobs, gates, and what one can do with them.
 
 use super::GitHub;
+use super::artifacts;
 use super::front::{Answer, Call, repo_at};
 use super::logs;
 use super::run::{self, ReviewRefused, Step};
@@ -34,6 +35,7 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
             in_workflow(github, index, call, flow, more)
         }
         ["jobs", id, "logs"] if get => logs::address(github, index, call, id),
+        ["artifacts", id, "zip"] if get => artifacts::address(github, index, call, id),
         ["jobs", id] if get => {
             let repo = repo_at(github, index)?;
             let found = repo
@@ -143,7 +145,7 @@ fn look(github: &GitHub, index: usize, place: usize, call: &Call, rest: &[&str])
             Ok(Answer::ok(run.gates().iter().map(gate).collect()))
         }
         ["approvals"] => Ok(Answer::ok(run.approvals.iter().map(|a| approval(base, repo, a)).collect())),
-        ["artifacts"] => Ok(Answer::ok(json!({"total_count": 0, "artifacts": []}))),
+        ["artifacts"] => Ok(artifacts::list(base, repo, run, call)),
         _ => Err(Answer::not_found()),
     }
 }
