@@ -232,9 +232,9 @@ impl Looker<'_> {
             }
             sight.pipeline.remarks.extend(details.remarks.iter().cloned());
             self.add(wire, &details, watch, fetched.project, &mut sight);
-            self.tests(wire, watch, fetched.project, &mut sight).await?;
         }
         self.environments(watch, generous, fetched, &mut sight).await?;
+        self.tests(watch, fetched.project, &runs, &mut sight).await?;
         Ok(sight)
     }
 

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::api::locked;
 use super::bindings::{Project, Watch};
+use super::budget::Spending;
 use super::look::{Looker, Sight, of_source};
 use super::{logs, runs, wire};
 use crate::domain::{Cause, Fault, Retry, SafeText, Settings, TestReport, report};
@@ -72,46 +73,76 @@ impl Wanted {
 }
 
 impl Looker<'_> {
-    /// Adds to the newest run of what is seen so far what its tests said.
+    /// Adds to the runs of a service what their tests said: to those that were read before, to those that would ship,
+    /// and to the newest that has ended if the service is looked at.
     ///
     /// # Errors
     /// A fault of GitHub as a whole. What is wrong with one run's reports is said in them or in a remark.
     pub(super) async fn tests(
         &self,
+        watch: &Watch,
+        project: &Project,
+        runs: &[wire::Run],
+        sight: &mut Sight,
+    ) -> Result<(), Fault> {
+        let mut newest = true;
+        for wire in runs {
+            let id = SafeText::new(&wire.id.to_string());
+            let Some(at) = sight.pipeline.runs.iter().position(|run| run.key.id == id) else { continue };
+            let key = (wire.id, runs::attempt(wire), wire.updated_at);
+            let known = locked(&self.memory.reports.runs).get(&key).cloned();
+            let ended = !runs::active(wire);
+            let report = match known {
+                Some(known) => known,
+                None if self.worth_it(wire, watch, sight, ended && newest) => {
+                    self.of_run(wire, watch, project, sight).await?
+                }
+                None => None,
+            };
+            newest &= !ended;
+            if let Some(run) = sight.pipeline.runs.get_mut(at) {
+                run.tests = report;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the reports of a run are worth requests.
+    fn worth_it(&self, wire: &wire::Run, watch: &Watch, sight: &Sight, newest_ended: bool) -> bool {
+        let id = SafeText::new(&wire.id.to_string());
+        if sight.gates.iter().any(|gate| gate.key.run.id == id) {
+            return true;
+        }
+        let looked_at = self.ask.focus.as_ref() == Some(&watch.service);
+        let ships = sight.live.values().any(|live| live.artifact.revision.as_ref() != Some(&wire.head_sha));
+        newest_ended && (looked_at || (ships && self.api.meter().spending() == Spending::Full))
+    }
+
+    /// The reports of one run, remembered once nothing can change them any more.
+    async fn of_run(
+        &self,
         wire: &wire::Run,
         watch: &Watch,
         project: &Project,
         sight: &mut Sight,
-    ) -> Result<(), Fault> {
-        let Some((run, newer)) = sight.pipeline.runs.split_last_mut() else { return Ok(()) };
-        let key = (wire.id, runs::attempt(wire), wire.updated_at);
-        if let Some(known) = locked(&self.memory.reports.runs).get(&key) {
-            run.tests.clone_from(known);
-            return Ok(());
-        }
-        let ships = sight.gates.iter().any(|gate| gate.key.run == run.key);
-        let newest = run.state.ended() && !newer.iter().any(|run| run.state.ended());
-        if !ships && !(newest && self.ask.focus.as_ref() == Some(&watch.service)) {
-            return Ok(());
-        }
+    ) -> Result<Option<TestReport>, Fault> {
         match self.told(wire, watch, project).await {
             Ok((report, settled)) => {
-                run.tests.clone_from(&report);
-                if settled && run.state.ended() {
-                    let mut runs = locked(&self.memory.reports.runs);
-                    runs.insert(key, report);
-                    if runs.len() > KEPT {
-                        runs.pop_first();
+                if settled && !runs::active(wire) {
+                    let mut known = locked(&self.memory.reports.runs);
+                    known.insert((wire.id, runs::attempt(wire), wire.updated_at), report.clone());
+                    if known.len() > KEPT {
+                        known.pop_first();
                     }
                 }
-                Ok(())
+                Ok(report)
             }
             Err(fault) if of_source(&fault) => Err(fault),
             Err(fault) => {
                 let hint = fault.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
                 let text = format!("{}: no test results: {}{hint}", runs::called(wire), fault.detail);
                 sight.pipeline.remarks.push(SafeText::new(&text));
-                Ok(())
+                Ok(None)
             }
         }
     }
