@@ -46,6 +46,21 @@ pub(super) struct Reports {
     runs: Mutex<BTreeMap<(u64, u64, Option<Timestamp>), Option<TestReport>>>,
     artifacts: Mutex<BTreeMap<Identity, TestReport>>,
     tries: Mutex<BTreeMap<Identity, u32>>,
+    /// Runs whose list was refused: how often, and the remark about it.
+    refused: Mutex<BTreeMap<u64, (u32, SafeText)>>,
+    /// What this look read already for another service of the project: the look's number, and by run.
+    shared: Mutex<(u64, BTreeMap<u64, Option<TestReport>>)>,
+}
+
+impl Reports {
+    /// What this look has read already of a run.
+    fn shared(&self, turn: u64, run: u64) -> Option<Option<TestReport>> {
+        let mut shared = locked(&self.shared);
+        if shared.0 != turn {
+            *shared = (turn, BTreeMap::new());
+        }
+        shared.1.get(&run).cloned()
+    }
 }
 
 /// Which artifacts hold reports.
@@ -85,8 +100,8 @@ impl Looker<'_> {
         runs: &[wire::Run],
         sight: &mut Sight,
     ) -> Result<(), Fault> {
-        let mut newest = true;
-        for wire in runs {
+        let mut newest_ended = true;
+        for (index, wire) in runs.iter().enumerate() {
             let id = SafeText::new(&wire.id.to_string());
             let Some(at) = sight.pipeline.runs.iter().position(|run| run.key.id == id) else { continue };
             let key = (wire.id, runs::attempt(wire), wire.updated_at);
@@ -94,12 +109,12 @@ impl Looker<'_> {
             let ended = !runs::active(wire);
             let report = match known {
                 Some(known) => known,
-                None if self.worth_it(wire, watch, sight, ended && newest) => {
+                None if self.worth_it(wire, watch, sight, (index == 0, ended && newest_ended)) => {
                     self.of_run(wire, watch, project, sight).await?
                 }
                 None => None,
             };
-            newest &= !ended;
+            newest_ended &= !ended;
             if let Some(run) = sight.pipeline.runs.get_mut(at) {
                 run.tests = report;
             }
@@ -108,14 +123,20 @@ impl Looker<'_> {
     }
 
     /// Whether the reports of a run are worth requests.
-    fn worth_it(&self, wire: &wire::Run, watch: &Watch, sight: &Sight, newest_ended: bool) -> bool {
+    fn worth_it(
+        &self,
+        wire: &wire::Run,
+        watch: &Watch,
+        sight: &Sight,
+        (newest, newest_ended): (bool, bool),
+    ) -> bool {
         let id = SafeText::new(&wire.id.to_string());
         if sight.gates.iter().any(|gate| gate.key.run.id == id) {
             return true;
         }
         let looked_at = self.ask.focus.as_ref() == Some(&watch.service);
         let ships = sight.live.values().any(|live| live.artifact.revision.as_ref() != Some(&wire.head_sha));
-        newest_ended && (looked_at || (ships && self.api.meter().spending() == Spending::Full))
+        newest_ended && (looked_at || (newest && ships && self.api.meter().spending() == Spending::Full))
     }
 
     /// The reports of one run, remembered once nothing can change them any more.
@@ -126,8 +147,17 @@ impl Looker<'_> {
         project: &Project,
         sight: &mut Sight,
     ) -> Result<Option<TestReport>, Fault> {
+        if let Some(shared) = self.memory.reports.shared(self.turn, wire.id) {
+            return Ok(shared);
+        }
+        let refused = locked(&self.memory.reports.refused).get(&wire.id).cloned();
+        if let Some((_, remark)) = refused.as_ref().filter(|(times, _)| *times >= TRIES) {
+            sight.pipeline.remarks.push(remark.clone());
+            return Ok(None);
+        }
         match self.told(wire, watch, project).await {
             Ok((report, settled)) => {
+                locked(&self.memory.reports.shared).1.insert(wire.id, report.clone());
                 if settled && !runs::active(wire) {
                     let mut known = locked(&self.memory.reports.runs);
                     known.insert((wire.id, runs::attempt(wire), wire.updated_at), report.clone());
@@ -141,7 +171,16 @@ impl Looker<'_> {
             Err(fault) => {
                 let hint = fault.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
                 let text = format!("{}: no test results: {}{hint}", runs::called(wire), fault.detail);
-                sight.pipeline.remarks.push(SafeText::new(&text));
+                let remark = SafeText::new(&text);
+                let mut all = locked(&self.memory.reports.refused);
+                all.insert(
+                    wire.id,
+                    (refused.map_or(1, |(times, _)| times.saturating_add(1)), remark.clone()),
+                );
+                if all.len() > KEPT {
+                    all.pop_first();
+                }
+                sight.pipeline.remarks.push(remark);
                 Ok(None)
             }
         }
