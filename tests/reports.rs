@@ -1,0 +1,23 @@
+//! Reports of tests, from the file that a test runner writes to the run that the cockpit judges: formats, archives that
+//! mean harm, artifacts of GitHub, and how much memory any of it may take.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "a figure of the promises is printed")]
+
+#[path = "reports/bounds.rs"]
+mod bounds;
+#[path = "support/faults.rs"]
+#[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
+mod faults;
+#[path = "reports/formats.rs"]
+mod formats;
+#[path = "reports/github.rs"]
+mod github;
+#[path = "support/scripted.rs"]
+mod scripted;
+#[path = "github/world.rs"]
+#[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
+mod world;
+#[path = "reports/zip.rs"]
+mod zip;
