@@ -90,7 +90,7 @@ pub const KIND: Kind = Kind {
                 Key::optional(
                     "reports",
                     KeyType::List,
-                    "Names of the artifacts that hold reports of tests, with * and ? (default: *test*, *junit*, *cucumber*, *report*).",
+                    "Names of the artifacts that hold reports of tests; * and ? stand for others (default: whose name holds test, junit, cucumber or report).",
                 ),
             ],
         ),
