@@ -33,8 +33,11 @@ const fn sign(report: &TestReport) -> Sign {
 pub(super) fn lines(scene: Scene<'_>, run: &Run, most: usize, room: usize) -> Vec<Line<'static>> {
     let Some(report) = &run.tests else { return Vec::new() };
     let words = numbers(scene.words().gap(1).say(Role::Title, text::fit("RESULTS", 8)).gap(1), report);
-    let words = words.maybe(Role::Muted, (!report.from.is_empty()).then(|| format!(" · {}", report.from)));
-    let words = words.maybe(Role::Muted, report.gap.as_ref().map(|gap| format!(" · {gap}")));
+    let words = [Some(&report.from), report.gap.as_ref()]
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty())
+        .fold(words, |words, text| words.dot().say(Role::Muted, text.as_str()));
     let mut lines = vec![words.within(room)];
     for failure in report.failures.iter().take(most) {
         let words = scene.words().gap(12).say(Role::NoGo, text::cut(&failure.words(), 60));
@@ -80,7 +83,7 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 
 fn body(scene: Scene<'_>, run: &Run, report: &TestReport, room: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default(), numbers(scene.words(), report).within(room)];
-    for (label, what) in [("told by", Some(&report.from)), ("know", report.gap.as_ref())] {
+    for (label, what) in [("told by", Some(&report.from)), ("note", report.gap.as_ref())] {
         if let Some(what) = what.filter(|what| !what.is_empty()) {
             lines.extend(overlay::labelled(scene, label, Role::Base, what.as_str(), room));
         }
@@ -113,7 +116,8 @@ fn body(scene: Scene<'_>, run: &Run, report: &TestReport, room: usize) -> Vec<Li
     let named = u64::try_from(report.failures.len()).unwrap_or(u64::MAX);
     let more = report.failed.saturating_sub(named);
     if more > 0 {
-        lines.push(scene.words().gap(2).say(Role::Muted, format!("{more} more are not told by name")).line());
+        let more = format!("and {more} more that failed, not told by name");
+        lines.push(scene.words().gap(2).say(Role::Muted, more).line());
     }
     lines
 }
