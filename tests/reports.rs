@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-#![expect(clippy::print_stdout, reason = "a figure of the promises is printed")]
 
 #[path = "reports/bounds.rs"]
 mod bounds;
@@ -15,6 +14,7 @@ mod formats;
 #[path = "reports/github.rs"]
 mod github;
 #[path = "support/scripted.rs"]
+#[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
 mod scripted;
 #[path = "github/world.rs"]
 #[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]

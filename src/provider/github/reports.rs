@@ -39,11 +39,14 @@ const KEPT: usize = 256;
 /// An artifact by its id and its digest.
 type Identity = (u64, Option<SafeText>);
 
+/// A run that has ended, as it was then: id, attempt, last change.
+type Ended = (u64, u64, Option<Timestamp>);
+
 /// What was read already.
 #[derive(Default)]
 pub(super) struct Reports {
-    /// Runs that have ended: id, attempt, last change.
-    runs: Mutex<BTreeMap<(u64, u64, Option<Timestamp>), Option<TestReport>>>,
+    /// Of runs that have ended.
+    runs: Mutex<BTreeMap<Ended, Option<TestReport>>>,
     artifacts: Mutex<BTreeMap<Identity, TestReport>>,
     tries: Mutex<BTreeMap<Identity, u32>>,
     /// Runs whose list was refused: how often, and the remark about it.
