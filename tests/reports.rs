@@ -6,6 +6,11 @@
 
 #[path = "reports/bounds.rs"]
 mod bounds;
+#[path = "drift/change.rs"]
+#[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
+mod change;
+#[path = "reports/drift.rs"]
+mod drift;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
 mod faults;

@@ -17,14 +17,14 @@ use crate::scripted::{Reply, Scripted};
 use crate::world::{NEW, OLD, REPO, RUN, bound, intent, live, of_run, pipeline, provider, run_of, waiting};
 use crate::zip::{archive, entry};
 
-const ONE_FAILED: &str = "<testsuite name='cart' tests='3' failures='1'><testcase name='a'/><testcase name='b'/>\
+pub(crate) const ONE_FAILED: &str = "<testsuite name='cart' tests='3' failures='1'><testcase name='a'/><testcase name='b'/>\
     <testcase classname='cart' name='c'><failure message='got 2, want 3'/></testcase></testsuite>";
 const ALL_PASSED: &str =
     "<testsuite><testcase name='a'/><testcase name='b'/><testcase name='c'/></testsuite>";
 
 /// A storage host that writes down whole requests.
-struct Store {
-    url: String,
+pub(crate) struct Store {
+    pub(crate) url: String,
     heard: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -35,7 +35,7 @@ impl Drop for Store {
     }
 }
 
-async fn store(body: Vec<u8>) -> Store {
+pub(crate) async fn store(body: Vec<u8>) -> Store {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let heard: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -48,7 +48,7 @@ async fn store(body: Vec<u8>) -> Store {
     Store { url, heard, task }
 }
 
-fn artifact(id: u64, name: &str, zip: &[u8]) -> Value {
+pub(crate) fn artifact(id: u64, name: &str, zip: &[u8]) -> Value {
     let sum: String = Sha256::digest(zip).iter().map(|byte| format!("{byte:02x}")).collect();
     json!({"id": id, "node_id": "A", "name": name, "size_in_bytes": zip.len(), "expired": false,
         "archive_download_url": "https://evil.test/steal.zip", "digest": format!("sha256:{sum}"),
@@ -56,7 +56,7 @@ fn artifact(id: u64, name: &str, zip: &[u8]) -> Value {
 }
 
 /// A waiting run with these artifacts, each led to an address at `store`.
-async fn shop_with(artifacts: &[Value], store: &str) -> Scripted {
+pub(crate) async fn shop_with(artifacts: &[Value], store: &str) -> Scripted {
     let server = waiting().await;
     let list = json!({"total_count": artifacts.len(), "artifacts": artifacts});
     server.get(&of_run(RUN, "/artifacts"), &list);
@@ -73,7 +73,7 @@ fn shop() -> Vec<gonogo::domain::Bound> {
     crate::world::shop()
 }
 
-async fn seen(server: &Scripted) -> Observation {
+pub(crate) async fn seen(server: &Scripted) -> Observation {
     provider(&server.url, shop()).observe(&Ask::default()).await.unwrap()
 }
 
