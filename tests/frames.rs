@@ -5,6 +5,8 @@
 mod logs;
 #[path = "support/model.rs"]
 mod model;
+#[path = "frames/results.rs"]
+mod results;
 
 use std::path::Path;
 use std::time::Duration;
@@ -81,6 +83,8 @@ const SCENES: &[Scene] = &[
     ("own-keys", own_keys),
     ("changes", || after(model::release_day(), &[Key::Char('d')])),
     ("why", || after(search(), &[Key::Char('v')])),
+    ("tests-failed", results::failed),
+    ("tests", || after(results::failed(), &[Key::Char('t')])),
     ("refused", || after(select(model::release_day(), "ledger"), &[Key::Char('a')])),
     ("health", || after(search(), &[Key::Tab, Key::Tab, Key::Tab, Key::Tab, Key::Char('z')])),
     ("depth", || after(search(), &[Key::Enter])),
@@ -382,6 +386,8 @@ portraits! {
     keys_of_their_own "own-keys"
     the_change_set "changes"
     the_reasons "why"
+    tests_that_failed_although_the_run_goes_on "tests-failed"
+    every_test_that_failed "tests"
     a_key_that_cannot_act "refused"
     health_in_zoom "health"
     filtering "filter"

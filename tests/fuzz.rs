@@ -151,6 +151,9 @@ each! {
     whatever_a_theme_holds_is_read_or_told_with_its_place "theme",
     whatever_is_in_the_journal_nothing_that_holds_is_lost "journal",
     whatever_is_in_the_journal_its_newest_lines_are_read "recent",
+    whatever_a_report_holds_nothing_is_counted_out_of_nothing "report",
+    whatever_an_archive_holds_no_more_comes_out_than_asked_for "archive",
+    whatever_a_log_holds_its_lines_are_safe_and_bounded "log",
 }
 
 #[test]

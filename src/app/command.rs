@@ -34,6 +34,8 @@ pub enum Command {
     Changes,
     /// Show the reasons of the verdict.
     Reasons,
+    /// Show what the tests of the run at hand said.
+    Tests,
     /// Mark the selection, or take the mark away.
     Mark,
     /// Show what an action would do, in a preview that cannot be confirmed.
@@ -180,6 +182,12 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::NextTrouble, "next error", &[Key::Char('n')], "next error in the log, or next line found"),
     entry(Command::PreviousTrouble, "previous error", &[Key::Char('N')], "the one before in the log"),
     entry(Command::Wrap, "wrap", &[Key::Char('W')], "wrap long lines of the log, or cut them"),
+    entry(
+        Command::Tests,
+        "tests",
+        &[Key::Char('t')],
+        "show what the tests of the run at hand said: how many passed, and each that failed",
+    ),
     entry(Command::Down, "down", &[Key::Char('j'), Key::Down], "next line"),
     entry(Command::Up, "up", &[Key::Char('k'), Key::Up], "previous line"),
     entry(Command::Left, "left", &[Key::Char('h'), Key::Left], "previous environment"),
@@ -235,6 +243,9 @@ pub fn available(command: Command, model: &Model) -> Result<(), Refusal> {
             let known = model.selected_place().is_some_and(|p| model.changes.contains_key(&p));
             known.then_some(()).ok_or_else(|| Refusal::new("no change set is known here"))
         }
+        Command::Tests => views::tested(model).map(drop).ok_or_else(|| {
+            Refusal::new("no test results are known here").next("select a service whose runs hand them out")
+        }),
         Command::Follow => (!model.actions.is_empty())
             .then_some(())
             .ok_or_else(|| Refusal::new("nothing was done yet in this session")),

@@ -107,6 +107,8 @@ pub enum Overlay {
     Changes,
     /// Why the verdict is what it is.
     Reasons,
+    /// What the tests of the run at hand said.
+    Tests,
     /// What earlier sessions left without an outcome.
     Resumed,
 }

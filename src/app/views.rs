@@ -12,8 +12,8 @@ use crate::domain::code::Commit;
 use crate::domain::record::{Deed, deeds};
 use crate::domain::time::ago;
 use crate::domain::{
-    ActionId, ChangeSet, Job, JobKey, Place, Revision, RunState, SafeText, ServiceName, SourceName, Span,
-    SpanAsk, Verdict,
+    ActionId, ChangeSet, Job, JobKey, Place, Revision, Run, RunState, SafeText, ServiceName, SourceName,
+    Span, SpanAsk, Verdict,
 };
 
 /// A whole screen of the program.
@@ -208,6 +208,21 @@ pub fn job_at_hand(model: &Model) -> Option<JobKey> {
         .or_else(|| first(|state| *state == RunState::Running))
         .or_else(|| jobs.first())
         .map(|(key, _)| key.clone())
+}
+
+/// The run whose test results a key is about: in the inbox that of the gate at hand, in a log that of the log, else the
+/// newest of the selected service that has any.
+#[must_use]
+pub fn tested(model: &Model) -> Option<&Run> {
+    let key = match model.focus {
+        Panel::Inbox => model.gate_at_hand().map(|gate| &gate.value.key.run),
+        Panel::Log => model.log.job.as_ref().map(|job| &job.run),
+        _ => None,
+    };
+    let name = key.map(|key| &key.service).or(model.selected.as_ref())?;
+    let runs = &model.world.pipeline(model.service(name)?)?.value.runs;
+    let found = key.and_then(|key| runs.iter().find(|run| run.key == *key));
+    found.or_else(|| runs.iter().find(|run| run.tests.is_some())).filter(|run| run.tests.is_some())
 }
 
 /// What the selected place can go back to, newest first, the present one included.

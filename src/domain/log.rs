@@ -5,6 +5,7 @@
 
 mod paint;
 mod reader;
+mod trouble;
 
 use std::sync::Arc;
 
@@ -158,11 +159,15 @@ impl JobLog {
         all.into_iter()
     }
 
-    /// Which step wrote the line at this index: the last one that had begun by then.
+    /// Which step wrote the line at this index: the last one that had begun by then; in a log without times, the one
+    /// whose name heads the group.
     #[must_use]
     pub fn step_of(&self, index: usize, steps: &[JobStep]) -> Option<usize> {
-        let at = self.lines.get(..=index)?.iter().rev().find_map(|line| line.at)?;
-        steps.iter().rposition(|step| step.started.is_some_and(|began| began.as_second() <= at.as_second()))
+        let before = self.lines.get(..=index)?;
+        let named = || before.iter().rev().find_map(|line| named(line, steps));
+        let Some(at) = before.iter().rev().find_map(|line| line.at) else { return named() };
+        let began = |step: &JobStep| step.started.is_some_and(|began| began.as_second() <= at.as_second());
+        steps.iter().rposition(began).or_else(named)
     }
 
     /// Where to begin to read: the first trouble of the step that failed, else the first that is marked, unless it only
@@ -170,19 +175,34 @@ impl JobLog {
     #[must_use]
     pub fn opening(&self, steps: &[JobStep]) -> Option<u64> {
         let failed = steps.iter().position(|step| matches!(step.state, RunState::Failed(_)));
-        let within = failed.and_then(|failed| {
-            let began = steps.get(failed)?.started?.as_second();
-            let next = steps.iter().skip(failed + 1).find_map(|step| step.started);
+        let within = failed.and_then(|failed| self.within(failed, steps));
+        let first = |kind| self.lines.iter().filter(move |line| line.kind == kind);
+        let telling = |line: &&LogLine| !trouble::is_bare(line.text.as_str());
+        let why = first(LineKind::Error).find(telling).or_else(|| first(LineKind::Suspect).find(telling));
+        let bare = || first(LineKind::Error).next().or_else(|| first(LineKind::Suspect).next());
+        within.or(why).or_else(bare).map(|line| line.number)
+    }
+
+    /// The first trouble of a step, by its times or, in a log without any, below the line that bears its name.
+    fn within(&self, step: usize, steps: &[JobStep]) -> Option<&LogLine> {
+        let began = steps.get(step)?.started.map(jiff::Timestamp::as_second);
+        if let Some(began) = began.filter(|_| self.lines.iter().any(|line| line.at.is_some())) {
+            let next = steps.iter().skip(step + 1).find_map(|step| step.started);
             let inside = |line: &&LogLine| {
                 line.at.is_some_and(|at| {
                     at.as_second() >= began && next.is_none_or(|next| at.as_second() <= next.as_second())
                 })
             };
-            self.lines.iter().filter(inside).find(|line| line.kind.troubles())
-        });
-        let first = |kind| self.lines.iter().find(|line| line.kind == kind);
-        let marked = first(LineKind::Error);
-        let why = marked.filter(|line| !line.text.as_str().starts_with("Process completed with exit code"));
-        within.or(why).or_else(|| first(LineKind::Suspect)).or(marked).map(|line| line.number)
+            return self.lines.iter().filter(inside).find(|line| line.kind.troubles());
+        }
+        let head = self.lines.iter().position(|line| named(line, steps) == Some(step))?;
+        let below = self.lines.iter().skip(head + 1);
+        below.take_while(|line| named(line, steps).is_none()).find(|line| line.kind.troubles())
     }
+}
+
+/// The step whose name heads the group that begins with this line.
+fn named(line: &LogLine, steps: &[JobStep]) -> Option<usize> {
+    let group = line.kind == LineKind::Group;
+    steps.iter().position(|step| group && step.name == line.text)
 }

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod alertmanager;
+pub mod archive;
 pub mod child;
 pub mod circleci;
 pub mod docker;

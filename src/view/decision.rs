@@ -8,7 +8,7 @@ use super::sheet::{Sheet, Words};
 use super::text::{self, counted};
 use crate::app::command::{Command, available, entry_of};
 use crate::app::model::{Action, ActionStage, Answered};
-use crate::domain::assess::lane;
+use crate::domain::assess::{lane, tested};
 use crate::domain::code::FileKind;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::{ago, spoken};
@@ -153,6 +153,19 @@ fn contents<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
         None => words.say(Role::Muted, "no tests seen on "),
     }
     .say(Role::Accent, gate.revision.short())
+    .then(results(scene, gate))
+}
+
+/// What the tests said of the very commit: `: ✗ 412 passed, 3 failed`.
+fn results<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
+    let service = scene.model.service(&gate.key.run.service);
+    let pipeline = service.and_then(|service| scene.model.world.pipeline(service));
+    let report = pipeline.and_then(|seen| tested::on(seen.value, &gate.revision)).map(|(_, report)| report);
+    match report.filter(|report| report.total() > 0) {
+        Some(report) if report.failed > 0 => super::results::numbers(scene.words().gap(1), report),
+        Some(report) => scene.words().say(Role::Muted, format!(": {}", report.words())),
+        None => scene.words().say(Role::Muted, ": no results"),
+    }
 }
 
 /// `7 commits · 1 migration · SHOP-812 SHOP-815`.

@@ -45,6 +45,7 @@ mod pipeline;
 mod plan_body;
 pub mod print;
 mod reasons;
+mod results;
 mod resumed;
 mod revisions;
 mod saga;
@@ -326,6 +327,7 @@ fn overlays(scene: Scene<'_>, sheet: &mut Sheet<'_>) -> Option<Position> {
         Overlay::FollowSaga(id) => saga::draw(scene, &mut sheet, id),
         Overlay::Changes => changes::draw(scene, &mut sheet),
         Overlay::Reasons => reasons::draw(scene, &mut sheet),
+        Overlay::Tests => results::draw(scene, &mut sheet),
         Overlay::Resumed => resumed::draw(scene, &mut sheet),
     }
     None

@@ -17,7 +17,7 @@ use super::list::write_chosen;
 use super::panel::{self, Keyboard, Title};
 use super::scene::{Age, Scene, bar, run_sign};
 use super::sheet::{Sheet, Words};
-use super::text;
+use super::{results, text};
 use crate::app::model::Panel;
 use crate::app::spot::Spot;
 use crate::app::views;
@@ -25,6 +25,9 @@ use crate::domain::assess::{STALE, stage_of, usual};
 use crate::domain::time::{ago, short, spoken};
 use crate::domain::{Job, Pipeline, Run, RunState, Service, Stage};
 use crate::theme::{Role, Sign};
+
+/// Failed tests that are named below the jobs.
+const FAILED: usize = 3;
 
 /// Draws the pipeline panel.
 pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
@@ -57,6 +60,7 @@ fn lines(scene: Scene<'_>, age: Age, room: usize) -> (Vec<Line<'static>>, Option
     };
     let mut lines = vec![headline(scene, run, age).within(room)];
     let chosen = jobs(scene, service, seen.value, run, room, &mut lines);
+    lines.extend(results::lines(scene, run, FAILED, room));
     for remark in &seen.value.remarks {
         lines.push(
             scene.words().gap(1).sign(Sign::Note).gap(1).say(Role::Muted, remark.as_str()).within(room),

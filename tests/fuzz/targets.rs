@@ -13,6 +13,8 @@ mod journal;
 #[path = "../journal/memory.rs"]
 #[expect(dead_code, reason = "the journal's own tests make the disk fail, too")]
 mod memory;
+#[path = "targets/reports.rs"]
+mod reports;
 #[path = "targets/text.rs"]
 mod text;
 
@@ -50,6 +52,9 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "theme", run: files::theme },
     Target { name: "journal", run: journal::journal },
     Target { name: "recent", run: journal::recent },
+    Target { name: "report", run: reports::report },
+    Target { name: "archive", run: reports::archive },
+    Target { name: "log", run: reports::log },
 ];
 
 /// That nothing in a text can steer a terminal.

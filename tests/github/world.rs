@@ -166,6 +166,7 @@ pub(crate) async fn waiting() -> Scripted {
         .get(&of_run(RUN, "/jobs"), &jobs())
         .get(&of_run(RUN, "/pending_deployments"), &pending(0, json!(true), reviewers()))
         .get(&of_run(RUN, "/approvals"), &json!([]))
+        .get(&of_run(RUN, "/artifacts"), &json!({"total_count": 0, "artifacts": []}))
         .get(&format!("{REPO}/actions/workflows/5123/runs"), &list(std::slice::from_ref(&now)))
         .get(&format!("{REPO}/environments/production"), &environment("allowed"))
         .get(&format!("{REPO}/git/ref/heads/release/2.8"), &branch(NEW))

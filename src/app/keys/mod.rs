@@ -141,6 +141,7 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Mouse => return mouse(model),
         Command::Changes => show(model, Overlay::Changes),
         Command::Reasons => show(model, Overlay::Reasons),
+        Command::Tests => show(model, Overlay::Tests),
         Command::Follow => {
             if let Some(newest) = joint_keys::newest(model) {
                 show(model, newest);
@@ -372,6 +373,7 @@ fn toggles(command: Command, overlay: Option<&Overlay>) -> bool {
         (command, overlay),
         (Command::Changes, Some(Overlay::Changes))
             | (Command::Reasons, Some(Overlay::Reasons))
+            | (Command::Tests, Some(Overlay::Tests))
             | (Command::Follow, Some(Overlay::Follow(_) | Overlay::FollowSaga(_)))
     )
 }

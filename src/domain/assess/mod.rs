@@ -8,6 +8,7 @@ pub mod lane;
 mod place;
 mod planned;
 mod runs;
+pub mod tested;
 mod version;
 pub mod way_back;
 
@@ -78,14 +79,9 @@ impl Case<'_> {
     }
 
     /// Says what speaks neither for nor against it, but should be known.
-    fn note(&mut self, stage: Stage, environment: &EnvironmentName, text: &str) {
+    fn note(&mut self, stage: Stage, environment: Option<&EnvironmentName>, text: &str) {
         let text = SafeText::new(text);
-        self.reasons.push(Reason {
-            stage,
-            environment: Some(environment.clone()),
-            verdict: Verdict::Go,
-            text,
-        });
+        self.reasons.push(Reason { stage, environment: environment.cloned(), verdict: Verdict::Go, text });
     }
 
     /// Worsens a stage's mark: a worse verdict wins, any judgement wins over none.

@@ -21,7 +21,7 @@ pub(super) fn judge(case: &mut Case<'_>) {
             Some(Outlook::Free(next)) => {
                 case.mark(Stage::Plan, Mark::Judged(Verdict::Go));
                 if let Some(next) = next {
-                    case.note(Stage::Plan, name, &format!("{name}: {next}"));
+                    case.note(Stage::Plan, Some(name), &format!("{name}: {next}"));
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::super::pipeline::{Job, Run, RunState};
 use super::super::service::StagePattern;
 use super::super::verdict::Standing;
 use super::super::{Mark, Pipeline, Service, Stage, Verdict};
-use super::{Case, STALE};
+use super::{Case, STALE, tested};
 
 /// Judges the run that matters: the newest on the commit that would ship, else the newest.
 pub(super) fn judge(case: &mut Case<'_>, standings: &[Standing]) {
@@ -32,6 +32,7 @@ pub(super) fn judge(case: &mut Case<'_>, standings: &[Standing]) {
         let text = stage_text(stage, &jobs, run);
         case.say(stage, None, mark, &text);
     }
+    tested::judge(case, pipeline.value, &run.revision);
     if matches!(run.state, RunState::Failed(_)) && !run.jobs.iter().any(failed) {
         case.say(Stage::Build, None, Mark::Judged(Verdict::NoGo), &format!("run {} failed", run.number));
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::paint::{Paint, pieces};
-use super::{JobLog, LeftOut, LineKind, LogEnd, LogLine};
+use super::{JobLog, LeftOut, LineKind, LogEnd, LogLine, trouble};
 use crate::domain::text::SafeText;
 
 /// The most lines that are kept.
@@ -140,7 +140,7 @@ fn decode(raw: &Raw) -> Option<LogLine> {
     if raw.more > 0 {
         clean.push_str(&format!(" …({} bytes more)", raw.more));
     }
-    if kind == LineKind::Plain && reads_like_an_error(&clean) {
+    if kind == LineKind::Plain && trouble::reads_like_one(&clean) {
         kind = LineKind::Suspect;
     }
     Some(LogLine { number: raw.number, at, kind, text: SafeText::new(&clean), paints })
@@ -149,6 +149,8 @@ fn decode(raw: &Raw) -> Option<LogLine> {
 /// The time in front of a line, and the rest.
 fn timed(line: &str) -> (Option<jiff::Timestamp>, &str) {
     let Some((word, rest)) = line.split_once(' ').or(Some((line, ""))) else { return (None, line) };
+    // Jenkins puts it in brackets.
+    let word = word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).unwrap_or(word);
     if !(20..=35).contains(&word.len()) || !word.ends_with('Z') {
         return (None, line);
     }
@@ -187,7 +189,7 @@ fn marker(text: &str) -> Option<(LineKind, String)> {
             return Some((kind, format!("{}{message}", place(properties))));
         }
     }
-    Some((LineKind::Plain, text.to_owned()))
+    jenkins(text)
 }
 
 /// `file=src/a.rs,line=3,col=1` as `src/a.rs:3: `; nothing if no file is named.
@@ -206,35 +208,16 @@ fn place(properties: &str) -> String {
     }
 }
 
-/// Whether an unmarked line reads like the cause of a failure, in the words of compilers, test runners and shells.
-fn reads_like_an_error(text: &str) -> bool {
-    const BEGINS: [&str; 14] = [
-        "error:",
-        "error[",
-        "error -",
-        "fatal:",
-        "fatal error",
-        "panic:",
-        "traceback (most recent call last)",
-        "npm err!",
-        "npm error",
-        "--- fail:",
-        "failed ",
-        "failures:",
-        "assertionerror",
-        "assertion failed",
-    ];
-    const HOLDS: [&str; 7] = [
-        " panicked at ",
-        ": error: ",
-        ": error ts",
-        ": fatal error",
-        "... failed",
-        " connection refused",
-        "command not found",
-    ];
-    let start: String = text.trim_start().chars().take(400).collect::<String>().to_lowercase();
-    BEGINS.iter().any(|word| start.starts_with(word)) || HOLDS.iter().any(|word| start.contains(word))
+/// What Jenkins writes about its own steps: the head of a stage, or what is of interest to nobody but its authors.
+fn jenkins(text: &str) -> Option<(LineKind, String)> {
+    let Some(step) = text.strip_prefix("[Pipeline] ") else {
+        return Some((LineKind::Plain, text.to_owned()));
+    };
+    match step.strip_prefix("{ (").and_then(|rest| rest.strip_suffix(')')) {
+        Some(stage) => Some((LineKind::Group, stage.strip_prefix("Branch: ").unwrap_or(stage).to_owned())),
+        None if step == "}" || step.starts_with("// ") => None,
+        None => Some((LineKind::Debug, step.to_owned())),
+    }
 }
 
 #[cfg(test)]

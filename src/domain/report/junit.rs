@@ -224,6 +224,11 @@ impl Reading {
                 }
                 Open::Other
             }
+            // What somebody else may call it.
+            other if ["fail", "error"].iter().any(|word| other.to_ascii_lowercase().contains(word)) => {
+                case.blow(element);
+                Open::Blow
+            }
             _ => Open::Other,
         }
     }

@@ -55,6 +55,18 @@ pub struct FailedTest {
     pub says: SafeText,
 }
 
+impl FailedTest {
+    /// Suite and name, as one would look for it: `cart::merge keeps_every_line`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match (self.suite.is_empty(), self.name.is_empty()) {
+            (true, _) => self.name.to_string(),
+            (_, true) => self.suite.to_string(),
+            _ => format!("{} {}", self.suite, self.name),
+        }
+    }
+}
+
 impl TestReport {
     /// How many tests there were.
     #[must_use]

@@ -41,6 +41,11 @@ fn the_tests_that_are_listed_count() {
         ),
         ("disabled", r#"<testsuite><testcase name="a"><disabled/></testcase></testsuite>"#, (0, 0, 1)),
         (
+            "another word for it",
+            r#"<testsuite><testcase name="a"><assertionFailed message="x"/></testcase></testsuite>"#,
+            (0, 1, 0),
+        ),
+        (
             "not run, by its status",
             r#"<testsuite><testcase name="a" status="notrun" result="suppressed"/></testsuite>"#,
             (0, 0, 1),

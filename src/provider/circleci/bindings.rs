@@ -47,7 +47,6 @@ impl Watch {
         };
         named.or_else(guessed).map(|(environment, _)| environment)
     }
-
 }
 
 /// Reads the bindings of a source.

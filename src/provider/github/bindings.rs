@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::reports::Wanted;
 use super::wire;
 use crate::domain::{Bound, Cause, EnvironmentName, Fault, Place, Role, SafeText, ServiceName};
 use crate::provider::SourceSpec;
@@ -112,6 +113,8 @@ pub(super) struct Watch {
     /// Our environments, each with the name that GitHub knows it by.
     pub(super) environments: Vec<(EnvironmentName, String)>,
     pub(super) dispatches: BTreeMap<EnvironmentName, Dispatch>,
+    /// The artifacts that hold reports of tests.
+    pub(super) reports: Wanted,
 }
 
 impl Watch {
@@ -177,6 +180,7 @@ fn watch(bound: &Bound) -> Result<Watch, Fault> {
         lanes: vec![Lane { workflow: own("workflow"), branch: own("branch") }],
         environments: Vec::new(),
         dispatches: BTreeMap::new(),
+        reports: Wanted::read(&bound.settings)?,
     })
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::bindings::{Project, Watch};
 use super::budget::{self, Meter};
 use super::gates::{self, Apps, Hold};
+use super::reports::Wanted;
 use super::runs::{self, Links};
 use super::wire;
 use crate::domain::{
@@ -76,6 +77,7 @@ fn watch(project: Project) -> Watch {
         lanes: Vec::new(),
         environments: vec![(EnvironmentName::new("production"), "production".to_owned())],
         dispatches: BTreeMap::new(),
+        reports: Wanted::default(),
     }
 }
 

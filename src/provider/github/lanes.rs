@@ -67,7 +67,7 @@ impl Looker<'_> {
                 }
             }
             if halted && self.groups == Groups::Told {
-                match self.told(watch, fetched.project, holder, &behind).await? {
+                match self.group_told(watch, fetched.project, holder, &behind).await? {
                     Some(held) if held.is_empty() => {
                         lanes.free.insert(SafeText::new(&holder.id.to_string()));
                     }
@@ -112,7 +112,7 @@ impl Looker<'_> {
 
     /// The groups that a run holds, as GitHub names them, and who stands behind; asked anew when a run changed. None if
     /// GitHub does not tell.
-    async fn told(
+    async fn group_told(
         &self,
         watch: &Watch,
         project: &Project,

@@ -16,8 +16,9 @@ use crate::provider::http::{Allowance, Fetched, segment};
 const MOST: u64 = 64 * 1024 * 1024;
 /// How long the storage host may take: a look waits for it.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// Domains where github.com keeps logs. An Enterprise Server keeps them where its owner says.
-const STORES: &[&str] = &["blob.core.windows.net", "actions.githubusercontent.com", "githubusercontent.com"];
+/// Domains where github.com keeps logs and artifacts. An Enterprise Server keeps them where its owner says.
+pub(super) const STORES: &[&str] =
+    &["blob.core.windows.net", "actions.githubusercontent.com", "githubusercontent.com"];
 
 /// Whose storage may be gone to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

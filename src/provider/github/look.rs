@@ -16,6 +16,8 @@ use super::forks;
 use super::gates::{self, Apps, Hold};
 use super::lanes::{self, Groups};
 use super::live::Buried;
+use super::logs::Stores;
+use super::reports::Reports;
 use super::runs::{self, Links};
 use super::wire;
 use crate::domain::time::ago;
@@ -77,6 +79,7 @@ pub(super) struct Memory {
     told: Mutex<BTreeMap<Project, BTreeMap<String, Live>>>,
     pub(super) lanes: lanes::Known,
     pub(super) forks: forks::Known,
+    pub(super) reports: Reports,
 }
 
 impl Memory {
@@ -130,6 +133,7 @@ pub(super) struct Looker<'a> {
     pub(super) api: &'a Api,
     pub(super) memory: &'a Memory,
     pub(super) links: &'a Links,
+    pub(super) stores: Stores,
     pub(super) source: &'a SourceName,
     pub(super) identity: Option<SafeText>,
     pub(super) ask: &'a Ask,
@@ -298,6 +302,7 @@ impl Looker<'_> {
         }
         sight.lanes = self.lanes(watch, &runs, fetched, &sight).await?;
         self.environments(watch, generous, fetched, &mut sight).await?;
+        self.tests(watch, fetched.project, &runs, &mut sight).await?;
         Ok(sight)
     }
 

@@ -44,6 +44,7 @@ mod live;
 mod logs;
 mod look;
 mod people;
+mod reports;
 mod runs;
 mod wire;
 
@@ -93,6 +94,11 @@ pub const KIND: Kind = Kind {
                     "Workflow's file name or id (default: all workflows).",
                 ),
                 Key::optional("branch", KeyType::Text, "Only runs of this branch (default: all branches)."),
+                Key::optional(
+                    "reports",
+                    KeyType::List,
+                    "Names of the artifacts that hold reports of tests; * and ? stand for others (default: whose name holds test, junit, cucumber or report).",
+                ),
             ],
         ),
         (
@@ -251,8 +257,9 @@ impl GitHub {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let identity = self.identity().await?;
         let (api, memory, links, source) = (&self.api, &self.memory, &self.links, &self.source);
-        let groups = self.groups;
-        let looker = Looker { api, memory, links, source, identity: identity.clone(), ask, groups, turn };
+        let (groups, stores) = (self.groups, self.stores);
+        let looker =
+            Looker { api, memory, links, stores, source, identity: identity.clone(), ask, groups, turn };
         let projects = self.projects(ask);
         let repositories = projects.len();
         let sights = self.fleet.look(&looker, projects).await?;

@@ -177,6 +177,39 @@ pub(super) struct Step {
     pub(super) started_at: Option<Timestamp>,
 }
 
+/// `GET ../actions/runs/{id}/artifacts`.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Artifacts {
+    #[serde(default)]
+    pub(super) total_count: Option<u64>,
+    pub(super) artifacts: Vec<Artifact>,
+}
+
+/// One artifact.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Artifact {
+    pub(super) id: u64,
+    pub(super) name: SafeText,
+    #[serde(default)]
+    pub(super) size_in_bytes: Option<u64>,
+    #[serde(default)]
+    pub(super) expired: Option<bool>,
+    #[serde(default)]
+    pub(super) created_at: Option<Timestamp>,
+    /// `sha256:` and the sum; since version 4 of the action that uploads.
+    #[serde(default)]
+    pub(super) digest: Option<SafeText>,
+    #[serde(default)]
+    pub(super) workflow_run: Option<ArtifactRun>,
+}
+
+/// The run of an artifact.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct ArtifactRun {
+    #[serde(default)]
+    pub(super) head_sha: Option<SafeText>,
+}
+
 /// One entry of `GET ../actions/runs/{id}/pending_deployments`.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Pending {

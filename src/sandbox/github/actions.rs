@@ -1,6 +1,7 @@
 //! Everything below `/actions`: runs, attempts, jobs, gates, and what one can do with them.
 
 use super::GitHub;
+use super::artifacts;
 use super::front::{Answer, Call, repo_at};
 use super::lanes;
 use super::logs;
@@ -35,6 +36,7 @@ pub(super) fn route(github: &mut GitHub, index: usize, call: &Call, rest: &[&str
             in_workflow(github, index, call, flow, more)
         }
         ["jobs", id, "logs"] if get => logs::address(github, index, call, id),
+        ["artifacts", id, "zip"] if get => artifacts::address(github, index, call, id),
         ["jobs", id] if get => {
             let repo = repo_at(github, index)?;
             let found = repo
@@ -152,7 +154,7 @@ fn look(github: &GitHub, index: usize, place: usize, call: &Call, rest: &[&str])
         }
         ["approvals"] => Ok(Answer::ok(run.approvals.iter().map(|a| approval(base, repo, a)).collect())),
         ["concurrency_groups"] => Ok(lanes::of_run(base, repo, run)),
-        ["artifacts"] => Ok(Answer::ok(json!({"total_count": 0, "artifacts": []}))),
+        ["artifacts"] => Ok(artifacts::list(base, repo, run, call)),
         _ => Err(Answer::not_found()),
     }
 }

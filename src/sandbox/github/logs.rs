@@ -3,9 +3,9 @@
 //!
 //! In a run that is scripted to fail, the scan's log means harm, and that of the unit tests has 50 MB.
 
-use super::GitHub;
 use super::front::{Answer, Call, repo_at};
 use super::state::{Job, Phase, Run};
+use super::{GitHub, artifacts};
 use crate::sandbox::serve::page;
 use crate::sandbox::world::World;
 use axum::Router;
@@ -34,10 +34,14 @@ pub(super) fn address(github: &GitHub, index: usize, call: &Call, id: &str) -> R
     if call.now.duration_since(ended) > SignedDuration::from_hours(24 * KEPT_DAYS) {
         return Err(Answer::error(410, "Server Error"));
     }
-    let until = call.now.as_second() + SIGNED;
-    let signature = sign(&repo.name, id, until);
-    let target = format!("{}/{}/{id}?se={until}&sig={signature}", github.store, repo.name);
-    Ok(Answer::empty(302).with("location", target))
+    Ok(Answer::empty(302).with("location", signed(github, &repo.name, id, call.now)))
+}
+
+/// An address at the storage host, good for a minute.
+pub(super) fn signed(github: &GitHub, repo: &str, name: &str, now: Timestamp) -> String {
+    let until = now.as_second() + SIGNED;
+    let signature = sign(repo, name, until);
+    format!("{}/{repo}/{name}?se={until}&sig={signature}", github.store)
 }
 
 fn sign(repo: &str, job: &str, until: i64) -> String {
@@ -73,7 +77,14 @@ async fn store(State(world): State<World>, request: Request) -> Response {
         return refused(403, "AuthenticationFailed");
     }
     let repos = &state.ci.github.repos;
-    let found = repos.iter().find(|other| other.name == repo).and_then(|repo| find(&repo.runs, id));
+    let repo = repos.iter().find(|other| other.name == repo);
+    if let Some(archive) = repo.and_then(|repo| artifacts::stored(repo, id)) {
+        let mut response = Response::new(Body::from(archive));
+        let kind = hyper::header::HeaderValue::from_static("application/zip");
+        response.headers_mut().insert(hyper::header::CONTENT_TYPE, kind);
+        return response;
+    }
+    let found = repo.and_then(|repo| find(&repo.runs, id));
     let Some((run, job)) = found else { return refused(404, "BlobNotFound") };
     let floods = run.fails.is_some() && job.plan.name == "unit";
     let text = text(run, job);

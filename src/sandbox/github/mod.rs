@@ -8,6 +8,7 @@
 //! `tests/sandbox.rs`.
 
 mod actions;
+mod artifacts;
 mod commits;
 mod front;
 mod graphql;

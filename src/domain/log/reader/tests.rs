@@ -119,6 +119,78 @@ fn reading_begins_at_the_first_trouble_of_the_step_that_failed() {
     );
 }
 
+#[test]
+fn the_stages_of_jenkins_are_groups_and_its_own_words_are_dimmed() {
+    use LineKind::{Debug, Group, Plain, Suspect};
+    let text = "Started by user mara\n[Pipeline] Start of Pipeline\n[Pipeline] stage\n[Pipeline] { (Test)\n[Pipeline] sh\n\
+        [2026-08-20T09:00:00.123Z] + make test\n[2026-08-20T09:00:01.000Z] --- FAIL: TestMerge (0.00s)\n[Pipeline] }\n\
+        [Pipeline] // stage\n[Pipeline] { (Branch: linux)\nERROR: script returned exit code 2\nFinished: FAILURE\n";
+    let log = read(text);
+    let told: Vec<_> = log.lines.iter().map(|line| (line.kind, line.text.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (Plain, "Started by user mara"),
+            (Debug, "Start of Pipeline"),
+            (Debug, "stage"),
+            (Group, "Test"),
+            (Debug, "sh"),
+            (Plain, "+ make test"),
+            (Suspect, "--- FAIL: TestMerge (0.00s)"),
+            (Group, "linux"),
+            (Suspect, "ERROR: script returned exit code 2"),
+            (Plain, "Finished: FAILURE"),
+        ]
+    );
+    assert_eq!(log.lines[5].at, Some("2026-08-20T09:00:00.123Z".parse().unwrap()));
+}
+
+#[test]
+fn without_times_the_failing_step_is_found_by_the_name_above_its_lines() {
+    let text = "[Pipeline] { (Build)\nerror: harmless, the build goes on\n[Pipeline] { (Test)\nrunning\n--- FAIL: TestMerge\n\
+        ERROR: script returned exit code 2\n[Pipeline] { (Deploy)\n";
+    let log = read(text);
+    let step = |name: &str, state| JobStep { name: name.into(), state, started: None };
+    let steps = [
+        step("Build", RunState::Passed),
+        step("Test", RunState::Failed("failure".into())),
+        step("Deploy", RunState::Skipped),
+    ];
+    assert_eq!(log.opening(&steps), Some(5));
+    assert_eq!(log.step_of(4, &steps), Some(1));
+    assert_eq!(log.step_of(0, &steps), Some(0));
+    assert_eq!(log.opening(&[]), Some(2), "without steps the first that reads like one");
+}
+
+#[test]
+fn the_first_cause_is_found_in_the_logs_of_every_provider() {
+    for (provider, text, line) in [
+        (
+            "github",
+            "##[group]Run pytest\n##[endgroup]\nE       assert 2 == 3\n##[error]Process completed with exit code 1.\n",
+            3,
+        ),
+        (
+            "gitlab",
+            "\u{1b}[32;1m$ go test ./...\u{1b}[0;m\n--- FAIL: TestMerge (0.00s)\nFAIL\tcart\n\u{1b}[31;1mERROR: Job failed: exit code 1\n\u{1b}[0;m",
+            2,
+        ),
+        (
+            "jenkins",
+            "[Pipeline] sh\n+ mvn test\n[ERROR] Failures: \nERROR: script returned exit code 1\nFinished: FAILURE\n",
+            3,
+        ),
+        (
+            "circleci",
+            "#!/bin/bash -eo pipefail\ncargo test\ntest a ... FAILED\n\nExited with code exit status 101\n",
+            3,
+        ),
+        ("only the end is told", "+ make\nERROR: script returned exit code 2\n", 2),
+    ] {
+        assert_eq!(read(text).opening(&[]), Some(line), "{provider}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_whatever_reach_a_line_as_controls(bytes in proptest::collection::vec(any::<u8>(), 0..600), cut in 0usize..600) {
