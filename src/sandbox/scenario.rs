@@ -8,7 +8,7 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 12] = [
+const EMBEDDED: [(&str, &str); 13] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
@@ -18,6 +18,7 @@ const EMBEDDED: [(&str, &str); 12] = [
     ("answer-lost", include_str!("scenarios/answer-lost.toml")),
     ("world-moves", include_str!("scenarios/world-moves.toml")),
     ("wedged-lane", include_str!("scenarios/wedged-lane.toml")),
+    ("all-providers", include_str!("scenarios/all-providers.toml")),
     ("decided-first", include_str!("scenarios/decided-first.toml")),
     ("freeze", include_str!("scenarios/freeze.toml")),
     ("fleet", include_str!("scenarios/fleet.toml")),
