@@ -219,7 +219,8 @@ async fn finds(name: &str) -> (History, Scripted, Arc<dyn Provider>, Wedged) {
     let server = server(&history).await;
     let provider = provider(&server.url, shop());
     let lanes = found(&seen(&provider).await, history.now);
-    let [lane] = lanes.as_slice() else { panic!("{name}: {lanes:?}") };
+    assert_eq!(lanes.len(), 1, "{name}: {lanes:?}");
+    let lane = &lanes[0];
     assert_eq!(Some(summed(lane)), history.wedged, "{name}");
     assert_eq!(lane.group, None, "nobody told a group");
     assert!(lane.text(history.now).contains("inferred"), "{}", lane.text(history.now));

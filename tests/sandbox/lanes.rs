@@ -126,7 +126,7 @@ async fn one_run_holds_a_group_one_stands_behind_and_a_newer_one_ends_that_witho
     let now = lane(&sandbox).await;
     assert_eq!(now[0], state("Deploy v2.15.1", "pending", "-"));
     assert_eq!(now[1], state("Release v2.17.0", "completed", "cancelled"));
-    pass(&sandbox, 600);
+    pass(&sandbox, 60);
     assert_eq!(lane(&sandbox).await[0], now[0], "it stays behind as long as the holder waits");
 }
 
@@ -154,25 +154,25 @@ async fn eliza_15914_rejecting_the_holder_leaves_the_group_held_by_nobody() {
     let environment = get(&sandbox, &path).await[0]["environment"]["id"].clone();
     let body = json!({"environment_ids": [environment], "state": "rejected", "comment": ""});
     assert_eq!(post(&sandbox, "demo-token", &path, Some(body)).await, 200);
-    pass(&sandbox, 3_600);
+    pass(&sandbox, 90);
     assert_eq!(run_titled(&sandbox, "Release v2.15.0").await["conclusion"], "failure");
     assert_eq!(run_titled(&sandbox, "Release v2.17.0").await["status"], "pending", "for ever");
 }
 
 #[tokio::test]
 async fn people_the_app_and_the_timer_must_all_let_production_pass() {
-    let sandbox = with(r#"{ app = "canary-guard", wait_timer = 7 }"#);
+    let sandbox = with(r#"{ app = "canary-guard", wait_timer = 2 }"#);
     let run = run_titled(&sandbox, "Release v2.15.0").await;
     let path = format!("{REPO}/actions/runs/{}", id(&run));
     let gates = get(&sandbox, &format!("{path}/pending_deployments")).await;
-    assert_eq!(gates[0]["wait_timer"], 7);
+    assert_eq!(gates[0]["wait_timer"], 2);
     assert!(gates[0]["wait_timer_started_at"].is_string());
     let review =
         json!({"environment_ids": [gates[0]["environment"]["id"]], "state": "approved", "comment": ""});
     let reviews = format!("{path}/pending_deployments");
     assert_eq!(post(&sandbox, "demo-token", &reviews, Some(review.clone())).await, 200);
     assert_eq!(post(&sandbox, "omar-token", &reviews, Some(review)).await, 422, "people are asked once");
-    pass(&sandbox, 500);
+    pass(&sandbox, 90);
     assert_eq!(run_titled(&sandbox, "Release v2.15.0").await["status"], "waiting", "the App has not spoken");
     let rule = json!({"environment_name": "production", "state": "approved", "comment": "steady"});
     let rules = format!("{path}/deployment_protection_rule");
@@ -192,7 +192,7 @@ async fn a_fork_s_run_is_completed_without_a_job_until_a_maintainer_lets_it_star
     assert_eq!((&run["event"], &run["pull_requests"]), (&json!("pull_request"), &json!([])));
     assert_eq!(run["head_repository"]["full_name"], "lovelace/checkout");
     let path = format!("{REPO}/actions/runs/{}", id(&run));
-    pass(&sandbox, 600);
+    pass(&sandbox, 60);
     assert_eq!(get(&sandbox, &format!("{path}/jobs")).await["total_count"], 0);
     assert_eq!(post(&sandbox, "nils-token", &format!("{path}/approve"), None).await, 403);
     assert_eq!(
