@@ -12,7 +12,9 @@ use gonogo::domain::{
 };
 use gonogo::provider::http::{Auth, Endpoint, EndpointSpec};
 use gonogo::provider::secret::Secret;
-use gonogo::provider::{Provider, SecretPlace, SourceSpec, alertmanager, docker, github, prometheus};
+use gonogo::provider::{
+    Provider, SecretPlace, SourceSpec, alertmanager, circleci, docker, github, gitlab, jenkins, prometheus,
+};
 use serde_json::Value;
 
 #[path = "support/faults.rs"]
@@ -55,6 +57,22 @@ fn alertmanager(url: &str) -> Arc<dyn Provider> {
 fn github(url: &str) -> Arc<dyn Provider> {
     let pipeline = Settings::default().with_text("project", "acme/shop").with_text("workflow", "release.yml");
     github::build_with(spec(url, Role::Pipeline, pipeline), LIMITS).unwrap()
+}
+
+fn gitlab(url: &str) -> Arc<dyn Provider> {
+    let pipeline = Settings::default().with_text("project", "acme/shop");
+    gitlab::build_with(spec(url, Role::Pipeline, pipeline), LIMITS).unwrap()
+}
+
+fn jenkins(url: &str) -> Arc<dyn Provider> {
+    let mut spec = spec(url, Role::Pipeline, Settings::default().with_text("job", "acme/shop"));
+    spec.settings = spec.settings.with_text("user", "mara");
+    jenkins::build_with(spec, LIMITS).unwrap()
+}
+
+fn circleci(url: &str) -> Arc<dyn Provider> {
+    let pipeline = Settings::default().with_text("project", "gh/acme/shop");
+    circleci::build_with(spec(url, Role::Pipeline, pipeline), LIMITS).unwrap()
 }
 
 fn docker(url: &str) -> Arc<dyn Provider> {
@@ -109,6 +127,21 @@ async fn alertmanager_survives_every_fault() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn github_survives_every_fault() {
     all(|case| check(case, github)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gitlab_survives_every_fault() {
+    all(|case| check(case, gitlab)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jenkins_survives_every_fault() {
+    all(|case| check(case, jenkins)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn circleci_survives_every_fault() {
+    all(|case| check(case, circleci)).await;
 }
 
 /// Without the faults that only a limit ends (the engine's are not shortened for tests) and those of https.

@@ -133,6 +133,9 @@ pub(super) fn refusal(answer: &Answer) -> Fault {
             fault.with_hint("GitLab asks for patience; nothing is asked until then").retry_after(wait)
         }
         401 => fault.with_hint("GitLab does not accept the token: wrong, expired or revoked"),
+        403 if fault.cause == Cause::RateLimited => {
+            fault.with_hint("GitLab asks for patience; nothing is asked until then")
+        }
         403 => {
             fault.cause = Cause::Forbidden;
             fault.with_hint(

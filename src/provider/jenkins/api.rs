@@ -114,7 +114,7 @@ fn is_login(answer: &Answer) -> bool {
 }
 
 pub(super) fn login(asked: &str) -> Fault {
-    Fault::new(Cause::Unauthorized, format!("{asked}: a page for people came instead of an answer"))
+    Fault::new(Cause::Malformed, format!("{asked}: a page for people came instead of an answer"))
         .with_hint(
             "a login page? check user and token, and whether a proxy in front of Jenkins wants its own login",
         )
