@@ -174,8 +174,8 @@ impl Day {
             let rests = seen.pipelines.values().flat_map(|p| &p.runs).all(|run| run.state.ended());
             self.rest().await;
             if read == self.services.len() && rests {
-                self.read_through().await;
                 hour.length = Duration::try_from(self.sandbox.world().now().duration_since(begun)).unwrap();
+                self.read_through().await;
                 return hour;
             }
         }
