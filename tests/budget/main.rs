@@ -54,7 +54,11 @@ fn print(repositories: usize, activity: Activity, hour: &Hour, limit: u64) {
         hour.hourly(hour.points),
         hour.share(hour.points, limit),
         hour.busiest_minute(),
-        hour.late().map_or("-".to_owned(), |(p95, count)| format!("{:.1} s of {count}", p95.as_secs_f64())),
+        hour.late().map_or("-".to_owned(), |(p95, count)| format!(
+            "{:.1} s of {count}, {} unseen",
+            p95.as_secs_f64(),
+            hour.unseen
+        )),
     );
 }
 
