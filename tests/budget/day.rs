@@ -51,6 +51,8 @@ pub(crate) struct Hour {
     pub(crate) points: u64,
     minutes: BTreeMap<i64, u64>,
     lates: Vec<Duration>,
+    /// Events that were not seen when the time ended.
+    pub(crate) unseen: usize,
 }
 
 impl Hour {
@@ -174,8 +176,8 @@ impl Day {
             let rests = seen.pipelines.values().flat_map(|p| &p.runs).all(|run| run.state.ended());
             self.rest().await;
             if read == self.services.len() && rests {
-                self.read_through().await;
                 hour.length = Duration::try_from(self.sandbox.world().now().duration_since(begun)).unwrap();
+                self.read_through().await;
                 return hour;
             }
         }
@@ -225,6 +227,7 @@ impl Day {
             });
             hour.length = Duration::try_from(began.duration_since(begun)).unwrap();
             if hour.length >= length {
+                hour.unseen = open.len();
                 return hour;
             }
             let mut left = self.wait();

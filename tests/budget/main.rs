@@ -29,7 +29,7 @@ fn full() -> bool {
 fn sizes() -> Vec<(usize, Duration)> {
     let minutes = |count: u64| Duration::from_secs(count * 60);
     if full() {
-        vec![(100, minutes(8)), (1_000, minutes(5))]
+        vec![(1, minutes(60)), (10, minutes(60)), (100, minutes(20)), (1_000, minutes(10))]
     } else {
         vec![(1, minutes(4)), (10, minutes(3)), (24, minutes(2))]
     }
@@ -54,7 +54,11 @@ fn print(repositories: usize, activity: Activity, hour: &Hour, limit: u64) {
         hour.hourly(hour.points),
         hour.share(hour.points, limit),
         hour.busiest_minute(),
-        hour.late().map_or("-".to_owned(), |(p95, count)| format!("{:.1} s of {count}", p95.as_secs_f64())),
+        hour.late().map_or("-".to_owned(), |(p95, count)| format!(
+            "{:.1} s of {count}, {} unseen",
+            p95.as_secs_f64(),
+            hour.unseen
+        )),
     );
 }
 

@@ -204,6 +204,9 @@ impl Fleet {
     }
 
     async fn read(&self, looker: &Looker<'_>, parts: Vec<(Part<'_>, Depth)>) -> Result<(), Fault> {
+        for ((project, _), _) in parts.iter().filter(|(_, depth)| *depth == Depth::Whole) {
+            looker.memory.untell(project);
+        }
         let seen = each(looker, parts).await?;
         let mut state = locked(&self.state);
         for (project, seen) in seen {

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::api::locked;
 use super::bindings::{Project, Watch};
-use super::look::{Attempt, Fetched, Looker, Settled, Sight};
+use super::look::{Fetched, Looker, Sight};
+use super::memory::{Attempt, Settled};
 use super::runs;
 use super::wire;
 use crate::domain::time::ago;

@@ -4,20 +4,17 @@
 //! one; reviews of runs that wait or waited lately; deployments. An unchanged answer costs no budget.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-
-use jiff::Timestamp;
 
 use super::api::{Api, locked};
 use super::bindings::{Lane, Project, Watch};
 use super::budget::Spending;
 use super::forks;
 use super::gates::{self, Apps, Hold};
-use super::lanes::{self, Groups};
-use super::live::Buried;
+use super::lanes::Groups;
 use super::logs::Stores;
-use super::reports::Reports;
+use super::memory::{Attempt, Memory, Unpressable};
 use super::runs::{self, Links};
 use super::wire;
 use crate::domain::time::ago;
@@ -34,8 +31,6 @@ const KEPT: usize = 30;
 const DETAILED: usize = 12;
 /// Pages of jobs of one run: 100 jobs each.
 const PAGES: usize = 5;
-/// Looks for which a run that waited, or was acted upon, is watched on.
-const WATCHED: u32 = 60;
 /// How long a run may wait for nothing that one could press before that is called a gate of another system.
 const SETTLES: Duration = Duration::from_secs(30);
 /// The same in looks, when the server does not tell its time.
@@ -50,70 +45,6 @@ pub(super) enum Depth {
     Whole,
     /// The lists of runs alone: nothing is said to wait there.
     Light,
-}
-
-/// A run's id and attempt.
-pub(super) type Attempt = (u64, u64);
-/// A run that has ended, as it was then: id, attempt, last change.
-pub(super) type Settled = (u64, u64, Option<Timestamp>);
-
-/// A run that waits without a gate.
-#[derive(Clone, Copy)]
-struct Unpressable {
-    /// When it was first seen to, by the server's clock.
-    since: Option<Timestamp>,
-    /// In how many looks.
-    looks: u32,
-}
-
-/// What one look remembers for the next.
-#[derive(Default)]
-pub(super) struct Memory {
-    pub(super) buried: Buried,
-    watched: Mutex<BTreeMap<(Project, u64), u32>>,
-    unpressable: Mutex<BTreeMap<Attempt, Unpressable>>,
-    /// Jobs of runs that have come to an end.
-    settled: Mutex<BTreeMap<Settled, Arc<Vec<wire::Job>>>>,
-    pub(super) live: Mutex<BTreeMap<(Project, String), Live>>,
-    /// What is live where one question to all repositories told it, by environment in lower case.
-    told: Mutex<BTreeMap<Project, BTreeMap<String, Live>>>,
-    pub(super) lanes: lanes::Known,
-    pub(super) forks: forks::Known,
-    pub(super) reports: Reports,
-}
-
-impl Memory {
-    /// Watches a run on, although it may drop out of the lists: what came of an action must be seen.
-    pub(super) fn watch(&self, project: &Project, id: u64) {
-        locked(&self.watched).insert((project.clone(), id), WATCHED);
-    }
-
-    /// Takes in what is live in a project, as one question to all of them told it.
-    pub(super) fn tell(&self, project: &Project, live: &BTreeMap<String, Live>) {
-        locked(&self.told).insert(project.clone(), live.clone());
-    }
-
-    /// What is live in an environment, as one question to all projects told it.
-    pub(super) fn told(&self, project: &Project, environment: &str) -> Option<Live> {
-        locked(&self.told).get(project)?.get(&environment.to_ascii_lowercase()).cloned()
-    }
-
-    fn watched(&self, project: &Project) -> Vec<u64> {
-        locked(&self.watched).keys().filter(|(p, _)| p == project).map(|(_, id)| *id).collect()
-    }
-
-    /// One look less to watch every run of a project.
-    fn tick(&self, project: &Project) {
-        let mut watched = locked(&self.watched);
-        for (_, left) in watched.iter_mut().filter(|((p, _), _)| p == project) {
-            *left = left.saturating_sub(1);
-        }
-        watched.retain(|_, left| *left > 0);
-    }
-
-    fn forget(&self, project: &Project, id: u64) {
-        locked(&self.watched).remove(&(project.clone(), id));
-    }
 }
 
 /// What was seen of one service.

@@ -43,6 +43,7 @@ mod lanes;
 mod live;
 mod logs;
 mod look;
+mod memory;
 mod people;
 mod reports;
 mod runs;
@@ -53,7 +54,8 @@ use bindings::{Project, Watch};
 use budget::Spending;
 use fleet::Fleet;
 use lanes::Groups;
-use look::{Looker, Memory, Seen};
+use look::{Looker, Seen};
+use memory::Memory;
 use runs::Links;
 
 /// Where GitHub itself answers.

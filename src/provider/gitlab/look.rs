@@ -275,8 +275,9 @@ impl Looker<'_> {
         } else {
             reviews.extend(ours.iter().flat_map(|one| approvals::reviews(one)));
         }
-        let tests = match detail && ended {
-            true => self.report(watch, at).await?,
+        let waits = sight.gates.iter().any(|gate| gate.key.run == about.key);
+        let tests = match detail && (ended || waits) {
+            true => self.report(watch, at, ended).await?,
             false => None,
         };
         sight.pipeline.runs.push(about.run(reviews, tests));
@@ -295,12 +296,14 @@ impl Looker<'_> {
         Ok(jobs)
     }
 
-    async fn report(&self, watch: &Watch, at: Whereabouts) -> Result<Option<TestReport>, Fault> {
-        if let Some(known) = locked(&self.memory.reports).get(&at.id()) {
+    /// The report of a pipeline that has ended, or that waits: what its tests said before is there then.
+    async fn report(&self, watch: &Watch, at: Whereabouts, ended: bool) -> Result<Option<TestReport>, Fault> {
+        let key = SafeText::new(&format!("{} {}", at.id(), if ended { "ended" } else { "waits" }));
+        if let Some(known) = locked(&self.memory.reports).get(&key) {
             return Ok(known.clone());
         }
         let report = reports::report(self.api, watch, at).await?;
-        keep(&self.memory.reports, &at.id(), report.clone());
+        keep(&self.memory.reports, &key, report.clone());
         Ok(report)
     }
 

@@ -114,10 +114,9 @@ fn is_login(answer: &Answer) -> bool {
 }
 
 pub(super) fn login(asked: &str) -> Fault {
-    Fault::new(Cause::Malformed, format!("{asked}: a page for people came instead of an answer"))
-        .with_hint(
-            "a login page? check user and token, and whether a proxy in front of Jenkins wants its own login",
-        )
+    Fault::new(Cause::Malformed, format!("{asked}: a page for people came instead of an answer")).with_hint(
+        "a login page? check user and token, and whether a proxy in front of Jenkins wants its own login",
+    )
 }
 
 /// What an answer other than 2xx means at Jenkins.

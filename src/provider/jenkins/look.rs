@@ -7,6 +7,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use jiff::Timestamp;
+
 use super::api::{Api, locked};
 use super::bindings::Watch;
 use super::inputs::{self, Waiting};
@@ -192,8 +194,13 @@ impl Looker<'_> {
         let waiting = if detail && !ended { fresh(self.api, &path).await?.1 } else { Vec::new() };
         let reviews = if wanted { console::reviews(self.api, &path).await? } else { Vec::new() };
         let about = About { looker: self, watch, found, path: &path };
-        sight.gates.extend(waiting.iter().map(|waiting| about.gate(waiting)));
-        let tests = if detail && ended { self.report(&path).await? } else { None };
+        let paused =
+            jobs.iter().find(|job| job.state == RunState::WaitingForHuman).and_then(|job| job.started);
+        sight.gates.extend(waiting.iter().map(|waiting| about.gate(waiting, paused)));
+        let tests = match detail && (ended || !waiting.is_empty()) {
+            true => self.report(&path, ended).await?,
+            false => None,
+        };
         sight.pipeline.runs.push(Run { jobs, reviews, tests, ..about.run(!waiting.is_empty()) });
         Ok(())
     }
@@ -209,12 +216,14 @@ impl Looker<'_> {
         Ok(jobs)
     }
 
-    async fn report(&self, path: &str) -> Result<Option<TestReport>, Fault> {
-        if let Some(known) = locked(&self.memory.reports).get(path) {
+    /// The report of a build that has ended, or that waits: what its tests said before is there then.
+    async fn report(&self, path: &str, ended: bool) -> Result<Option<TestReport>, Fault> {
+        let key = format!("{path} {}", if ended { "ended" } else { "waits" });
+        if let Some(known) = locked(&self.memory.reports).get(&key) {
             return Ok(known.clone());
         }
         let report = tests::report(self.api, path).await?;
-        remember(&self.memory.reports, path, report.clone());
+        remember(&self.memory.reports, &key, report.clone());
         Ok(report)
     }
 }
@@ -249,7 +258,7 @@ impl About<'_> {
         url.starts_with("https://").then(|| SafeText::new(&url))
     }
 
-    fn gate(&self, waiting: &Waiting) -> Gate {
+    fn gate(&self, waiting: &Waiting, paused: Option<Timestamp>) -> Gate {
         let build = &self.found.build;
         let (revision, branch) = commit(build, self.watch);
         Gate {
@@ -260,7 +269,7 @@ impl About<'_> {
             branch: self.found.branch.clone().or(branch),
             run_number: build.number,
             run_title: title(build),
-            since: moment(build.timestamp),
+            since: paused.or_else(|| moment(build.timestamp)),
             asked_by: actor(build),
             reviewers: waiting.submitters.clone().unwrap_or_default(),
             may_decide: waiting.may_decide(self.looker.identity.as_ref()),
@@ -301,7 +310,10 @@ impl About<'_> {
 }
 
 pub(super) fn title(build: &wire::Build) -> SafeText {
-    build.display_name.clone().unwrap_or_else(|| SafeText::new(&format!("#{}", build.number)))
+    let number = format!("#{}", build.number);
+    // Jenkins' own name for a build is only its number, which is shown anyway.
+    let named = build.display_name.clone().filter(|name| !name.is_empty() && *name != number.as_str());
+    named.unwrap_or_else(|| SafeText::new(&format!("build {}", build.number)))
 }
 
 fn cause(build: &wire::Build) -> Option<&wire::Cause> {
