@@ -5,6 +5,7 @@
 //! `GONOGO_TEST_N=full` plays the whole one.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::indexing_slicing,
     reason = "a test that cannot go on fails; what was measured is printed"

@@ -168,7 +168,7 @@ async fn approved(cell: Cell) -> Result<(), String> {
         let runs = look.pipelines.values().flat_map(|pipeline| &pipeline.runs);
         runs.filter(|r| r.key == gate.key.run).any(|r| r.state == RunState::Passed)
     };
-    cell.until("the end of the run", &[gate.key.run.clone()], arrived).await?;
+    cell.until("the end of the run", std::slice::from_ref(&gate.key.run), arrived).await?;
     ensure(cell.writes().len() == count, "something was sent later")
 }
 
@@ -201,7 +201,7 @@ async fn cancelled(cell: Cell) -> Result<(), String> {
         runs.filter(|run| run.key == gate.key.run).any(|run| run.state.ended() && !run.state.passed())
             && look.gates.iter().all(|other| other.key != gate.key)
     };
-    cell.until("the end of the run", &[gate.key.run.clone()], over).await
+    cell.until("the end of the run", std::slice::from_ref(&gate.key.run), over).await
 }
 
 async fn late(cell: Cell) -> Result<(), String> {
@@ -227,8 +227,10 @@ async fn moved(cell: Cell) -> Result<(), String> {
     let refused = cell.carry_out(&prepared).await;
     ensure(refused.is_err(), "the server took a second approval")?;
     ensure(cell.applied() == 0, format!("{:?}", cell.writes()))?;
-    cell.until("omar's review", &[gate.key.run.clone()], |look| decided(look, &gate, Decision::Approved))
-        .await
+    cell.until("omar's review", std::slice::from_ref(&gate.key.run), |look| {
+        decided(look, &gate, Decision::Approved)
+    })
+    .await
 }
 
 async fn foreign(cell: Cell) -> Result<(), String> {
@@ -306,5 +308,5 @@ async fn write_struck(cell: Cell, blow: Option<&'static Blow>) -> Result<(), Str
             .any(|review| review.decision == Decision::Approved)
             || look.gates.iter().any(|g| g.quorum.as_ref().is_some_and(|q| q.given > 0))
     };
-    cell.until("the approval", &[gate.key.run.clone()], counted).await
+    cell.until("the approval", std::slice::from_ref(&gate.key.run), counted).await
 }

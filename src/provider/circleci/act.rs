@@ -99,33 +99,22 @@ impl CircleCi {
             other.is_approval() && other.name == job.name && other.status == word
         });
         let id = job.approval_request_id.as_ref().unwrap_or(&job.id);
-        let (path, effect) = match decision {
-            Decision::Approved => (
-                format!("/workflow/{}/approve/{}", segment(key.run.id.as_str()), segment(id.as_str())),
-                format!("approves {} of {}: the jobs that need it begin", job.name, fresh.called()),
-            ),
-            Decision::Rejected => (
-                format!("/jobs/{}/cancel", segment(job.id.as_str())),
-                format!("cancels {} of {}: the jobs that need it never begin", job.name, fresh.called()),
-            ),
-        };
+        let step = fresh.step(intent, (job, id), decision);
         let mut basis = fresh.basis();
         basis.push(Basis::new("approval", job.id.as_str()));
         basis.push(Basis::new("approval request", id.as_str()));
         basis.push(Basis::new("approval status", job.status.as_str()));
         let mut hazards = self.newer(&fresh).await?;
-        if decision == Decision::Approved {
-            hazards.push(Hazard::new(
-                Severity::Note,
-                "whoever approves becomes the actor of the jobs that follow: where they use a restricted context that you \
-                 are not in, they end as unauthorized",
-            ));
-        } else {
-            hazards.push(Hazard::new(
-                Severity::Note,
-                "CircleCI has no rejection: the approval job is cancelled",
-            ));
-        }
+        hazards.push(Hazard::new(
+            Severity::Note,
+            match decision {
+                Decision::Approved => {
+                    "whoever approves becomes the actor of the jobs that follow: where they use a restricted context that \
+                     you are not in, they end as unauthorized"
+                }
+                Decision::Rejected => "CircleCI has no rejection: the approval job is cancelled",
+            },
+        ));
         let promise = Promise::GateDecided {
             gate: key.clone(),
             decision,
@@ -143,7 +132,7 @@ impl CircleCi {
         };
         Ok(Prepared {
             basis,
-            steps: vec![post(intent, path, None, &effect)],
+            steps: vec![step],
             to: Some(Artifact {
                 version: branch(&fresh.pipeline).filter(|_| is_tag(&fresh.pipeline)),
                 revision: Some(revision(&fresh.pipeline)),
@@ -372,6 +361,21 @@ impl CircleCi {
 impl Fresh<'_> {
     fn called(&self) -> String {
         format!("{} of pipeline {}", self.workflow.name, self.pipeline.number)
+    }
+
+    /// The request that decides an approval.
+    fn step(&self, intent: &Intent, (job, id): (&wire::Job, &SafeText), decision: Decision) -> Step {
+        let (path, effect) = match decision {
+            Decision::Approved => (
+                format!("/workflow/{}/approve/{}", segment(self.workflow.id.as_str()), segment(id.as_str())),
+                format!("approves {} of {}: the jobs that need it begin", job.name, self.called()),
+            ),
+            Decision::Rejected => (
+                format!("/jobs/{}/cancel", segment(job.id.as_str())),
+                format!("cancels {} of {}: the jobs that need it never begin", job.name, self.called()),
+            ),
+        };
+        post(intent, path, None, &effect)
     }
 
     fn basis(&self) -> Vec<Basis> {

@@ -56,6 +56,9 @@ pub(super) struct Sight {
     pub(super) gates: Vec<Gate>,
 }
 
+/// What was seen of a service, or why nothing.
+pub(super) type Seen = (ServiceName, Result<Sight, Fault>);
+
 /// What applies to the whole look.
 pub(super) struct Looker<'a> {
     pub(super) api: &'a Api,

@@ -342,12 +342,12 @@ impl Fleet {
     }
 }
 
+/// A repository with what was seen of its services.
+type Read = (Project, Vec<Seen>);
+
 /// Reads repositories side by side.
-async fn each(
-    looker: &Looker<'_>,
-    parts: Vec<(Part<'_>, Depth)>,
-) -> Result<Vec<(Project, Vec<Seen>)>, Fault> {
-    let mut pending: Vec<BoxFuture<'_, Result<(Project, Vec<Seen>), Fault>>> = Vec::new();
+async fn each(looker: &Looker<'_>, parts: Vec<(Part<'_>, Depth)>) -> Result<Vec<Read>, Fault> {
+    let mut pending: Vec<BoxFuture<'_, Result<Read, Fault>>> = Vec::new();
     for ((project, watches), depth) in parts {
         pending.push(Box::pin(async move {
             Ok((project.clone(), looker.project(project, &watches, depth).await?))

@@ -16,7 +16,7 @@ use super::api::locked;
 use super::bindings::{Project, Watch};
 use super::budget::Spending;
 use super::look::{Looker, Sight, of_source};
-use super::{logs, runs, wire};
+use super::{forks, logs, runs, wire};
 use crate::domain::{Cause, Fault, Retry, SafeText, Settings, TestReport, report};
 use crate::provider::archive;
 use crate::provider::http::{Allowance, Fetched, query};
@@ -133,6 +133,10 @@ impl Looker<'_> {
         sight: &Sight,
         (newest, newest_ended): (bool, bool),
     ) -> bool {
+        // A fork's run that nobody let start has left nothing.
+        if forks::held(wire) {
+            return false;
+        }
         let id = SafeText::new(&wire.id.to_string());
         if sight.gates.iter().any(|gate| gate.key.run.id == id) {
             return true;
@@ -175,11 +179,11 @@ impl Looker<'_> {
                 let hint = fault.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
                 let text = format!("{}: no test results: {}{hint}", runs::called(wire), fault.detail);
                 let remark = SafeText::new(&text);
+                // What is not there, or not ours to see, is not there at the next look either.
+                let final_ = matches!(fault.cause, Cause::NotFound | Cause::Forbidden);
+                let times = refused.map_or(1, |(times, _)| times.saturating_add(1));
                 let mut all = locked(&self.memory.reports.refused);
-                all.insert(
-                    wire.id,
-                    (refused.map_or(1, |(times, _)| times.saturating_add(1)), remark.clone()),
-                );
+                all.insert(wire.id, (if final_ { TRIES } else { times }, remark.clone()));
                 if all.len() > KEPT {
                     all.pop_first();
                 }

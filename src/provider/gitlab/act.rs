@@ -4,20 +4,20 @@
 //! approved, by as many as its rules ask, and its job must be started all the same: the last approval and the start are
 //! two requests of one plan. Every refusal of an approval is a 400; one more look tells what it meant.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::api::locked;
-use super::approvals;
+use super::approvals::{self, Me};
 use super::bindings::{Watch, local};
-use super::look::{Whereabouts, deployment, is_version, jobs};
+use super::look::{deployment, is_version, jobs};
 use super::states::{attempt, in_order, state};
+use super::whereabouts::Whereabouts;
 use super::{GitLab, wire};
 use crate::domain::people::{Part, People, Person};
-use crate::domain::pipeline::MayDecide;
+use crate::domain::pipeline::{MayDecide, Quorum};
 use crate::domain::{
     Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, Permission,
     Prepared, Promise, Receipt, RunKey, RunState, SafeText, Severity, Sha, Step, Target, Verb,
@@ -29,10 +29,10 @@ const DEADLINE: Duration = Duration::from_secs(120);
 const COMMENT: usize = 255;
 
 /// A pipeline as it is now.
-struct Fresh<'a> {
-    watch: &'a Watch,
-    at: Whereabouts,
-    pipeline: wire::Pipeline,
+pub(super) struct Fresh<'a> {
+    pub(super) watch: &'a Watch,
+    pub(super) at: Whereabouts,
+    pub(super) pipeline: wire::Pipeline,
     all: Vec<wire::Job>,
 }
 
@@ -144,30 +144,7 @@ impl GitLab {
         basis.push(Basis::new("approvals", format!("{} of {}", quorum.given, quorum.needed)));
         basis.push(Basis::new("job", job.map(|job| job.to_string()).unwrap_or_default()));
         let mut hazards = self.hazards(fresh).await?;
-        if found.user.as_ref().or(fresh.pipeline.user.as_ref()).is_some_and(|user| me.is(Some(user))) {
-            hazards.push(Hazard::new(
-                Severity::Warning,
-                "you started this deployment: GitLab refuses your approval unless the project allows that",
-            ));
-        }
-        if missing > 0 && decision == Decision::Approved {
-            let who: Vec<&str> = quorum.missing.iter().map(SafeText::as_str).collect();
-            let who = if who.is_empty() { String::new() } else { format!(" (asked: {})", who.join(", ")) };
-            let text = format!(
-                "it goes on waiting: {missing} more must approve{who}, and somebody must start the job"
-            );
-            hazards.push(Hazard::new(Severity::Note, text));
-        }
-        let difference = Difference {
-            what: SafeText::new(&format!("{environment} in {}", fresh.called())),
-            old: SafeText::new(&format!("{} of {} approved", quorum.given, quorum.needed)),
-            new: match decision {
-                Decision::Approved => {
-                    SafeText::new(&format!("{} of {} approved", quorum.given + 1, quorum.needed))
-                }
-                Decision::Rejected => "rejected".into(),
-            },
-        };
+        hazards.extend(fresh.own_hazards((&found, &me), (&quorum, missing), decision));
         let guard = Guard::LookAgain(
             "GitLab checks that the deployment still waits and that nobody decides twice; it answers 400 otherwise and \
              changes nothing"
@@ -178,7 +155,7 @@ impl GitLab {
             basis,
             steps,
             to: Some(fresh.artifact()),
-            differences: vec![difference],
+            differences: vec![fresh.counted((&environment, &quorum), decision)],
             hazards,
             permission,
             way_back: Some(match decision {
@@ -275,45 +252,6 @@ impl GitLab {
         })
     }
 
-    /// Newer pipelines of the same reference, and freezes.
-    async fn hazards(&self, fresh: &Fresh<'_>) -> Result<Vec<Hazard>, Fault> {
-        let mut hazards = Vec::new();
-        if let Some(reference) = &fresh.pipeline.reference {
-            let pairs =
-                [("ref", reference.as_str()), ("order_by", "id"), ("sort", "desc"), ("per_page", "5")];
-            let path = crate::provider::http::query(
-                &format!("{}/pipelines", fresh.at.project_path(fresh.watch)),
-                &pairs,
-            );
-            let newest: Vec<wire::Pipeline> = self.api.get(&path).await?;
-            let newer: Vec<String> = newest
-                .iter()
-                .filter(|other| other.id > fresh.pipeline.id && other.sha != fresh.pipeline.sha)
-                .map(|other| other.id.to_string())
-                .collect();
-            if !newer.is_empty() {
-                let text = format!(
-                    "newer pipelines of {reference} exist ({}): this ships an older commit",
-                    newer.join(", ")
-                );
-                hazards.push(Hazard::new(Severity::Warning, text));
-            }
-        }
-        let freezes: Option<Vec<wire::FreezePeriod>> =
-            self.api.get_if_told(&format!("{}/freeze_periods", fresh.watch.path)).await?;
-        for freeze in freezes.into_iter().flatten().take(3) {
-            let part = |text: &Option<SafeText>| text.as_ref().map_or("?", SafeText::as_str).to_owned();
-            let text = format!(
-                "a deploy freeze is configured, from \"{}\" to \"{}\" ({}): GitLab only tells jobs of it, it stops none",
-                part(&freeze.freeze_start),
-                part(&freeze.freeze_end),
-                part(&freeze.cron_timezone)
-            );
-            hazards.push(Hazard::new(Severity::Note, text));
-        }
-        Ok(hazards)
-    }
-
     async fn retry(&self, intent: &Intent, key: &RunKey) -> Result<Prepared, Fault> {
         let fresh = self.fresh(key).await?;
         let me = self.me().await?;
@@ -377,63 +315,6 @@ impl GitLab {
         })
     }
 
-    async fn dispatch(&self, intent: &Intent, artifact: &Artifact) -> Result<Prepared, Fault> {
-        let watch = self.watch(&intent.service)?;
-        let environment = intent.place.as_ref().map(|place| &place.environment);
-        let found = environment.and_then(|environment| watch.dispatches.get(environment));
-        let dispatch =
-            found.ok_or_else(|| local(format!("no dispatch of {} is configured", intent.service)))?;
-        let me = self.me().await?;
-        let version = artifact.version.as_ref().map_or("", SafeText::as_str);
-        let revision = artifact.revision.as_ref().map_or("", |sha| sha.as_str());
-        let reference = match (&dispatch.reference, version) {
-            (Some(reference), _) => reference.clone(),
-            (None, "") => return Err(local("the version has no tag: configure the dispatch's ref")),
-            (None, tag) => tag.to_owned(),
-        };
-        let filled = |value: &String| {
-            let environment = environment.map_or("", |environment| environment.as_str());
-            value
-                .replace("$version", version)
-                .replace("$sha", revision)
-                .replace("$service", intent.service.as_str())
-                .replace("$environment", environment)
-        };
-        let variables: Vec<serde_json::Value> = dispatch
-            .variables
-            .iter()
-            .map(|(key, value)| json!({"key": key, "value": filled(value)}))
-            .collect();
-        let body = json!({"ref": reference, "variables": variables}).to_string();
-        let pairs = [("order_by", "id"), ("sort", "desc"), ("per_page", "100")];
-        let path = crate::provider::http::query(&format!("{}/pipelines", watch.path), &pairs);
-        let newest: Vec<wire::Pipeline> = self.api.get(&path).await?;
-        let known = locked(&self.memory.seen).get(&watch.service).cloned();
-        let mut before: BTreeSet<SafeText> = known.unwrap_or_default();
-        before.extend(newest.iter().map(|p| Whereabouts { project: None, pipeline: p.id }.id()));
-        let effect = format!("starts a pipeline of {} on {reference}", watch.name);
-        let hazards = match &dispatch.reference {
-            Some(_) => vec![Hazard::new(
-                Severity::Warning,
-                "the pipeline runs what the reference names when it begins, which need not be this version",
-            )],
-            None => Vec::new(),
-        };
-        let promise = Promise::RunAppeared {
-            before: before.into_iter().collect(),
-            workflow: SafeText::new(&watch.name),
-        };
-        let guard = Guard::LookAgain("GitLab starts a pipeline however often it is asked".into());
-        Ok(Prepared {
-            basis: vec![Basis::new("ref", &reference), Basis::new("version", version)],
-            steps: vec![post(intent, format!("{}/pipeline", watch.path), Some(body), &effect)],
-            to: Some(artifact.clone()),
-            hazards,
-            way_back: Some("cancel the pipeline that it starts".into()),
-            ..plain(me.name, guard, promise)
-        })
-    }
-
     async fn people(&self, fresh: &Fresh<'_>) -> Result<People, Fault> {
         let person = |login: SafeText| Person { login: Some(login), ..Person::default() };
         let started = fresh.pipeline.user.as_ref().and_then(|user| user.username.clone());
@@ -471,6 +352,44 @@ impl Fresh<'_> {
 
     fn revision(&self) -> Sha {
         Sha::new(self.pipeline.sha.as_ref().map_or("", SafeText::as_str))
+    }
+
+    /// That we may not, and what goes on waiting.
+    fn own_hazards(
+        &self,
+        (found, me): (&wire::Deployment, &Me),
+        (quorum, missing): (&Quorum, u64),
+        decision: Decision,
+    ) -> Vec<Hazard> {
+        let mut hazards = Vec::new();
+        if found.user.as_ref().or(self.pipeline.user.as_ref()).is_some_and(|user| me.is(Some(user))) {
+            hazards.push(Hazard::new(
+                Severity::Warning,
+                "you started this deployment: GitLab refuses your approval unless the project allows that",
+            ));
+        }
+        if missing > 0 && decision == Decision::Approved {
+            let who: Vec<&str> = quorum.missing.iter().map(SafeText::as_str).collect();
+            let who = if who.is_empty() { String::new() } else { format!(" (asked: {})", who.join(", ")) };
+            let text = format!(
+                "it goes on waiting: {missing} more must approve{who}, and somebody must start the job"
+            );
+            hazards.push(Hazard::new(Severity::Note, text));
+        }
+        hazards
+    }
+
+    /// What a decision does to the count of approvals.
+    fn counted(&self, (environment, quorum): (&SafeText, &Quorum), decision: Decision) -> Difference {
+        let of = |given: u64| SafeText::new(&format!("{given} of {} approved", quorum.needed));
+        Difference {
+            what: SafeText::new(&format!("{environment} in {}", self.called())),
+            old: of(quorum.given),
+            new: match decision {
+                Decision::Approved => of(quorum.given.saturating_add(1)),
+                Decision::Rejected => "rejected".into(),
+            },
+        }
     }
 
     fn artifact(&self) -> Artifact {
@@ -519,7 +438,7 @@ fn play(intent: &Intent, project: &str, job: u64, effect: &str) -> Step {
     post(intent, format!("{project}/jobs/{job}/play"), None, effect)
 }
 
-fn post(intent: &Intent, path: String, body: Option<String>, effect: &str) -> Step {
+pub(super) fn post(intent: &Intent, path: String, body: Option<String>, effect: &str) -> Step {
     Step {
         source: intent.source.clone(),
         method: "POST".to_owned(),
@@ -530,7 +449,7 @@ fn post(intent: &Intent, path: String, body: Option<String>, effect: &str) -> St
     }
 }
 
-fn plain(identity: Option<SafeText>, guard: Guard, promise: Promise) -> Prepared {
+pub(super) fn plain(identity: Option<SafeText>, guard: Guard, promise: Promise) -> Prepared {
     Prepared {
         basis: Vec::new(),
         steps: Vec::new(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::api::Api;
 use super::bindings::Watch;
-use super::look::Whereabouts;
 use super::states::state;
+use super::whereabouts::Whereabouts;
 use super::wire;
 use crate::domain::log::{LogAnswer, LogEnd, LogReader, LogTold};
 use crate::domain::{Cause, Fault, JobKey};

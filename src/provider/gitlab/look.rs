@@ -14,6 +14,7 @@ use super::api::{Api, locked};
 use super::approvals::{self, Me};
 use super::bindings::Watch;
 use super::states::{attempt, in_order, pipeline_state, state};
+use super::whereabouts::Whereabouts;
 use super::{reports, wire};
 use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
 use crate::domain::{
@@ -66,42 +67,8 @@ pub(super) struct Sight {
     pub(super) live: BTreeMap<Place, Live>,
 }
 
-/// A pipeline's place: its project, if it is not the watch's own, and its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Whereabouts {
-    pub(super) project: Option<u64>,
-    pub(super) pipeline: u64,
-}
-
-impl Whereabouts {
-    /// `9100`, or `77-9100` in another project.
-    pub(super) fn id(self) -> SafeText {
-        SafeText::new(&match self.project {
-            Some(project) => format!("{project}-{}", self.pipeline),
-            None => self.pipeline.to_string(),
-        })
-    }
-
-    pub(super) fn parse(id: &SafeText) -> Option<Self> {
-        let number =
-            |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-        match id.as_str().split_once('-') {
-            Some((project, pipeline)) => {
-                Some(Self { project: Some(number(project)?), pipeline: number(pipeline)? })
-            }
-            None => Some(Self { project: None, pipeline: number(id.as_str())? }),
-        }
-    }
-
-    /// The path of its project.
-    pub(super) fn project_path(self, watch: &Watch) -> String {
-        self.project.map_or_else(|| watch.path.clone(), |project| format!("/projects/{project}"))
-    }
-
-    pub(super) fn path(self, watch: &Watch, below: &str) -> String {
-        format!("{}/pipelines/{}{below}", self.project_path(watch), self.pipeline)
-    }
-}
+/// What was seen of a service, or why nothing.
+pub(super) type Seen = (ServiceName, Result<Sight, Fault>);
 
 /// A pipeline that may have started others.
 #[derive(Clone, Copy)]

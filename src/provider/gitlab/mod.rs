@@ -30,13 +30,15 @@ mod enforcement;
 mod logs;
 mod look;
 mod reports;
+mod start;
 mod states;
+mod whereabouts;
 mod wire;
 
 use api::{Api, locked};
 use approvals::Me;
 use bindings::Watch;
-use look::{Looker, Memory, Sight};
+use look::{Looker, Memory, Seen};
 
 /// Where GitLab itself is.
 const CLOUD: &str = "https://gitlab.com";
@@ -176,7 +178,7 @@ impl GitLab {
             Looker { api: &self.api, memory: &self.memory, source: &self.source, me: &me, ask, turn };
         let mut order: Vec<&Watch> = self.watches.iter().collect();
         order.sort_by_key(|watch| ask.focus.as_ref() != Some(&watch.service));
-        let mut pending: Vec<BoxFuture<'_, Result<(ServiceName, Result<Sight, Fault>), Fault>>> = Vec::new();
+        let mut pending: Vec<BoxFuture<'_, Result<Seen, Fault>>> = Vec::new();
         for watch in order {
             let looker = &looker;
             pending.push(Box::pin(async move {
@@ -226,7 +228,7 @@ fn part<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
 }
 
 /// Puts what was seen together. If nothing could be seen of any service, the source as a whole is unseeable.
-fn collect(sights: Vec<(ServiceName, Result<Sight, Fault>)>, seen: &mut Observation) -> Result<(), Fault> {
+fn collect(sights: Vec<Seen>, seen: &mut Observation) -> Result<(), Fault> {
     let blind = !sights.is_empty() && sights.iter().all(|(_, sight)| sight.is_err());
     for (service, sight) in sights {
         match sight {

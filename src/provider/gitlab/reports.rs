@@ -2,7 +2,7 @@
 
 use super::api::Api;
 use super::bindings::Watch;
-use super::look::Whereabouts;
+use super::whereabouts::Whereabouts;
 use super::wire;
 use crate::domain::report::NAMED;
 use crate::domain::{Cause, FailedTest, Fault, SafeText, TestReport};

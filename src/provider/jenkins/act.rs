@@ -15,8 +15,8 @@ use super::{Jenkins, console, wire};
 use crate::domain::people::{Part, People, Person};
 use crate::domain::pipeline::Review;
 use crate::domain::{
-    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, Permission,
-    Prepared, Promise, Receipt, RunKey, RunState, SafeText, Severity, Step, Target, Verb,
+    Artifact, Basis, Cause, Decision, Difference, Fault, FormField, GateKey, Guard, Hazard, Intent,
+    Permission, Prepared, Promise, Receipt, RunKey, RunState, SafeText, Severity, Step, Target, Verb,
 };
 use crate::provider::http::{query, segment};
 
@@ -67,33 +67,11 @@ impl Jenkins {
         let Some(waiting) = fresh.waiting.iter().find(|waiting| waiting.id == key.id) else {
             return Err(fresh.gone(&reviews));
         };
-        let form = waiting.form(&intent.answers)?;
-        let mut hazards = waiting.hazards();
-        let input = format!("{}/input/{}", fresh.path, segment(waiting.id.as_str()));
-        let (step, way_back) = match decision {
-            Decision::Approved if waiting.parameters.is_empty() => (
-                post(intent, format!("{input}/proceedEmpty"), None, &fresh.effect("proceeds with", waiting)),
-                "stop the build; roll back if it has shipped",
-            ),
-            Decision::Approved => {
-                let effect = fresh.effect("proceeds, with the values shown, with", waiting);
-                (
-                    post(intent, format!("{input}/proceed"), Some(inputs::body(&form)), &effect),
-                    "stop the build; roll back if it has shipped",
-                )
-            }
-            Decision::Rejected => {
-                hazards = vec![Hazard::new(
-                    Severity::Note,
-                    "the build ends as aborted, unless its script catches that and goes on",
-                )];
-                (
-                    post(intent, format!("{input}/abort"), None, &fresh.effect("aborts", waiting)),
-                    "start the build again: it asks anew",
-                )
-            }
+        let form = match decision {
+            Decision::Approved => waiting.form(&intent.answers)?,
+            Decision::Rejected => Vec::new(),
         };
-        let form = if decision == Decision::Approved { form } else { Vec::new() };
+        let (step, hazards, way_back) = fresh.request(intent, (waiting, &form), decision);
         let before =
             reviews.iter().filter(|r| r.decision == decision && r.environments.contains(&waiting.message));
         let mut basis = fresh.basis();
@@ -101,16 +79,7 @@ impl Jenkins {
         basis.push(Basis::new("message", waiting.message.as_str()));
         let names: Vec<&str> = waiting.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
         basis.push(Basis::new("asks for", names.join(", ")));
-        let mut differences = vec![Difference {
-            what: SafeText::new(&format!("{} in {}", waiting.message, fresh.called())),
-            old: "waiting".into(),
-            new: decision.word().into(),
-        }];
-        differences.extend(form.iter().map(|field| Difference {
-            what: field.name.clone(),
-            old: SafeText::default(),
-            new: if field.value.is_empty() { "(empty)".into() } else { field.value.clone() },
-        }));
+        let differences = fresh.differences((waiting, &form), decision);
         let (sha, branch) = commit(&fresh.build, fresh.watch);
         let permission = match waiting.may_decide(fresh.identity.as_ref()) {
             crate::domain::pipeline::MayDecide::Yes => Permission::Granted,
@@ -285,6 +254,45 @@ impl Jenkins {
 impl Fresh<'_> {
     fn called(&self) -> String {
         format!("{} of {}", title(&self.build), self.watch.name)
+    }
+
+    /// The request that decides an input, what could go wrong, and the way back.
+    fn request(
+        &self,
+        intent: &Intent,
+        (waiting, form): (&Waiting, &[FormField]),
+        decision: Decision,
+    ) -> (Step, Vec<Hazard>, &'static str) {
+        let input = format!("{}/input/{}", self.path, segment(waiting.id.as_str()));
+        if decision == Decision::Rejected {
+            let hazard = Hazard::new(
+                Severity::Note,
+                "the build ends as aborted, unless its script catches that and goes on",
+            );
+            let step = post(intent, format!("{input}/abort"), None, &self.effect("aborts", waiting));
+            return (step, vec![hazard], "start the build again: it asks anew");
+        }
+        let step = if waiting.parameters.is_empty() {
+            post(intent, format!("{input}/proceedEmpty"), None, &self.effect("proceeds with", waiting))
+        } else {
+            let effect = self.effect("proceeds, with the values shown, with", waiting);
+            post(intent, format!("{input}/proceed"), Some(inputs::body(form)), &effect)
+        };
+        (step, waiting.hazards(), "stop the build; roll back if it has shipped")
+    }
+
+    fn differences(&self, (waiting, form): (&Waiting, &[FormField]), decision: Decision) -> Vec<Difference> {
+        let decided = Difference {
+            what: SafeText::new(&format!("{} in {}", waiting.message, self.called())),
+            old: "waiting".into(),
+            new: decision.word().into(),
+        };
+        let values = form.iter().map(|field| Difference {
+            what: field.name.clone(),
+            old: SafeText::default(),
+            new: if field.value.is_empty() { "(empty)".into() } else { field.value.clone() },
+        });
+        std::iter::once(decided).chain(values).collect()
     }
 
     fn effect(&self, what: &str, waiting: &Waiting) -> String {

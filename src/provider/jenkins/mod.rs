@@ -35,7 +35,7 @@ mod wire;
 
 use api::{Api, Crumbs, locked};
 use bindings::Watch;
-use look::{Looker, Memory, Sight};
+use look::{Looker, Memory, Seen};
 use stages::Teller;
 
 /// Projects looked at side by side.
@@ -196,7 +196,7 @@ impl Jenkins {
         };
         let mut order: Vec<&Watch> = self.watches.iter().collect();
         order.sort_by_key(|watch| ask.focus.as_ref() != Some(&watch.service));
-        let mut pending: Vec<BoxFuture<'_, Result<(ServiceName, Result<Sight, Fault>), Fault>>> = Vec::new();
+        let mut pending: Vec<BoxFuture<'_, Result<Seen, Fault>>> = Vec::new();
         for watch in order {
             let looker = &looker;
             pending.push(Box::pin(async move {
@@ -248,7 +248,7 @@ fn part<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
 }
 
 /// Puts what was seen together. If nothing could be seen of any service, the source as a whole is unseeable.
-fn collect(sights: Vec<(ServiceName, Result<Sight, Fault>)>, seen: &mut Observation) -> Result<(), Fault> {
+fn collect(sights: Vec<Seen>, seen: &mut Observation) -> Result<(), Fault> {
     let blind = !sights.is_empty() && sights.iter().all(|(_, sight)| sight.is_err());
     for (service, sight) in sights {
         match sight {

@@ -198,43 +198,7 @@ fn in_project(gitlab: &mut GitLab, index: usize, call: &Call, (method, rest): (&
             let all = runs.into_iter().map(|run| shape::pipeline(&base, project, run)).collect();
             Ok((200, Told::List(all)))
         }
-        ["pipelines", id] if get => {
-            let run = run_of(id)?;
-            Ok((200, Told::One(shape::pipeline_whole(&base, project, run))))
-        }
-        ["pipelines", id, "jobs"] if get => {
-            let run = run_of(id)?;
-            let retried = call.param("include_retried") == Some("true");
-            let mut jobs: Vec<&Job> = run.jobs.iter().filter(|job| retried || !job.retried).collect();
-            jobs.sort_by_key(|job| Reverse(job.id));
-            let all = jobs.into_iter().map(|job| shape::job(&base, project, run, job)).collect();
-            Ok((200, Told::List(all)))
-        }
-        ["pipelines", id, "bridges"] if get => run_of(id).map(|_| (200, Told::List(Vec::new()))),
-        ["pipelines", id, "test_report_summary"] if get => {
-            let run = run_of(id)?;
-            let e2e = run.job("e2e").map(|job| job.phase);
-            let failed = u64::from(e2e == Some(Phase::Failed));
-            let count = if matches!(e2e, Some(Phase::Failed | Phase::Passed)) { 414 } else { 0 };
-            let total = json!({
-                "time": 41.2, "count": count, "success": if count > 0 { 412 - failed } else { 0 },
-                "failed": failed, "skipped": if count > 0 { 2 } else { 0 }, "error": 0, "suite_error": null,
-            });
-            Ok((200, Told::One(json!({"total": total, "test_suites": []}))))
-        }
-        ["pipelines", id, "test_report"] if get => {
-            run_of(id)?;
-            let case = json!({
-                "status": "failed", "name": "two devices, one account", "classname": "e2e.Checkout",
-                "execution_time": 1.2, "system_output": "expected 3 lines, found 2\nat e2e/checkout:41", "stack_trace": null,
-            });
-            Ok((
-                200,
-                Told::One(
-                    json!({"total_count": 414, "test_suites": [{"name": "e2e", "test_cases": [case]}]}),
-                ),
-            ))
-        }
+        ["pipelines", id, below @ ..] if get => of_pipeline(&base, project, run_of(id)?, call, below),
         ["jobs", id, rest @ ..] if get => {
             let pairs = project.runs.iter().flat_map(|run| run.jobs.iter().map(move |job| (run, job)));
             let (run, job) =
@@ -253,6 +217,24 @@ fn in_project(gitlab: &mut GitLab, index: usize, call: &Call, (method, rest): (&
         }
         ["freeze_periods"] if get => Ok((200, Told::List(Vec::new()))),
         _ if post => act::act(gitlab, index, call, rest),
+        _ => Err((404, json!({"error": "404 Not Found"}))),
+    }
+}
+
+/// One pipeline, and what lies below it.
+fn of_pipeline(base: &str, project: &Project, run: &Run, call: &Call, below: &[&str]) -> Answer {
+    match below {
+        [] => Ok((200, Told::One(shape::pipeline_whole(base, project, run)))),
+        ["jobs"] => {
+            let retried = call.param("include_retried") == Some("true");
+            let mut jobs: Vec<&Job> = run.jobs.iter().filter(|job| retried || !job.retried).collect();
+            jobs.sort_by_key(|job| Reverse(job.id));
+            let all = jobs.into_iter().map(|job| shape::job(base, project, run, job)).collect();
+            Ok((200, Told::List(all)))
+        }
+        ["bridges"] => Ok((200, Told::List(Vec::new()))),
+        ["test_report_summary"] => Ok((200, Told::One(shape::test_summary(run)))),
+        ["test_report"] => Ok((200, Told::One(shape::test_report()))),
         _ => Err((404, json!({"error": "404 Not Found"}))),
     }
 }

@@ -230,3 +230,25 @@ pub(super) fn trace(run: &Run, job: &Job) -> String {
 pub(super) fn is_approver(login: &str) -> bool {
     APPROVERS.contains(&login)
 }
+
+/// How many tests there were, once they have run.
+pub(super) fn test_summary(run: &Run) -> Value {
+    let e2e = run.job("e2e").map(|job| job.phase);
+    let failed = u64::from(e2e == Some(Phase::Failed));
+    let ran = matches!(e2e, Some(Phase::Failed | Phase::Passed));
+    let told = |count: u64| if ran { count } else { 0 };
+    let total = json!({
+        "time": 41.2, "count": told(414), "success": told(412 - failed), "failed": failed, "skipped": told(2),
+        "error": 0, "suite_error": null,
+    });
+    json!({"total": total, "test_suites": []})
+}
+
+/// The tests that failed, by name.
+pub(super) fn test_report() -> Value {
+    let case = json!({
+        "status": "failed", "name": "two devices, one account", "classname": "e2e.Checkout", "execution_time": 1.2,
+        "system_output": "expected 3 lines, found 2\nat e2e/checkout:41", "stack_trace": null,
+    });
+    json!({"total_count": 414, "test_suites": [{"name": "e2e", "test_cases": [case]}]})
+}
