@@ -4,8 +4,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
-    clippy::indexing_slicing,
     reason = "a test that cannot go on fails; the matrix is printed"
 )]
 
