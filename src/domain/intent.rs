@@ -170,6 +170,19 @@ pub struct Step {
 }
 
 impl Step {
+    /// A `POST` for an intent, with a body and its type if it has one.
+    #[must_use]
+    pub fn post(intent: &Intent, path: String, body: Option<(&str, String)>, effect: &str) -> Self {
+        Self {
+            source: intent.source.clone(),
+            method: "POST".to_owned(),
+            path,
+            content_type: body.as_ref().map(|(kind, _)| (*kind).to_owned()),
+            body: body.map(|(_, body)| body),
+            effect: SafeText::new(effect),
+        }
+    }
+
     /// The body as it may be shown and recorded: the values of environment variables masked, everything else as
     /// it will be sent. A body that is not JSON is shown as it is.
     #[must_use]
@@ -308,6 +321,29 @@ pub struct Prepared {
     pub identity: Option<SafeText>,
     /// Who is behind what would ship; none if this source does not know persons.
     pub people: Option<Box<People>>,
+}
+
+impl Prepared {
+    /// One that rests on nothing yet, sends nothing, and whose permission is not told.
+    #[must_use]
+    pub const fn of(guard: Guard, promise: Promise, deadline: Duration) -> Self {
+        Self {
+            basis: Vec::new(),
+            steps: Vec::new(),
+            form: Vec::new(),
+            from: None,
+            to: None,
+            differences: Vec::new(),
+            hazards: Vec::new(),
+            permission: Permission::Untold,
+            guard,
+            promise,
+            deadline,
+            way_back: None,
+            identity: None,
+            people: None,
+        }
+    }
 }
 
 /// The source's answer to a step.

@@ -3,7 +3,7 @@
 //! Every provider fills the maps that it knows something about and leaves the others empty, so a new
 //! kind of source needs no new type here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,15 @@ pub struct Ask {
     /// The job whose log the operator looks at; the answer is in [`Observation::log`].
     #[serde(default)]
     pub log: Option<JobKey>,
+}
+
+impl Ask {
+    /// Ids of the runs of a service at a source on which the outcome of an action depends.
+    #[must_use]
+    pub fn runs_of(&self, source: &SourceName, service: &ServiceName) -> BTreeSet<&SafeText> {
+        let ours = |key: &&RunKey| &key.source == source && &key.service == service;
+        self.runs.iter().filter(ours).map(|key| &key.id).collect()
+    }
 }
 
 /// How much the source still lets us ask.

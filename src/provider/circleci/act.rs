@@ -15,10 +15,12 @@ use super::{CircleCi, wire};
 use crate::domain::people::{Part, People, Person};
 use crate::domain::time::ago;
 use crate::domain::{
-    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, Permission,
-    Prepared, Promise, Receipt, RunKey, RunState, SafeText, Severity, Step, Target, Verb,
+    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, Prepared, Promise,
+    Receipt, RunKey, RunState, SafeText, Severity, Step, Target, Verb,
 };
+use crate::provider::fill::fill;
 use crate::provider::http::segment;
+use crate::provider::services::locked;
 
 /// How long an approval may take to show: it is taken in, and carried out later.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -72,7 +74,7 @@ impl CircleCi {
     }
 
     async fn pipeline_of(&self, watch: &Watch, workflow: &wire::Workflow) -> Result<wire::Pipeline, Fault> {
-        if let Some(known) = super::api::locked(&self.memory.pipelines).get(&workflow.id) {
+        if let Some((known, _)) = locked(&self.memory.pipelines).get(&workflow.id) {
             return Ok(known.clone());
         }
         let page: wire::Page<wire::Pipeline> = self.api.get(&format!("{}/pipeline", watch.path)).await?;
@@ -142,15 +144,12 @@ impl CircleCi {
             hazards,
             way_back: Some(way_back.into()),
             people: Some(Box::new(fresh.people())),
-            ..plain(
-                fresh.identity.clone(),
-                Guard::LookAgain(
+            identity: fresh.identity.clone(),
+..Prepared::of(Guard::LookAgain(
                     "CircleCI names the approval request and checks only that it still waits; it answers before it has \
                      carried it out"
                         .into(),
-                ),
-                promise,
-            )
+                ), promise, DEADLINE)
         })
     }
 
@@ -231,11 +230,12 @@ impl CircleCi {
         basis.push(Basis::new("status", fresh.workflow.status.as_str()));
         Ok(Prepared {
             basis,
-            steps: vec![post(intent, path, Some(body), &effect)],
+            steps: vec![Step::post(intent, path, Some(("application/json", body)), &effect)],
             differences: vec![fresh.difference("workflow", fresh.workflow.status.as_str(), "run again")],
             hazards,
             way_back: Some("cancel the new workflow".into()),
-            ..plain(fresh.identity.clone(), guard, promise)
+            identity: fresh.identity.clone(),
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 
@@ -260,11 +260,12 @@ impl CircleCi {
         basis.push(Basis::new("ended", "no"));
         Ok(Prepared {
             basis,
-            steps: vec![post(intent, path, None, &effect)],
+            steps: vec![Step::post(intent, path, None, &effect)],
             differences: vec![fresh.difference("state", "under way", "cancelled")],
             hazards,
             way_back: Some("run the cancelled jobs again".into()),
-            ..plain(fresh.identity.clone(), guard, Promise::Ended { run: key.clone() })
+            identity: fresh.identity.clone(),
+            ..Prepared::of(guard, Promise::Ended { run: key.clone() }, DEADLINE)
         })
     }
 
@@ -276,17 +277,10 @@ impl CircleCi {
             found.ok_or_else(|| local(format!("no dispatch of {} is configured", intent.service)))?;
         let identity = self.identity().await?;
         let version = artifact.version.as_ref().map_or("", SafeText::as_str);
-        let revision = artifact.revision.as_ref().map_or("", |sha| sha.as_str());
-        let filled = |value: &String| {
-            let environment = environment.map_or("", |environment| environment.as_str());
-            value
-                .replace("$version", version)
-                .replace("$sha", revision)
-                .replace("$service", intent.service.as_str())
-                .replace("$environment", environment)
-        };
+        let ours = environment.map_or("", |ours| ours.as_str());
+        let filled = fill(&dispatch.parameters, intent, ours, artifact)?;
         let parameters: serde_json::Map<String, serde_json::Value> =
-            dispatch.parameters.iter().map(|(name, value)| (name.clone(), filled(value).into())).collect();
+            filled.into_iter().map(|(name, value)| (name, value.into())).collect();
         let reference = match (&dispatch.branch, version) {
             (Some(branch), _) => json!({"branch": branch}),
             (None, "") => return Err(local("the version has no tag: configure the dispatch's branch")),
@@ -318,18 +312,19 @@ impl CircleCi {
         let promise = Promise::RunAppeared { before, workflow: SafeText::new(&dispatch.workflow) };
         Ok(Prepared {
             basis: vec![Basis::new("reference", reference.to_string()), Basis::new("version", version)],
-            steps: vec![post(intent, path, Some(body.to_string()), &effect)],
+            steps: vec![Step::post(intent, path, Some(("application/json", body.to_string())), &effect)],
             to: Some(artifact.clone()),
             hazards,
             way_back: Some("cancel the workflow that it starts".into()),
-            ..plain(identity, guard, promise)
+            identity: identity,
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 
     /// Ids of every workflow that there is: one that appears later is another.
     async fn before(&self, watch: &Watch) -> Result<Vec<SafeText>, Fault> {
         let page: wire::Page<wire::Pipeline> = self.api.get(&format!("{}/pipeline", watch.path)).await?;
-        let known = super::api::locked(&self.memory.seen).get(&watch.service).cloned();
+        let known = locked(&self.memory.seen).get(&watch.service).cloned();
         let mut ids: BTreeSet<SafeText> = known.unwrap_or_default();
         for pipeline in page.items.iter().take(super::BEFORE) {
             let path = format!("/pipeline/{}/workflow", segment(pipeline.id.as_str()));
@@ -375,7 +370,7 @@ impl Fresh<'_> {
                 format!("cancels {} of {}: the jobs that need it never begin", job.name, self.called()),
             ),
         };
-        post(intent, path, None, &effect)
+        Step::post(intent, path, None, &effect)
     }
 
     fn basis(&self) -> Vec<Basis> {
@@ -417,34 +412,4 @@ fn is_tag(pipeline: &wire::Pipeline) -> bool {
         .trigger_parameters
         .as_ref()
         .is_some_and(|p| p.git.as_ref().is_some_and(|g| g.tag.is_some()))
-}
-
-fn post(intent: &Intent, path: String, body: Option<String>, effect: &str) -> Step {
-    Step {
-        source: intent.source.clone(),
-        method: "POST".to_owned(),
-        path,
-        content_type: body.as_ref().map(|_| "application/json".to_owned()),
-        body,
-        effect: SafeText::new(effect),
-    }
-}
-
-fn plain(identity: Option<SafeText>, guard: Guard, promise: Promise) -> Prepared {
-    Prepared {
-        basis: Vec::new(),
-        steps: Vec::new(),
-        form: Vec::new(),
-        from: None,
-        to: None,
-        differences: Vec::new(),
-        hazards: Vec::new(),
-        permission: Permission::Untold,
-        guard,
-        promise,
-        deadline: DEADLINE,
-        way_back: None,
-        identity,
-        people: None,
-    }
 }

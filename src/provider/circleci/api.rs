@@ -3,7 +3,7 @@
 //! It has no entity tags: every answer counts, and polling is what it calls abuse. Limits come as 429 with
 //! `Retry-After`; the reset headers count seconds from now.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use super::wire::{Complaint, Page};
 use crate::domain::{Budget, Cause, Fault, SafeText, Step};
 use crate::provider::http::{Answer, Endpoint, Headers, Read, query};
+use crate::provider::meter::Meter;
+use crate::provider::services::locked;
 
 /// Pages of one list that are read.
 const PAGES: usize = 5;
@@ -22,22 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest reset that is believed.
 const WINDOW: i64 = 3_600;
 
-/// What the newest answers said.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Meter {
-    pub(super) budget: Option<Budget>,
-    pub(super) date: Option<Timestamp>,
-}
-
 /// CircleCI's API v2 at one endpoint.
 pub(super) struct Api {
     endpoint: Endpoint,
     meter: Mutex<Meter>,
-}
-
-/// A poisoned lock guards caches only: whatever is in them was put there whole.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Api {
@@ -95,13 +85,7 @@ impl Api {
     }
 
     fn note(&self, answer: &Answer) {
-        let mut meter = locked(&self.meter);
-        if let Some(date) = answer.date() {
-            meter.date = Some(meter.date.map_or(date, |known| known.max(date)));
-        }
-        if let Some(budget) = budget(&answer.headers, meter.date) {
-            meter.budget = Some(budget);
-        }
+        locked(&self.meter).note(answer, |now| budget(&answer.headers, now));
     }
 }
 

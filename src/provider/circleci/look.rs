@@ -6,19 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use super::api::{Api, locked};
+use super::api::Api;
 use super::bindings::Watch;
 use super::states::{self, job_state, workflow_state};
-use super::wire;
+use super::{reports, wire};
 use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
 use crate::domain::{
-    Ask, Cause, Decision, Fault, Gate, GateKey, Job, Pipeline, Run, RunKey, RunState, SafeText, ServiceName,
-    Sha, SourceName,
+    Ask, Decision, Fault, Gate, GateKey, Job, Run, RunKey, RunState, SafeText, ServiceName, Sha, SourceName,
+    TestReport,
 };
 use crate::provider::http::{query, segment};
+use crate::provider::services::{Sight, locked, remember};
 
 /// Pipelines whose workflows are shown.
-const LISTED: usize = 12;
+const LISTED: usize = 20;
 /// Of these, the newest are asked about in every look: a rerun may have begun there.
 const NEWEST: usize = 2;
 /// The others, once they have ended, in one look of so many.
@@ -33,31 +34,15 @@ pub(super) struct Memory {
     ended: Mutex<BTreeMap<SafeText, Vec<wire::Workflow>>>,
     /// Jobs of a workflow that has ended.
     jobs: Mutex<BTreeMap<SafeText, Vec<wire::Job>>>,
-    /// The pipeline of a workflow.
-    pub(super) pipelines: Mutex<BTreeMap<SafeText, wire::Pipeline>>,
+    /// The pipeline of a workflow, and which try of it the workflow is.
+    pub(super) pipelines: Mutex<BTreeMap<SafeText, (wire::Pipeline, u64)>>,
+    /// What the tests of a job said, once it had ended.
+    tests: Mutex<BTreeMap<SafeText, TestReport>>,
     /// Ids of every workflow that was ever seen of a service.
     pub(super) seen: Mutex<BTreeMap<ServiceName, BTreeSet<SafeText>>>,
     /// Names of users, by id.
     users: Mutex<BTreeMap<SafeText, SafeText>>,
 }
-
-fn keep<V>(map: &Mutex<BTreeMap<SafeText, V>>, key: &SafeText, value: V) {
-    let mut map = locked(map);
-    map.insert(key.clone(), value);
-    if map.len() > KEPT {
-        map.pop_first();
-    }
-}
-
-/// What was seen of one service.
-#[derive(Default)]
-pub(super) struct Sight {
-    pub(super) pipeline: Pipeline,
-    pub(super) gates: Vec<Gate>,
-}
-
-/// What was seen of a service, or why nothing.
-pub(super) type Seen = (ServiceName, Result<Sight, Fault>);
 
 /// What applies to the whole look.
 pub(super) struct Looker<'a> {
@@ -79,13 +64,7 @@ impl Looker<'_> {
         };
         let page: wire::Page<wire::Pipeline> = self.api.get(&path).await?;
         let mut sight = Sight::default();
-        let asked: BTreeSet<&SafeText> = self
-            .ask
-            .runs
-            .iter()
-            .filter(|key| &key.source == self.source && key.service == watch.service)
-            .map(|key| &key.id)
-            .collect();
+        let asked = self.ask.runs_of(self.source, &watch.service);
         let mut found = BTreeSet::new();
         for (place, pipeline) in page.items.iter().take(LISTED).enumerate() {
             sight.pipeline.remarks.extend(refused(pipeline));
@@ -123,7 +102,7 @@ impl Looker<'_> {
                 let path = format!("/pipeline/{}/workflow", segment(pipeline.id.as_str()));
                 let (all, _) = self.api.list::<wire::Workflow>(&path).await?;
                 if !all.is_empty() && all.iter().all(ended) {
-                    keep(&self.memory.ended, &pipeline.id, all.clone());
+                    remember(&self.memory.ended, pipeline.id.clone(), all.clone(), KEPT);
                 } else {
                     locked(&self.memory.ended).remove(&pipeline.id);
                 }
@@ -140,7 +119,7 @@ impl Looker<'_> {
             for (_, other, newest) in &mut numbered {
                 *newest &= other.name != workflow.name;
             }
-            keep(&self.memory.pipelines, &workflow.id, pipeline.clone());
+            remember(&self.memory.pipelines, workflow.id.clone(), (pipeline.clone(), *attempt), KEPT);
             numbered.push((*attempt, workflow, true));
         }
         numbered.reverse();
@@ -151,8 +130,10 @@ impl Looker<'_> {
     async fn older(&self, watch: &Watch, id: &SafeText, sight: &mut Sight) -> Result<(), Fault> {
         let path = format!("/workflow/{}", segment(id.as_str()));
         let Some(workflow) = self.api.get_if_told::<wire::Workflow>(&path).await? else { return Ok(()) };
-        let Some(pipeline) = locked(&self.memory.pipelines).get(id).cloned() else { return Ok(()) };
-        self.add(watch, &pipeline, (1, &workflow, true), sight).await
+        let Some((pipeline, attempt)) = locked(&self.memory.pipelines).get(id).cloned() else {
+            return Ok(());
+        };
+        self.add(watch, &pipeline, (attempt, &workflow, true), sight).await
     }
 
     async fn add(
@@ -170,8 +151,29 @@ impl Looker<'_> {
             sight.gates.push(about.gate(job));
         }
         let reviews = self.reviews(workflow, &jobs).await?;
-        sight.pipeline.runs.push(about.run(&jobs, reviews));
+        let still = ended(workflow) || jobs.iter().any(waits);
+        let tests = if detailed && still { self.tests(watch, &jobs).await? } else { None };
+        sight.pipeline.runs.push(Run { tests, ..about.run(&jobs, reviews) });
         Ok(())
+    }
+
+    /// What the tests of a workflow's jobs said; asked for once of each.
+    async fn tests(&self, watch: &Watch, jobs: &[wire::Job]) -> Result<Option<TestReport>, Fault> {
+        let mut sum = TestReport::default();
+        for job in jobs.iter().filter(|job| job_state(job).ended()) {
+            let Some(number) = job.job_number else { continue };
+            let known = locked(&self.memory.tests).get(&job.id).cloned();
+            let report = match known {
+                Some(known) => known,
+                None => {
+                    let report = reports::report(self.api, watch, number).await?;
+                    remember(&self.memory.tests, job.id.clone(), report.clone(), KEPT);
+                    report
+                }
+            };
+            sum.add(report);
+        }
+        Ok((sum != TestReport::default()).then_some(sum))
     }
 
     async fn jobs(&self, workflow: &wire::Workflow) -> Result<Vec<wire::Job>, Fault> {
@@ -180,7 +182,7 @@ impl Looker<'_> {
         }
         let jobs = jobs(self.api, &workflow.id).await?;
         if ended(workflow) {
-            keep(&self.memory.jobs, &workflow.id, jobs.clone());
+            remember(&self.memory.jobs, workflow.id.clone(), jobs.clone(), KEPT);
         }
         Ok(jobs)
     }
@@ -214,7 +216,7 @@ impl Looker<'_> {
         let user: Option<wire::User> =
             self.api.get_if_told(&format!("/user/{}", segment(id.as_str()))).await?;
         let name = user.and_then(|user| user.login.or(user.name)).unwrap_or_else(|| id.clone());
-        keep(&self.memory.users, id, name.clone());
+        remember(&self.memory.users, id.clone(), name.clone(), KEPT);
         Ok(name)
     }
 }
@@ -351,19 +353,4 @@ pub(super) fn title(pipeline: &wire::Pipeline, workflow: &wire::Workflow) -> Saf
     let git = || pipeline.trigger_parameters.as_ref()?.git.as_ref()?.commit_title.clone();
     let subject = subject.or_else(git).filter(|subject| !subject.is_empty());
     subject.unwrap_or_else(|| workflow.name.clone())
-}
-
-/// Lets faults of the source end the look, and keeps those of a service for the service.
-pub(super) fn part<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
-    match result {
-        Err(fault)
-            if matches!(
-                fault.cause,
-                Cause::RateLimited | Cause::Unauthorized | Cause::Unreachable | Cause::Tls | Cause::Local
-            ) =>
-        {
-            Err(fault)
-        }
-        other => Ok(other),
-    }
 }

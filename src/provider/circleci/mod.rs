@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
 use super::examine::Finding;
@@ -19,29 +18,31 @@ use super::http::{Auth, Endpoint, EndpointSpec, Limits};
 use super::secret::Secret;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
-    Ask, Cause, Fault, Intent, Observation, Prepared, Receipt, Role, SafeText, ServiceName, SourceName, Step,
+    Ask, Cause, Fault, Intent, LogTold, Observation, Prepared, Receipt, Role, SafeText, ServiceName,
+    SourceName, Step,
 };
+use crate::provider::services::{Sight, collect, each, in_time, locked};
 
 mod act;
 mod api;
 mod bindings;
 mod enforcement;
+mod logs;
 mod look;
+mod reports;
 mod states;
 mod wire;
 
-use api::{Api, locked};
+use api::Api;
 use bindings::Watch;
-use look::{Looker, Memory, Seen, part};
+use logs::Logs;
+use look::{Looker, Memory};
 
 /// Where CircleCI itself answers.
 const CLOUD: &str = "https://circleci.com/api/v2";
 
 /// Projects looked at side by side.
 const SIDE_BY_SIDE: usize = 3;
-
-/// How long one look may take in all.
-const LONGEST: Duration = Duration::from_secs(90);
 
 /// Pipelines whose workflows are counted as having been there before.
 const BEFORE: usize = 5;
@@ -120,6 +121,7 @@ struct CircleCi {
     source: SourceName,
     api: Api,
     watches: Vec<Watch>,
+    logs: Logs,
     cloud: bool,
     identity: Mutex<Option<SafeText>>,
     memory: Memory,
@@ -142,15 +144,23 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
             .with_hint("add token = { env = \"CIRCLE_TOKEN\" } with a personal token")
     })?;
     let endpoint = EndpointSpec::of(&spec, Some(CLOUD))?.auth(Auth::Bearer(token)).limits(limits);
+    let logs = Logs { endpoint: older_api(&endpoint)?, cloud };
     Ok(Arc::new(CircleCi {
         source: spec.name,
         api: Api::new(Endpoint::new(endpoint)?),
         watches,
+        logs,
         cloud,
         identity: Mutex::new(None),
         memory: Memory::default(),
         turns: AtomicU64::new(0),
     }))
+}
+
+/// API v1.1 of the same server, where its address tells.
+fn older_api(endpoint: &EndpointSpec) -> Result<Option<Endpoint>, Fault> {
+    let Some(root) = endpoint.url.trim_end_matches('/').strip_suffix("/api/v2") else { return Ok(None) };
+    Endpoint::new(EndpointSpec { url: format!("{root}/api/v1.1"), ..endpoint.clone() }).map(Some)
 }
 
 impl CircleCi {
@@ -178,6 +188,16 @@ impl CircleCi {
         result
     }
 
+    /// The log that is asked for, if it is one of ours.
+    async fn log(&self, ask: &Ask) -> Result<Option<LogTold>, Fault> {
+        let Some(key) = ask.log.as_ref().filter(|key| key.run.source == self.source) else { return Ok(None) };
+        let Some(watch) = self.watches.iter().find(|watch| watch.service == key.run.service) else {
+            return Ok(None);
+        };
+        let job = look::jobs(&self.api, &key.run.id).await?.into_iter().find(|job| job.id == key.id);
+        logs::told(&self.logs, watch, key, job.as_ref()).await.map(Some)
+    }
+
     async fn look(&self, ask: &Ask) -> Result<Observation, Fault> {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let identity = self.identity().await?;
@@ -189,60 +209,23 @@ impl CircleCi {
             turn,
             cloud: self.cloud,
         };
-        let mut order: Vec<&Watch> = self.watches.iter().collect();
-        order.sort_by_key(|watch| ask.focus.as_ref() != Some(&watch.service));
-        let mut pending: Vec<BoxFuture<'_, Result<Seen, Fault>>> = Vec::new();
-        for watch in order {
-            let looker = &looker;
-            pending.push(Box::pin(async move {
-                let sight = part(looker.service(watch).await)?;
-                Ok((watch.service.clone(), sight))
-            }));
-        }
-        let mut looks = stream::iter(pending).buffered(SIDE_BY_SIDE);
-        let mut sights = Vec::new();
-        while let Some(sight) = looks.next().await {
-            sights.push(sight?);
-        }
-        drop(looks);
+        let looks = self.watches.iter().map(|watch| {
+            let look: BoxFuture<'_, Result<Sight, Fault>> = Box::pin(looker.service(watch));
+            (&watch.service, look)
+        });
+        let sights = each(ask, looks.collect(), SIDE_BY_SIDE).await?;
         let mut seen = Observation { identity, ..Observation::default() };
         let meter = self.api.meter();
         (seen.budget, seen.server_time) = (meter.budget, meter.date);
+        seen.log = self.log(ask).await?;
         collect(sights, &mut seen)?;
         Ok(seen)
     }
 }
 
-/// Puts what was seen together. If nothing could be seen of any service, the source as a whole is unseeable.
-fn collect(sights: Vec<Seen>, seen: &mut Observation) -> Result<(), Fault> {
-    let blind = !sights.is_empty() && sights.iter().all(|(_, sight)| sight.is_err());
-    for (service, sight) in sights {
-        match sight {
-            Ok(sight) => {
-                seen.pipelines.insert(service, sight.pipeline);
-                seen.gates.extend(sight.gates);
-            }
-            Err(fault) if blind => return Err(fault),
-            Err(fault) => {
-                seen.faults.insert(service, fault);
-            }
-        }
-    }
-    Ok(())
-}
-
 impl Provider for CircleCi {
     fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
-        Box::pin(async move {
-            let seen = match tokio::time::timeout(LONGEST, self.look(ask)).await {
-                Ok(seen) => seen,
-                Err(_) => Err(Fault::new(
-                    Cause::TimedOut,
-                    format!("source {}: no complete look within {} s", self.source, LONGEST.as_secs()),
-                )),
-            };
-            self.noticed(seen)
-        })
+        Box::pin(async move { self.noticed(in_time(&self.source, self.look(ask)).await) })
     }
 
     fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {

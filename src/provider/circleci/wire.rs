@@ -170,3 +170,47 @@ pub(super) struct Complaint {
     #[serde(default)]
     pub(super) message: Option<SafeText>,
 }
+
+/// A test that a job stored the result of.
+#[derive(Debug, Deserialize)]
+pub(super) struct Test {
+    #[serde(default)]
+    pub(super) result: Option<SafeText>,
+    #[serde(default)]
+    pub(super) name: Option<SafeText>,
+    #[serde(default)]
+    pub(super) classname: Option<SafeText>,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+}
+
+/// A job as API v1.1 tells it, which knows where its output is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Outputs {
+    #[serde(default)]
+    pub(super) steps: Vec<OutputStep>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OutputStep {
+    #[serde(default)]
+    pub(super) actions: Vec<OutputAction>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OutputAction {
+    #[serde(default)]
+    pub(super) name: Option<SafeText>,
+    #[serde(default)]
+    pub(super) status: Option<SafeText>,
+    /// Signed for minutes; null where nothing was written.
+    #[serde(default)]
+    pub(super) output_url: Option<String>,
+}
+
+/// A piece of output.
+#[derive(Debug, Deserialize)]
+pub(super) struct Output {
+    #[serde(default)]
+    pub(super) message: String,
+}

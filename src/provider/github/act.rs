@@ -7,8 +7,8 @@ use super::runs::{active, attempt, called, moved, started_again};
 use super::{GitHub, Groups, forks, lanes, wire};
 use crate::domain::time::ago;
 use crate::domain::{
-    Basis, Cause, Decision, Difference, Fault, Guard, Hazard, Intent, Permission, Prepared, Promise, Receipt,
-    RunKey, SafeText, Severity, Sha, Step, Target, Verb,
+    Basis, Cause, Decision, Difference, Fault, Guard, Hazard, Intent, Prepared, Promise, Receipt, RunKey,
+    SafeText, Severity, Sha, Step, Target, Verb,
 };
 use crate::provider::http::{Answer, segment};
 
@@ -100,11 +100,12 @@ impl GitHub {
         let effect = format!("runs the failed jobs of {} again, and those that need them", called(&run));
         Ok(Prepared {
             basis,
-            steps: vec![bare_post(intent, watch.project.run(run.id, below), &effect)],
+            steps: vec![Step::post(intent, watch.project.run(run.id, below), None, &effect)],
             differences: vec![difference(&run, "attempt", &attempt(&run).to_string(), &next.to_string())],
             hazards,
             way_back: Some("cancel the run".into()),
-            ..plain(identity, guard, Promise::Attempt { run: key.clone(), attempt: next })
+            identity: identity,
+            ..Prepared::of(guard, Promise::Attempt { run: key.clone(), attempt: next }, DEADLINE)
         })
     }
 
@@ -138,11 +139,12 @@ impl GitHub {
         let effect = format!("cancels {}: running jobs stop, waiting ones never start", called(&run));
         Ok(Prepared {
             basis,
-            steps: vec![bare_post(intent, watch.project.run(run.id, "/cancel"), &effect)],
+            steps: vec![Step::post(intent, watch.project.run(run.id, "/cancel"), None, &effect)],
             differences: vec![difference(&run, "state", "under way", "cancelled")],
             hazards,
             way_back: Some("run the cancelled jobs again".into()),
-            ..plain(identity, guard, Promise::Ended { run: key.clone() })
+            identity: identity,
+            ..Prepared::of(guard, Promise::Ended { run: key.clone() }, DEADLINE)
         })
     }
 
@@ -206,42 +208,11 @@ pub(super) fn run_basis(run: &wire::Run) -> Vec<Basis> {
     ]
 }
 
-pub(super) fn bare_post(intent: &Intent, path: String, effect: &str) -> Step {
-    Step {
-        source: intent.source.clone(),
-        method: "POST".to_owned(),
-        path,
-        content_type: None,
-        body: None,
-        effect: SafeText::new(effect),
-    }
-}
-
 fn difference(run: &wire::Run, what: &str, old: &str, new: &str) -> Difference {
     Difference {
         what: SafeText::new(&format!("{what} of {}", called(run))),
         old: old.into(),
         new: new.into(),
-    }
-}
-
-/// What is the same for every act but a review.
-pub(super) fn plain(identity: Option<SafeText>, guard: Guard, promise: Promise) -> Prepared {
-    Prepared {
-        basis: Vec::new(),
-        steps: Vec::new(),
-        from: None,
-        to: None,
-        differences: Vec::new(),
-        hazards: Vec::new(),
-        permission: Permission::Untold,
-        guard,
-        promise,
-        deadline: DEADLINE,
-        way_back: None,
-        identity,
-        people: None,
-        form: Vec::new(),
     }
 }
 

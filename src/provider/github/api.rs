@@ -5,13 +5,15 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde::de::DeserializeOwned;
 
-use super::budget::{Meter, refusal};
+use super::budget::{self, refusal};
 use crate::domain::{Cause, Fault, Step};
 use crate::provider::http::{Allowance, Answer, Endpoint, Fetched, Read};
+use crate::provider::meter::Meter;
+use crate::provider::services::locked;
 
 /// `Accept` of every request.
 pub(super) const ACCEPT: &str = "application/vnd.github+json";
@@ -48,11 +50,6 @@ pub(super) struct Api {
     graph: Option<Endpoint>,
     cache: Mutex<Cache>,
     meter: Mutex<Meter>,
-}
-
-/// A poisoned lock guards caches only: whatever is in them was put there whole.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Api {
@@ -116,7 +113,7 @@ impl Api {
     ) -> Result<Fetched, Fault> {
         let fetched = self.endpoint.read_elsewhere(&Read::get(path).accept(ACCEPT), allowance, sink).await?;
         if let Fetched::Answered(answer) = &fetched {
-            locked(&self.meter).note(answer);
+            budget::note(&mut locked(&self.meter), answer);
             if !answer.is_success() {
                 return Err(self.refused(answer));
             }
@@ -127,7 +124,7 @@ impl Api {
     /// Sends a step, once.
     pub(super) async fn send(&self, step: &Step) -> Result<Answer, Fault> {
         let answer = self.endpoint.write(step, &[("Accept", ACCEPT)]).await?;
-        locked(&self.meter).note(&answer);
+        budget::note(&mut locked(&self.meter), &answer);
         if answer.is_success() { answer.accepted() } else { Err(self.refused(&answer)) }
     }
 
@@ -141,7 +138,7 @@ impl Api {
         let graph =
             self.graph.as_ref().ok_or_else(|| Fault::new(Cause::Local, "no GraphQL without a token"))?;
         let answer = graph.read(&Read::graph("/graphql", question).accept(ACCEPT)).await?;
-        locked(&self.meter).note(&answer);
+        budget::note(&mut locked(&self.meter), &answer);
         if answer.is_success() { Ok(answer) } else { Err(self.refused(&answer)) }
     }
 
@@ -157,7 +154,7 @@ impl Api {
 
     async fn ask(&self, read: &Read) -> Result<Answer, Fault> {
         let answer = self.endpoint.read(read).await?;
-        locked(&self.meter).note(&answer);
+        budget::note(&mut locked(&self.meter), &answer);
         let fine = answer.is_success() || (answer.status == 304 && read.etag.is_some());
         if fine { Ok(answer) } else { Err(self.refused(&answer)) }
     }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::wire::Complaint;
 use crate::domain::{Budget, Cause, Fault, Retry, SafeText};
 use crate::provider::http::{Answer, Headers};
+use crate::provider::meter::Meter;
 
 /// How long to wait when GitHub asks for patience and names no time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,32 +27,17 @@ pub(super) enum Spending {
     Thrifty,
 }
 
-/// What the newest answers said about our budget and the server's clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Meter {
-    pub(super) budget: Option<Budget>,
-    pub(super) date: Option<Timestamp>,
+/// Takes in an answer. Headers may be missing: GitHub Enterprise Server has limits off.
+pub(super) fn note(meter: &mut Meter, answer: &Answer) {
+    let resource = answer.headers.get("x-ratelimit-resource").unwrap_or("core");
+    meter.note(answer, |_| budget(&answer.headers).filter(|_| resource == "core"));
 }
 
-impl Meter {
-    /// Takes in what an answer's headers say. Headers may be missing: GitHub Enterprise Server has limits off.
-    pub(super) fn note(&mut self, answer: &Answer) {
-        if let Some(date) = answer.date() {
-            self.date = Some(self.date.map_or(date, |known| known.max(date)));
-        }
-        let resource = answer.headers.get("x-ratelimit-resource").unwrap_or("core");
-        if resource == "core"
-            && let Some(budget) = budget(&answer.headers)
-        {
-            self.budget = Some(budget);
-        }
-    }
-
-    pub(super) fn spending(&self) -> Spending {
-        match self.budget {
-            Some(b) if b.limit > 0 && b.remaining.saturating_mul(10) < b.limit => Spending::Thrifty,
-            _ => Spending::Full,
-        }
+/// How generously details are asked for with what is left.
+pub(super) fn spending(meter: Meter) -> Spending {
+    match meter.budget {
+        Some(b) if b.limit > 0 && b.remaining.saturating_mul(10) < b.limit => Spending::Thrifty,
+        _ => Spending::Full,
     }
 }
 

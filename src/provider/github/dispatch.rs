@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::act::plain;
+use super::act::DEADLINE;
 use super::bindings::{Dispatch, DispatchRef, Project, Watch, file};
 use super::runs::{active, called};
 use super::{GitHub, RunDetails, live, runs, wire};
@@ -12,6 +12,7 @@ use crate::domain::{
     Artifact, Basis, Cause, Difference, EnvironmentName, Fault, Guard, Hazard, Intent, Prepared, Promise,
     SafeText, Severity, Sha, Step,
 };
+use crate::provider::fill::{fill, missing};
 use crate::provider::http::{query, segment};
 
 #[derive(Serialize)]
@@ -64,7 +65,8 @@ impl GitHub {
             to: Some(artifact.clone()),
             hazards: start.hazards(artifact),
             way_back: Some("cancel the new run; roll back if it has shipped".into()),
-            ..plain(identity, guard, promise)
+            identity: identity,
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 
@@ -77,7 +79,7 @@ impl GitHub {
             let text = format!("source {} has no dispatch for {place}", self.source);
             Fault::new(Cause::Local, text).with_hint("add dispatch = { source = .., workflow = .. }")
         })?;
-        let inputs = fill(&dispatch.inputs, watch, environment, artifact)?;
+        let inputs = fill(&dispatch.inputs, intent, watch.theirs(environment), artifact)?;
         let workflow = self.workflow(&watch.project, &dispatch.workflow).await?;
         let (reference, tip) = self.reference(&watch.project, dispatch, artifact).await?;
         let path = format!("/actions/workflows/{}/runs", workflow.id);
@@ -203,46 +205,4 @@ impl Start<'_> {
         }
         hazards
     }
-}
-
-/// Replaces `$version`, `$sha`, `$environment` and `$service` in every input.
-fn fill(
-    inputs: &BTreeMap<String, String>,
-    watch: &Watch,
-    environment: &EnvironmentName,
-    artifact: &Artifact,
-) -> Result<BTreeMap<String, String>, Fault> {
-    let value = |name: &str| match name {
-        "version" => artifact.version.as_ref().map(|v| v.as_str().to_owned()),
-        "sha" => artifact.revision.as_ref().map(|r| r.as_str().to_owned()),
-        "environment" => Some(watch.theirs(environment).to_owned()),
-        _ => Some(watch.service.as_str().to_owned()),
-    };
-    inputs.iter().map(|(key, text)| Ok((key.clone(), replace(text, value)?))).collect()
-}
-
-/// One pass: what was put in is not read again.
-fn replace(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, Fault> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        out.push_str(before);
-        let known = ["version", "sha", "environment", "service"].into_iter().find(|n| after.starts_with(n));
-        match known {
-            Some(name) => {
-                out.push_str(&value(name).ok_or_else(|| missing(name))?);
-                rest = after.get(name.len()..).unwrap_or_default();
-            }
-            None => {
-                out.push('$');
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-fn missing(what: &str) -> Fault {
-    Fault::new(Cause::Refused, format!("what would ship has no known {what}, and the dispatch needs it"))
 }

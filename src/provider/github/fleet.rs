@@ -12,11 +12,11 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 
 use super::SIDE_BY_SIDE;
-use super::api::locked;
 use super::bindings::{Project, Watch};
 use super::graphql::{self, Told};
-use super::look::{Depth, Looker, Seen, Sight, of_source};
+use super::look::{Depth, Looker};
 use crate::domain::{Budget, Cause, Fault, Pipeline, Retry, SafeText};
+use crate::provider::services::{Seen, Sight, locked, of_source};
 
 /// Up to so many repositories are all read in every look.
 const FEW: usize = 4;

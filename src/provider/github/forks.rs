@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::api::locked;
 use super::bindings::Project;
 use super::gates::Hold;
 use super::look::Looker;
@@ -15,9 +14,10 @@ use super::{GitHub, act, wire};
 use crate::domain::pipeline::WaitsFor;
 use crate::domain::{
     Basis, Cause, Difference, Fault, Gate, GateKey, Guard, Hazard, Intent, Prepared, Promise, SafeText,
-    Severity,
+    Severity, Step,
 };
 use crate::provider::http::query;
+use crate::provider::services::locked;
 
 /// The id of such a gate within its run.
 pub(super) const ID: &str = "start";
@@ -90,7 +90,7 @@ impl GitHub {
         let path = watch.project.run(run.id, "/approve");
         Ok(Prepared {
             basis,
-            steps: vec![act::bare_post(intent, path, &effect)],
+            steps: vec![Step::post(intent, path, None, &effect)],
             differences: vec![Difference {
                 what: SafeText::new(&format!("{} of {fork}", called(&run))),
                 old: "held".into(),
@@ -98,7 +98,8 @@ impl GitHub {
             }],
             hazards: hazards(&run, &fork),
             way_back: Some("cancel the run".into()),
-            ..act::plain(identity, guard, Promise::Started { run: key.run.clone() })
+            identity: identity,
+            ..Prepared::of(guard, Promise::Started { run: key.run.clone() }, act::DEADLINE)
         })
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::bindings::{Project, Watch};
-use super::budget::{self, Meter};
+use super::budget;
 use super::gates::{self, Apps, Hold};
 use super::reports::Wanted;
 use super::runs::{self, Links};
@@ -14,6 +14,7 @@ use crate::domain::{
     Budget, Cause, EnvironmentName, Fault, Gate, Run, RunKey, SafeText, ServiceName, SourceName,
 };
 use crate::provider::http::Answer;
+use crate::provider::meter::Meter;
 
 /// The answers that one look rests on; each run is taken to have these jobs, pending environments and reviews.
 pub struct Answers {
@@ -91,6 +92,6 @@ pub fn refusal(answer: &Answer) -> Fault {
 #[must_use]
 pub fn budget(answer: &Answer) -> Option<Budget> {
     let mut meter = Meter::default();
-    meter.note(answer);
+    budget::note(&mut meter, answer);
     meter.budget
 }

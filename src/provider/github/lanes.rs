@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::api::locked;
 use super::bindings::{Project, Watch};
-use super::look::{Fetched, Looker, Sight};
+use super::look::{Fetched, Looker};
 use super::memory::{Attempt, Settled};
 use super::runs;
 use super::wire;
 use crate::domain::time::ago;
 use crate::domain::{Cause, Fault, Gate, Lane, Lanes, RunKey, SafeText};
 use crate::provider::http::segment;
+use crate::provider::services::{Sight, locked};
 
 /// How long a run waits before anything is asked about who stands behind it.
 const SUSPECT: Duration = Duration::from_secs(20 * 60);
@@ -131,7 +131,7 @@ impl Looker<'_> {
         let told = match self.ask_for_lanes(watch, project, holder).await {
             Ok(told) => Some(told),
             // It is proof where it is to be had; without it the runs must do.
-            Err(fault) if !super::look::of_source(&fault) => None,
+            Err(fault) if !crate::provider::services::of_source(&fault) => None,
             Err(fault) => return Err(fault),
         };
         let mut known = locked(&self.memory.lanes.told);

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use super::api::{Api, locked};
+use super::api::Api;
 use super::bindings::{Project, Watch};
-use super::look::{Fetched, Looker, Sight};
+use super::look::{Fetched, Looker};
 use super::runs::Links;
 use super::wire;
 use crate::domain::{Artifact, Cause, Fault, Live, SafeText};
 use crate::provider::http::query;
+use crate::provider::services::{Sight, locked};
 
 /// How many pages of ten deployments are gone through for one that is live.
 const PAGES: usize = 3;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::api::Api;
 use super::bindings::Watch;
-use super::look::Sight;
 use crate::domain::log::{LogAnswer, LogEnd, LogReader, LogTold};
 use crate::domain::{Cause, Fault, Job, JobKey, Retry, SafeText};
 use crate::provider::http::{Allowance, Fetched, segment};
+use crate::provider::services::Sight;
 
 /// The most that is read of one log, in bytes: what lies beyond is said to be missing.
 const MOST: u64 = 64 * 1024 * 1024;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api::{Api, locked};
+use super::api::Api;
 use super::bindings::{Lane, Project, Watch};
-use super::budget::Spending;
+use super::budget::{Spending, spending};
 use super::forks;
 use super::gates::{self, Apps, Hold};
 use super::lanes::Groups;
@@ -18,10 +18,9 @@ use super::memory::{Attempt, Memory, Unpressable};
 use super::runs::{self, Links};
 use super::wire;
 use crate::domain::time::ago;
-use crate::domain::{
-    Ask, Cause, Fault, Gate, Lanes, Live, Pipeline, Place, Run, RunKey, SafeText, ServiceName, SourceName,
-};
+use crate::domain::{Ask, Cause, Fault, Live, Run, RunKey, SafeText, ServiceName, SourceName};
 use crate::provider::http::query;
+use crate::provider::services::{Seen, Sight, locked, part};
 
 /// Runs asked for in one list.
 const LISTED: usize = 50;
@@ -46,18 +45,6 @@ pub(super) enum Depth {
     /// The lists of runs alone: nothing is said to wait there.
     Light,
 }
-
-/// What was seen of one service.
-#[derive(Clone, Default)]
-pub(super) struct Sight {
-    pub(super) pipeline: Pipeline,
-    pub(super) gates: Vec<Gate>,
-    pub(super) lanes: Lanes,
-    pub(super) live: BTreeMap<Place, Live>,
-}
-
-/// What was seen of a service, or why nothing.
-pub(super) type Seen = (ServiceName, Result<Sight, Fault>);
 
 /// What applies to the whole look.
 pub(super) struct Looker<'a> {
@@ -94,22 +81,6 @@ pub(super) struct Fetched<'a> {
     watched: BTreeSet<u64>,
     pub(super) details: BTreeMap<u64, Details>,
     pub(super) live: BTreeMap<String, Result<Option<Live>, Fault>>,
-}
-
-/// Whether a fault is about the source as a whole: asking for the next project would meet it again.
-pub(super) const fn of_source(fault: &Fault) -> bool {
-    matches!(
-        fault.cause,
-        Cause::RateLimited | Cause::Unauthorized | Cause::Unreachable | Cause::Tls | Cause::Local
-    )
-}
-
-/// Lets faults of the source end the look, and keeps those of a part for the part.
-fn part<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
-    match result {
-        Err(fault) if of_source(&fault) => Err(fault),
-        other => Ok(other),
-    }
 }
 
 impl Looker<'_> {
@@ -239,7 +210,7 @@ impl Looker<'_> {
 
     /// Whether everything is asked for, or, with little budget left, only what waits, moves or is looked at.
     fn generous(&self, watch: &Watch, runs: &[wire::Run]) -> bool {
-        self.api.meter().spending() == Spending::Full
+        spending(self.api.meter()) == Spending::Full
             || self.ask.focus.as_ref() == Some(&watch.service)
             || runs.iter().any(runs::active)
             || self.turn.is_multiple_of(THRIFTY_TURN)

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
-use super::api::locked;
 use super::bindings::Project;
 use super::live::Buried;
 use super::reports::Reports;
 use super::{forks, lanes, wire};
 use crate::domain::Live;
+use crate::provider::services::locked;
 
 /// Looks for which a run that waited, or was acted upon, is watched on.
 const WATCHED: u32 = 60;

@@ -20,9 +20,9 @@ use super::secret::Secret;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::log::LogTold;
 use crate::domain::{
-    Ask, Cause, Fault, Intent, Lanes, Observation, Prepared, Receipt, Role, SafeText, ServiceName,
-    SourceName, Step,
+    Ask, Cause, Fault, Intent, Observation, Prepared, Receipt, Role, SafeText, ServiceName, SourceName, Step,
 };
+use crate::provider::services::{Seen, collect, in_time, locked};
 
 mod act;
 mod api;
@@ -49,12 +49,12 @@ mod reports;
 mod runs;
 mod wire;
 
-use api::{Api, locked};
+use api::Api;
 use bindings::{Project, Watch};
-use budget::Spending;
+use budget::{Spending, spending};
 use fleet::Fleet;
 use lanes::Groups;
-use look::{Looker, Seen};
+use look::Looker;
 use memory::Memory;
 use runs::Links;
 
@@ -63,9 +63,6 @@ const GITHUB: &str = "https://api.github.com";
 
 /// Projects looked at side by side. GitHub asks for few requests at a time.
 const SIDE_BY_SIDE: usize = 3;
-
-/// How long one look may take in all.
-const LONGEST: Duration = Duration::from_secs(90);
 
 /// GitHub Actions in the registry.
 pub const KIND: Kind = Kind {
@@ -295,7 +292,7 @@ impl GitHub {
             remarks.push("GitHub does not say whose token this is: self-review cannot be told".into());
         }
         let meter = self.api.meter();
-        if let Some(budget) = meter.budget.filter(|_| meter.spending() == Spending::Thrifty) {
+        if let Some(budget) = meter.budget.filter(|_| spending(meter) == Spending::Thrifty) {
             remarks.push(SafeText::new(&format!(
                 "{} of {} requests left: where nothing moves, jobs and deployments are looked at every fourth time",
                 budget.remaining, budget.limit
@@ -336,40 +333,9 @@ fn waiting(sights: &[Seen]) -> BTreeSet<(u64, u64)> {
         .collect()
 }
 
-/// Puts what was seen together. If nothing could be seen of any service, the source as a whole is unseeable.
-fn collect(sights: Vec<Seen>, seen: &mut Observation) -> Result<(), Fault> {
-    let blind = !sights.is_empty() && sights.iter().all(|(_, sight)| sight.is_err());
-    for (service, sight) in sights {
-        match sight {
-            Ok(sight) => {
-                seen.pipelines.insert(service.clone(), sight.pipeline);
-                seen.gates.extend(sight.gates);
-                seen.live.extend(sight.live);
-                if sight.lanes != Lanes::default() {
-                    seen.lanes.insert(service.clone(), sight.lanes);
-                }
-            }
-            Err(fault) if blind => return Err(fault),
-            Err(fault) => {
-                seen.faults.insert(service, fault);
-            }
-        }
-    }
-    Ok(())
-}
-
 impl Provider for GitHub {
     fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
-        Box::pin(async move {
-            let seen = match tokio::time::timeout(LONGEST, self.look(ask)).await {
-                Ok(seen) => seen,
-                Err(_) => Err(Fault::new(
-                    Cause::TimedOut,
-                    format!("source {}: no complete look within {} s", self.source, LONGEST.as_secs()),
-                )),
-            };
-            self.noticed(seen)
-        })
+        Box::pin(async move { self.noticed(in_time(&self.source, self.look(ask)).await) })
     }
 
     fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {

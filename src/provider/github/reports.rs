@@ -12,14 +12,14 @@ use glob::{MatchOptions, Pattern};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::api::locked;
 use super::bindings::{Project, Watch};
-use super::budget::Spending;
-use super::look::{Looker, Sight, of_source};
+use super::budget::{Spending, spending};
+use super::look::Looker;
 use super::{forks, logs, runs, wire};
 use crate::domain::{Cause, Fault, Retry, SafeText, Settings, TestReport, report};
 use crate::provider::archive;
 use crate::provider::http::{Allowance, Fetched, query};
+use crate::provider::services::{Sight, locked, of_source};
 
 /// Names of artifacts that usually hold reports of tests.
 pub(super) const USUAL: [&str; 4] = ["*test*", "*junit*", "*cucumber*", "*report*"];
@@ -143,7 +143,7 @@ impl Looker<'_> {
         }
         let looked_at = self.ask.focus.as_ref() == Some(&watch.service);
         let ships = sight.live.values().any(|live| live.artifact.revision.as_ref() != Some(&wire.head_sha));
-        newest_ended && (looked_at || (newest && ships && self.api.meter().spending() == Spending::Full))
+        newest_ended && (looked_at || (newest && ships && spending(self.api.meter()) == Spending::Full))
     }
 
     /// The reports of one run, remembered once nothing can change them any more.

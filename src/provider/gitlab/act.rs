@@ -9,7 +9,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::api::locked;
 use super::approvals::{self, Me};
 use super::bindings::{Watch, local};
 use super::look::{deployment, is_version, jobs};
@@ -22,9 +21,10 @@ use crate::domain::{
     Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, Permission,
     Prepared, Promise, Receipt, RunKey, RunState, SafeText, Severity, Sha, Step, Target, Verb,
 };
+use crate::provider::services::locked;
 
 /// How long anything may take to show.
-const DEADLINE: Duration = Duration::from_secs(120);
+pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 /// The most characters of a comment.
 const COMMENT: usize = 255;
 
@@ -163,7 +163,8 @@ impl GitLab {
                 Decision::Rejected => "retry the job: its deployment asks anew".into(),
             }),
             people: Some(Box::new(self.people(fresh).await?)),
-            ..plain(me.name, guard, promise)
+            identity: me.name,
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 
@@ -248,7 +249,8 @@ impl GitLab {
             hazards,
             way_back: Some("cancel the pipeline; roll back if it has shipped".into()),
             people: Some(Box::new(self.people(fresh).await?)),
-            ..plain(me.name, guard, promise)
+            identity: me.name,
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 
@@ -273,7 +275,7 @@ impl GitLab {
         let guard = Guard::LookAgain("GitLab retries what has failed then, however often it is asked".into());
         Ok(Prepared {
             basis,
-            steps: vec![post(intent, fresh.at.path(fresh.watch, "/retry"), None, &effect)],
+            steps: vec![Step::post(intent, fresh.at.path(fresh.watch, "/retry"), None, &effect)],
             differences: vec![fresh.difference(
                 "attempt",
                 &attempt(&fresh.all).to_string(),
@@ -281,7 +283,8 @@ impl GitLab {
             )],
             hazards: self.hazards(&fresh).await?,
             way_back: Some("cancel the pipeline".into()),
-            ..plain(me.name, guard, Promise::Attempt { run: key.clone(), attempt: next })
+            identity: me.name,
+            ..Prepared::of(guard, Promise::Attempt { run: key.clone(), attempt: next }, DEADLINE)
         })
     }
 
@@ -307,11 +310,12 @@ impl GitLab {
         );
         Ok(Prepared {
             basis,
-            steps: vec![post(intent, fresh.at.path(fresh.watch, "/cancel"), None, &effect)],
+            steps: vec![Step::post(intent, fresh.at.path(fresh.watch, "/cancel"), None, &effect)],
             differences: vec![fresh.difference("state", "under way", "canceled")],
             hazards,
             way_back: Some("retry the pipeline".into()),
-            ..plain(me.name, guard, Promise::Ended { run: key.clone() })
+            identity: me.name,
+            ..Prepared::of(guard, Promise::Ended { run: key.clone() }, DEADLINE)
         })
     }
 
@@ -435,35 +439,5 @@ fn gone(deployment: &wire::Deployment, environment: &SafeText) -> Fault {
 }
 
 fn play(intent: &Intent, project: &str, job: u64, effect: &str) -> Step {
-    post(intent, format!("{project}/jobs/{job}/play"), None, effect)
-}
-
-pub(super) fn post(intent: &Intent, path: String, body: Option<String>, effect: &str) -> Step {
-    Step {
-        source: intent.source.clone(),
-        method: "POST".to_owned(),
-        path,
-        content_type: body.as_ref().map(|_| "application/json".to_owned()),
-        body,
-        effect: SafeText::new(effect),
-    }
-}
-
-pub(super) fn plain(identity: Option<SafeText>, guard: Guard, promise: Promise) -> Prepared {
-    Prepared {
-        basis: Vec::new(),
-        steps: Vec::new(),
-        form: Vec::new(),
-        from: None,
-        to: None,
-        differences: Vec::new(),
-        hazards: Vec::new(),
-        permission: Permission::Untold,
-        guard,
-        promise,
-        deadline: DEADLINE,
-        way_back: None,
-        identity,
-        people: None,
-    }
+    Step::post(intent, format!("{project}/jobs/{job}/play"), None, effect)
 }

@@ -2,7 +2,7 @@
 //!
 //! Every answer counts, an unchanged one too. Limits come as 429 in plain text; the headers tell the rest, and when.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +12,8 @@ use serde_json::Value;
 use super::wire::Complaint;
 use crate::domain::{Budget, Cause, Fault, SafeText, Step};
 use crate::provider::http::{Answer, Endpoint, Headers, Read};
+use crate::provider::meter::Meter;
+use crate::provider::services::locked;
 
 /// Pages of one list that are read.
 const PAGES: usize = 5;
@@ -22,22 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest wait that is believed.
 const WINDOW: Duration = Duration::from_secs(3_600);
 
-/// What the newest answers said.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Meter {
-    pub(super) budget: Option<Budget>,
-    pub(super) date: Option<Timestamp>,
-}
-
 /// GitLab's API v4 at one endpoint.
 pub(super) struct Api {
     endpoint: Endpoint,
     meter: Mutex<Meter>,
-}
-
-/// A poisoned lock guards caches only: whatever is in them was put there whole.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Api {
@@ -93,13 +83,7 @@ impl Api {
     }
 
     fn note(&self, answer: &Answer) {
-        let mut meter = locked(&self.meter);
-        if let Some(date) = answer.date() {
-            meter.date = Some(meter.date.map_or(date, |known| known.max(date)));
-        }
-        if let Some(budget) = budget(&answer.headers) {
-            meter.budget = Some(budget);
-        }
+        locked(&self.meter).note(answer, |_| budget(&answer.headers));
     }
 }
 

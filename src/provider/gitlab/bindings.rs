@@ -42,6 +42,11 @@ impl Watch {
         self.environments.iter().find(fits).map(|(ours, _)| ours)
     }
 
+    /// What GitLab calls one of our environments.
+    pub(super) fn theirs<'a>(&'a self, ours: &'a EnvironmentName) -> &'a str {
+        self.environments.iter().find(|(e, _)| e == ours).map_or(ours.as_str(), |(_, name)| name)
+    }
+
     pub(super) fn place(&self, environment: &EnvironmentName) -> Place {
         Place { service: self.service.clone(), environment: environment.clone() }
     }

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use jiff::Timestamp;
 
-use super::api::{Api, locked};
+use super::api::Api;
 use super::approvals::{self, Me};
 use super::bindings::Watch;
 use super::states::{attempt, in_order, pipeline_state, state};
@@ -18,10 +18,11 @@ use super::whereabouts::Whereabouts;
 use super::{reports, wire};
 use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
 use crate::domain::{
-    Artifact, Ask, Cause, Decision, Fault, Gate, GateKey, Job, Live, Pipeline, Place, Run, RunKey, SafeText,
+    Artifact, Ask, Cause, Decision, Fault, Gate, GateKey, Job, Live, Place, Run, RunKey, SafeText,
     ServiceName, Sha, SourceName, TestReport,
 };
 use crate::provider::http::query;
+use crate::provider::services::{Sight, locked, remember};
 
 /// Pipelines asked for in one list.
 const LISTED: usize = 20;
@@ -50,25 +51,6 @@ pub(super) struct Memory {
     /// Ids of every pipeline that was ever seen of a service.
     pub(super) seen: Mutex<BTreeMap<ServiceName, BTreeSet<SafeText>>>,
 }
-
-fn keep<V>(map: &Mutex<BTreeMap<SafeText, V>>, key: &SafeText, value: V) {
-    let mut map = locked(map);
-    map.insert(key.clone(), value);
-    if map.len() > KEPT {
-        map.pop_first();
-    }
-}
-
-/// What was seen of one service.
-#[derive(Default)]
-pub(super) struct Sight {
-    pub(super) pipeline: Pipeline,
-    pub(super) gates: Vec<Gate>,
-    pub(super) live: BTreeMap<Place, Live>,
-}
-
-/// What was seen of a service, or why nothing.
-pub(super) type Seen = (ServiceName, Result<Sight, Fault>);
 
 /// A pipeline that may have started others.
 #[derive(Clone, Copy)]
@@ -106,6 +88,12 @@ async fn blocked(api: &Api, watch: &Watch) -> Result<Vec<wire::Deployment>, Faul
     }
 }
 
+/// The pipeline that a deployment's job is of.
+fn pipeline_of(deployment: &wire::Deployment) -> Option<u64> {
+    Some(deployment.deployable.as_ref()?.pipeline.as_ref()?.id)
+}
+
+/// A deployment with its approvals.
 pub(super) async fn deployment(api: &Api, watch: &Watch, id: u64) -> Result<wire::Deployment, Fault> {
     api.get(&format!("{}/deployments/{id}", watch.path)).await
 }
@@ -119,13 +107,7 @@ impl Looker<'_> {
         }
         let listed: Vec<wire::Pipeline> =
             self.api.get(&query(&format!("{}/pipelines", watch.path), &pairs)).await?;
-        let asked: BTreeSet<&SafeText> = self
-            .ask
-            .runs
-            .iter()
-            .filter(|key| &key.source == self.source && key.service == watch.service)
-            .map(|key| &key.id)
-            .collect();
+        let asked = self.ask.runs_of(self.source, &watch.service);
         let mut waiting = Vec::new();
         for one in blocked(self.api, watch).await? {
             // The list does not tell the approvals.
@@ -133,13 +115,20 @@ impl Looker<'_> {
         }
         let mut sight = Sight::default();
         let mut known = BTreeSet::new();
-        let mut detailed = 0;
+        let (mut detailed, mut passed_over) = (0, 0);
+        let approved: BTreeSet<u64> = waiting.iter().filter_map(pipeline_of).collect();
+        let mut references = BTreeSet::new();
         for (place, pipeline) in listed.iter().enumerate() {
             let at = Whereabouts { project: None, pipeline: pipeline.id };
             known.insert(at.id());
             let moves = !state(&pipeline.status).ended();
             let wanted = asked.contains(&at.id());
-            let detail = place == 0 || wanted || (moves && detailed < DETAILED);
+            // Pipelines are left at their manual jobs for ever: only the newest of a reference asks anybody.
+            let newest = references.insert(&pipeline.reference);
+            let left = pipeline.status == "manual" && !newest;
+            passed_over += usize::from(left);
+            let waits = approved.contains(&pipeline.id);
+            let detail = place == 0 || wanted || waits || (moves && !left && detailed < DETAILED);
             detailed += usize::from(moves && detail);
             self.add(watch, (at, pipeline), (detail, wanted), &waiting, &mut sight).await?;
             if detail {
@@ -147,10 +136,19 @@ impl Looker<'_> {
                 self.started(watch, parent, (&asked, &waiting), &mut known, &mut sight).await?;
             }
         }
-        for id in asked.into_iter().filter(|id| !known.contains(*id)) {
+        if passed_over > 0 {
+            let text = format!(
+                "{passed_over} older pipelines stand at manual jobs; newer ones of the same reference ask"
+            );
+            sight.pipeline.remarks.push(SafeText::new(&text));
+        }
+        let older = approved.into_iter().map(|pipeline| Whereabouts { project: None, pipeline }.id());
+        let rest: BTreeSet<SafeText> = asked.iter().map(|id| (*id).clone()).chain(older).collect();
+        for id in rest.iter().filter(|id| !known.contains(*id)) {
             let Some(at) = Whereabouts::parse(id) else { continue };
             if let Some(pipeline) = self.api.get_if_told::<wire::Pipeline>(&at.path(watch, "")).await? {
-                self.add(watch, (at, &pipeline), (true, true), &waiting, &mut sight).await?;
+                let wanted = asked.contains(id);
+                self.add(watch, (at, &pipeline), (true, wanted), &waiting, &mut sight).await?;
             }
         }
         sight.pipeline.runs.sort_by_key(|run| Reverse((run.started, run.number)));
@@ -228,7 +226,7 @@ impl Looker<'_> {
             }
         }
         if !held.is_empty() {
-            keep(&self.memory.held, &id, held.clone());
+            remember(&self.memory.held, id.clone(), held.clone(), KEPT);
         }
         let mut reviews = about.starts(&held);
         if wanted {
@@ -258,7 +256,7 @@ impl Looker<'_> {
         let jobs = jobs(self.api, watch, at).await?;
         // A manual job that is left may be started any time.
         if settled && jobs.iter().all(|job| state(&job.status).ended()) {
-            keep(&self.memory.ended, &at.id(), jobs.clone());
+            remember(&self.memory.ended, at.id(), jobs.clone(), KEPT);
         }
         Ok(jobs)
     }
@@ -270,7 +268,7 @@ impl Looker<'_> {
             return Ok(known.clone());
         }
         let report = reports::report(self.api, watch, at).await?;
-        keep(&self.memory.reports, &key, report.clone());
+        remember(&self.memory.reports, key, report.clone(), KEPT);
         Ok(report)
     }
 
@@ -345,8 +343,7 @@ impl About<'_> {
     /// Whether a deployment is one of this pipeline's.
     fn holds(&self, deployment: &wire::Deployment) -> bool {
         let job = deployment.deployable.as_ref();
-        let named = job.and_then(|job| job.pipeline.as_ref()).map(|pipeline| pipeline.id);
-        named == Some(self.pipeline.id)
+        pipeline_of(deployment) == Some(self.pipeline.id)
             || job.is_some_and(|job| self.jobs.iter().any(|other| other.id == job.id))
     }
 

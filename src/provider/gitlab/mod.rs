@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
 use super::examine::Finding;
@@ -21,6 +20,7 @@ use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
     Ask, Cause, Fault, Intent, LogTold, Observation, Prepared, Receipt, Role, ServiceName, SourceName, Step,
 };
+use crate::provider::services::{Sight, collect, each, in_time, locked};
 
 mod act;
 mod api;
@@ -35,10 +35,10 @@ mod states;
 mod whereabouts;
 mod wire;
 
-use api::{Api, locked};
+use api::Api;
 use approvals::Me;
 use bindings::Watch;
-use look::{Looker, Memory, Seen};
+use look::{Looker, Memory};
 
 /// Where GitLab itself is.
 const CLOUD: &str = "https://gitlab.com";
@@ -47,9 +47,6 @@ const API: &str = "/api/v4";
 
 /// Projects looked at side by side.
 const SIDE_BY_SIDE: usize = 3;
-
-/// How long one look may take in all.
-const LONGEST: Duration = Duration::from_secs(90);
 
 /// GitLab in the registry.
 pub const KIND: Kind = Kind {
@@ -176,22 +173,11 @@ impl GitLab {
         let me = self.me().await?;
         let looker =
             Looker { api: &self.api, memory: &self.memory, source: &self.source, me: &me, ask, turn };
-        let mut order: Vec<&Watch> = self.watches.iter().collect();
-        order.sort_by_key(|watch| ask.focus.as_ref() != Some(&watch.service));
-        let mut pending: Vec<BoxFuture<'_, Result<Seen, Fault>>> = Vec::new();
-        for watch in order {
-            let looker = &looker;
-            pending.push(Box::pin(async move {
-                let sight = part(looker.service(watch).await)?;
-                Ok((watch.service.clone(), sight))
-            }));
-        }
-        let mut looks = stream::iter(pending).buffered(SIDE_BY_SIDE);
-        let mut sights = Vec::new();
-        while let Some(sight) = looks.next().await {
-            sights.push(sight?);
-        }
-        drop(looks);
+        let looks = self.watches.iter().map(|watch| {
+            let look: BoxFuture<'_, Result<Sight, Fault>> = Box::pin(looker.service(watch));
+            (&watch.service, look)
+        });
+        let sights = each(ask, looks.collect(), SIDE_BY_SIDE).await?;
         let mut seen = Observation { identity: me.name.clone(), ..Observation::default() };
         let meter = self.api.meter();
         (seen.budget, seen.server_time) = (meter.budget, meter.date);
@@ -212,52 +198,9 @@ impl GitLab {
     }
 }
 
-/// Lets faults of the source end the look, and keeps those of a service for the service.
-fn part<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
-    match result {
-        Err(fault)
-            if matches!(
-                fault.cause,
-                Cause::RateLimited | Cause::Unauthorized | Cause::Unreachable | Cause::Tls | Cause::Local
-            ) =>
-        {
-            Err(fault)
-        }
-        other => Ok(other),
-    }
-}
-
-/// Puts what was seen together. If nothing could be seen of any service, the source as a whole is unseeable.
-fn collect(sights: Vec<Seen>, seen: &mut Observation) -> Result<(), Fault> {
-    let blind = !sights.is_empty() && sights.iter().all(|(_, sight)| sight.is_err());
-    for (service, sight) in sights {
-        match sight {
-            Ok(sight) => {
-                seen.pipelines.insert(service, sight.pipeline);
-                seen.gates.extend(sight.gates);
-                seen.live.extend(sight.live);
-            }
-            Err(fault) if blind => return Err(fault),
-            Err(fault) => {
-                seen.faults.insert(service, fault);
-            }
-        }
-    }
-    Ok(())
-}
-
 impl Provider for GitLab {
     fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
-        Box::pin(async move {
-            let seen = match tokio::time::timeout(LONGEST, self.look(ask)).await {
-                Ok(seen) => seen,
-                Err(_) => Err(Fault::new(
-                    Cause::TimedOut,
-                    format!("source {}: no complete look within {} s", self.source, LONGEST.as_secs()),
-                )),
-            };
-            self.noticed(seen)
-        })
+        Box::pin(async move { self.noticed(in_time(&self.source, self.look(ask)).await) })
     }
 
     fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {

@@ -45,11 +45,11 @@ async fn named(
     let failures = cases.map(|case| FailedTest {
         suite: case.classname.clone().unwrap_or_default(),
         name: case.name.clone().unwrap_or_default(),
-        says: case.system_output.as_str().map(first_line).unwrap_or_default(),
+        says: case
+            .system_output
+            .as_str()
+            .map(|text| SafeText::first_line(text.trim_start()))
+            .unwrap_or_default(),
     });
     Ok((failures.collect(), None))
-}
-
-fn first_line(text: &str) -> SafeText {
-    SafeText::new(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim())
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::act::{Fresh, plain, post};
-use super::api::locked;
+use super::act::{DEADLINE, Fresh};
 use super::bindings::local;
 use super::whereabouts::Whereabouts;
 use super::{GitLab, wire};
-use crate::domain::{Artifact, Basis, Fault, Guard, Hazard, Intent, Prepared, Promise, SafeText, Severity};
+use crate::domain::{
+    Artifact, Basis, Fault, Guard, Hazard, Intent, Prepared, Promise, SafeText, Severity, Step,
+};
+use crate::provider::fill::fill;
 use crate::provider::http::query;
+use crate::provider::services::locked;
 
 impl GitLab {
     /// Newer pipelines of the same reference, and freezes.
@@ -57,25 +60,15 @@ impl GitLab {
             found.ok_or_else(|| local(format!("no dispatch of {} is configured", intent.service)))?;
         let me = self.me().await?;
         let version = artifact.version.as_ref().map_or("", SafeText::as_str);
-        let revision = artifact.revision.as_ref().map_or("", |sha| sha.as_str());
         let reference = match (&dispatch.reference, version) {
             (Some(reference), _) => reference.clone(),
             (None, "") => return Err(local("the version has no tag: configure the dispatch's ref")),
             (None, tag) => tag.to_owned(),
         };
-        let filled = |value: &String| {
-            let environment = environment.map_or("", |environment| environment.as_str());
-            value
-                .replace("$version", version)
-                .replace("$sha", revision)
-                .replace("$service", intent.service.as_str())
-                .replace("$environment", environment)
-        };
-        let variables: Vec<serde_json::Value> = dispatch
-            .variables
-            .iter()
-            .map(|(key, value)| json!({"key": key, "value": filled(value)}))
-            .collect();
+        let theirs = environment.map_or("", |ours| watch.theirs(ours));
+        let filled = fill(&dispatch.variables, intent, theirs, artifact)?;
+        let variables: Vec<serde_json::Value> =
+            filled.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
         let body = json!({"ref": reference, "variables": variables}).to_string();
         let pairs = [("order_by", "id"), ("sort", "desc"), ("per_page", "100")];
         let path = query(&format!("{}/pipelines", watch.path), &pairs);
@@ -98,11 +91,17 @@ impl GitLab {
         let guard = Guard::LookAgain("GitLab starts a pipeline however often it is asked".into());
         Ok(Prepared {
             basis: vec![Basis::new("ref", &reference), Basis::new("version", version)],
-            steps: vec![post(intent, format!("{}/pipeline", watch.path), Some(body), &effect)],
+            steps: vec![Step::post(
+                intent,
+                format!("{}/pipeline", watch.path),
+                Some(("application/json", body)),
+                &effect,
+            )],
             to: Some(artifact.clone()),
             hazards,
             way_back: Some("cancel the pipeline that it starts".into()),
-            ..plain(me.name, guard, promise)
+            identity: me.name,
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 }

@@ -54,7 +54,22 @@ impl Endpoint {
         else {
             return Ok(Fetched::Answered(Box::new(answer)));
         };
-        let target = self.target(&answer, location, allowance.domains)?;
+        self.fetch_signed(&answer, location, allowance, sink).await
+    }
+
+    /// Hands what is kept at a signed address, which an answer named, to `sink`: as [`Endpoint::read_elsewhere`] does with
+    /// the address that it is redirected to.
+    ///
+    /// # Errors
+    /// As there, from the second answer on.
+    pub async fn fetch_signed(
+        &self,
+        answer: &Answer,
+        address: &str,
+        allowance: Allowance,
+        sink: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Fetched, Fault> {
+        let target = self.target(answer, address, allowance.domains)?;
         let asked = format!("{}: what is kept at {}", answer.asked(), host_of(&target));
         let mut carrier = Carrier { to: &self.inner, asked: &asked, left: allowance.bytes, some: false };
         match tokio::time::timeout(allowance.patience, carrier.carry(target, sink)).await {

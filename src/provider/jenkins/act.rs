@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::api::{is_page, locked, login, refusal};
+use super::api::{is_page, login, refusal};
 use super::bindings::{Watch, local};
 use super::inputs::{self, Waiting};
 use super::look::{actor, builds, commit, fresh, title};
@@ -18,7 +18,9 @@ use crate::domain::{
     Artifact, Basis, Cause, Decision, Difference, Fault, FormField, GateKey, Guard, Hazard, Intent,
     Permission, Prepared, Promise, Receipt, RunKey, RunState, SafeText, Severity, Step, Target, Verb,
 };
+use crate::provider::fill::fill;
 use crate::provider::http::{query, segment};
+use crate::provider::services::locked;
 
 /// How long anything may take to show.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -109,7 +111,8 @@ impl Jenkins {
             permission,
             way_back: Some(way_back.into()),
             people: Some(Box::new(fresh.people())),
-            ..plain(fresh.identity.clone(), guard, promise)
+            identity: fresh.identity.clone(),
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 
@@ -137,11 +140,12 @@ impl Jenkins {
         let promise = Promise::RunAppeared { before, workflow: SafeText::new(&fresh.watch.name) };
         Ok(Prepared {
             basis,
-            steps: vec![post(intent, format!("{}/replay/rebuild", fresh.path), None, &effect)],
+            steps: vec![Step::post(intent, format!("{}/replay/rebuild", fresh.path), None, &effect)],
             differences: vec![fresh.difference("build", "ended", "built anew")],
             hazards,
             way_back: Some("stop the new build".into()),
-            ..plain(fresh.identity.clone(), guard, promise)
+            identity: fresh.identity.clone(),
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 
@@ -165,11 +169,12 @@ impl Jenkins {
         basis.push(Basis::new("ended", "no"));
         Ok(Prepared {
             basis,
-            steps: vec![post(intent, format!("{}/stop", fresh.path), None, &effect)],
+            steps: vec![Step::post(intent, format!("{}/stop", fresh.path), None, &effect)],
             differences: vec![fresh.difference("state", "under way", "aborted")],
             hazards,
             way_back: Some("start the build again".into()),
-            ..plain(fresh.identity.clone(), guard, Promise::Ended { run: key.clone() })
+            identity: fresh.identity.clone(),
+            ..Prepared::of(guard, Promise::Ended { run: key.clone() }, DEADLINE)
         })
     }
 
@@ -181,17 +186,9 @@ impl Jenkins {
             found.ok_or_else(|| local(format!("no dispatch of {} is configured", intent.service)))?;
         let identity = self.identity().await?;
         let version = artifact.version.as_ref().map_or("", SafeText::as_str);
-        let revision = artifact.revision.as_ref().map_or("", |sha| sha.as_str());
-        let filled = |value: &String| {
-            let environment = environment.map_or("", |environment| environment.as_str());
-            value
-                .replace("$version", version)
-                .replace("$sha", revision)
-                .replace("$service", intent.service.as_str())
-                .replace("$environment", environment)
-        };
-        let pairs: Vec<(String, String)> =
-            dispatch.parameters.iter().map(|(name, value)| (name.clone(), filled(value))).collect();
+        let ours = environment.map_or("", |ours| ours.as_str());
+        let filled = fill(&dispatch.parameters, intent, ours, artifact)?;
+        let pairs: Vec<(String, String)> = filled.into_iter().collect();
         let (path, body) = if pairs.is_empty() {
             (query(&format!("{}/build", dispatch.path), &[("delay", "0sec")]), None)
         } else {
@@ -207,14 +204,15 @@ impl Jenkins {
         basis.extend(pairs.iter().map(|(name, value)| Basis::new(name, value)));
         Ok(Prepared {
             basis,
-            steps: vec![post(intent, path, body, &effect)],
+            steps: vec![Step::post(intent, path, body.map(|body| (FORM, body)), &effect)],
             to: Some(artifact.clone()),
             hazards: vec![Hazard::new(
                 Severity::Note,
                 "parameters that are not configured have the job's own defaults",
             )],
             way_back: Some("stop the build that it starts".into()),
-            ..plain(identity, guard, promise)
+            identity: identity,
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 
@@ -269,14 +267,14 @@ impl Fresh<'_> {
                 Severity::Note,
                 "the build ends as aborted, unless its script catches that and goes on",
             );
-            let step = post(intent, format!("{input}/abort"), None, &self.effect("aborts", waiting));
+            let step = Step::post(intent, format!("{input}/abort"), None, &self.effect("aborts", waiting));
             return (step, vec![hazard], "start the build again: it asks anew");
         }
         let step = if waiting.parameters.is_empty() {
-            post(intent, format!("{input}/proceedEmpty"), None, &self.effect("proceeds with", waiting))
+            Step::post(intent, format!("{input}/proceedEmpty"), None, &self.effect("proceeds with", waiting))
         } else {
             let effect = self.effect("proceeds, with the values shown, with", waiting);
-            post(intent, format!("{input}/proceed"), Some(inputs::body(form)), &effect)
+            Step::post(intent, format!("{input}/proceed"), Some((FORM, inputs::body(form))), &effect)
         };
         (step, waiting.hazards(), "stop the build; roll back if it has shipped")
     }
@@ -337,35 +335,5 @@ impl Fresh<'_> {
             prevents_self_review: Some(false),
             ..People::default()
         }
-    }
-}
-
-fn post(intent: &Intent, path: String, body: Option<String>, effect: &str) -> Step {
-    Step {
-        source: intent.source.clone(),
-        method: "POST".to_owned(),
-        path,
-        content_type: body.as_ref().map(|_| FORM.to_owned()),
-        body,
-        effect: SafeText::new(effect),
-    }
-}
-
-fn plain(identity: Option<SafeText>, guard: Guard, promise: Promise) -> Prepared {
-    Prepared {
-        basis: Vec::new(),
-        steps: Vec::new(),
-        form: Vec::new(),
-        from: None,
-        to: None,
-        differences: Vec::new(),
-        hazards: Vec::new(),
-        permission: Permission::Untold,
-        guard,
-        promise,
-        deadline: DEADLINE,
-        way_back: None,
-        identity,
-        people: None,
     }
 }

@@ -3,7 +3,7 @@
 //! It has no limits, no entity tags and no pages. A refusal's words are in the header `X-Error`; a login page comes with
 //! 200 or after a redirect, and is no answer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::wire;
 use crate::domain::{Cause, Fault, SafeText, Step};
 use crate::provider::http::{Answer, Endpoint, Read};
+use crate::provider::services::locked;
 
 /// Whether requests that change something need a crumb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +27,6 @@ pub(super) struct Api {
     endpoint: Endpoint,
     crumbs: Crumbs,
     date: Mutex<Option<Timestamp>>,
-}
-
-/// A poisoned lock guards caches only: whatever is in them was put there whole.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Api {

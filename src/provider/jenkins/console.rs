@@ -55,13 +55,14 @@ pub(super) fn decisions(text: &str) -> Vec<Review> {
             .into_iter()
             .find_map(|(words, decision)| Some((decision, line.strip_prefix(words)?)));
         let Some((decision, by)) = decided else { continue };
-        let before = lines.get(..index).unwrap_or_default().iter().rev().take(12);
-        // The message stands between the step's head and the line that says how to decide.
-        let mut message: Vec<&str> = before
-            .take_while(|line| !line.starts_with("[Pipeline] "))
-            .copied()
-            .filter(|line| !how_to_decide(line))
-            .collect();
+        let before = lines.get(..index).unwrap_or_default().iter().rev().take(12).copied();
+        // The message stands between the step's head and the line that says how to decide. Without that line it is a
+        // script that speaks so.
+        let since: Vec<&str> = before.take_while(|line| !line.starts_with("[Pipeline] ")).collect();
+        if !since.iter().any(|line| how_to_decide(line)) {
+            continue;
+        }
+        let mut message: Vec<&str> = since.into_iter().filter(|line| !how_to_decide(line)).collect();
         message.reverse();
         let words: Vec<&str> = message.iter().flat_map(|line| line.split_whitespace()).collect();
         found.push(Review {
@@ -75,7 +76,7 @@ pub(super) fn decisions(text: &str) -> Vec<Review> {
 }
 
 fn how_to_decide(line: &str) -> bool {
-    line == "Input requested" || line.ends_with(" or Abort") || line.contains(" or Abort")
+    line == "Input requested" || line.ends_with(" or Abort")
 }
 
 #[cfg(test)]
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn decisions_are_read_with_the_message_that_they_are_about() {
         let text = "Started by user Rhea\r\n[Pipeline] stage\r\n[Pipeline] input\r\nDeploy v2\r\nto production?\r\nProceed or Abort\r\nApproved by Mara Lindqvist\r\n\
-                    [Pipeline] sh\r\n+ echo Approved by nobody in particular\r\n[Pipeline] input\r\nShip to eu?\r\nInput requested\r\nRejected by omar\r\n";
+                    [Pipeline] sh\r\n+ echo Approved by nobody in particular\r\nApproved by a script\r\n[Pipeline] input\r\nShip to eu?\r\nInput requested\r\nRejected by omar\r\n";
         let found: Vec<_> = decisions(text)
             .into_iter()
             .map(|r| (r.decision, r.by.to_string(), r.environments[0].to_string()))

@@ -9,17 +9,17 @@ use std::sync::Mutex;
 
 use jiff::Timestamp;
 
-use super::api::{Api, locked};
+use super::api::Api;
 use super::bindings::Watch;
 use super::inputs::{self, Waiting};
 use super::stages::{self, Known, build_state, moment};
-use super::{console, tests, wire};
+use super::{console, reports, wire};
 use crate::domain::pipeline::{Review, WaitsFor};
 use crate::domain::{
-    Ask, Fault, Gate, GateKey, Job, Pipeline, Run, RunKey, RunState, SafeText, ServiceName, Sha, SourceName,
-    TestReport,
+    Ask, Fault, Gate, GateKey, Job, Run, RunKey, RunState, SafeText, ServiceName, Sha, SourceName, TestReport,
 };
 use crate::provider::http::query;
+use crate::provider::services::{Sight, locked, remember};
 
 /// Builds that are kept of a service.
 const KEPT: usize = 30;
@@ -45,16 +45,6 @@ pub(super) struct Memory {
     /// Ids of every build that was ever seen of a service.
     pub(super) seen: Mutex<BTreeMap<ServiceName, BTreeSet<SafeText>>>,
 }
-
-/// What was seen of one service.
-#[derive(Default)]
-pub(super) struct Sight {
-    pub(super) pipeline: Pipeline,
-    pub(super) gates: Vec<Gate>,
-}
-
-/// What was seen of a service, or why nothing.
-pub(super) type Seen = (ServiceName, Result<Sight, Fault>);
 
 /// What applies to the whole look.
 pub(super) struct Looker<'a> {
@@ -153,13 +143,7 @@ pub(super) async fn fresh(api: &Api, path: &str) -> Result<(wire::Build, Vec<Wai
 impl Looker<'_> {
     pub(super) async fn service(&self, watch: &Watch) -> Result<Sight, Fault> {
         let (found, remarks) = builds(self.api, watch).await?;
-        let asked: BTreeSet<&SafeText> = self
-            .ask
-            .runs
-            .iter()
-            .filter(|key| &key.source == self.source && key.service == watch.service)
-            .map(|key| &key.id)
-            .collect();
+        let asked = self.ask.runs_of(self.source, &watch.service);
         let mut sight = Sight::default();
         sight.pipeline.remarks = remarks;
         let mut detailed = 0;
@@ -214,7 +198,7 @@ impl Looker<'_> {
         }
         let jobs = stages::of(self.api, &self.memory.teller, path).await?;
         if ended {
-            remember(&self.memory.ended, path, jobs.clone());
+            remember(&self.memory.ended, path.to_owned(), jobs.clone(), REMEMBERED);
         }
         Ok(jobs)
     }
@@ -225,17 +209,9 @@ impl Looker<'_> {
         if let Some(known) = locked(&self.memory.reports).get(&key) {
             return Ok(known.clone());
         }
-        let report = tests::report(self.api, path).await?;
-        remember(&self.memory.reports, &key, report.clone());
+        let report = reports::report(self.api, path).await?;
+        remember(&self.memory.reports, key, report.clone(), REMEMBERED);
         Ok(report)
-    }
-}
-
-fn remember<V>(map: &Mutex<BTreeMap<String, V>>, key: &str, value: V) {
-    let mut map = locked(map);
-    map.insert(key.to_owned(), value);
-    if map.len() > REMEMBERED {
-        map.pop_first();
     }
 }
 

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 
 use super::examine::Finding;
@@ -21,6 +20,7 @@ use crate::domain::{
     Ask, Cause, Fault, Intent, LogTold, Observation, Prepared, Receipt, Role, SafeText, ServiceName,
     SourceName, Step,
 };
+use crate::provider::services::{Sight, collect, each, in_time, locked};
 
 mod act;
 mod api;
@@ -29,20 +29,17 @@ mod console;
 mod enforcement;
 mod inputs;
 mod look;
+mod reports;
 mod stages;
-mod tests;
 mod wire;
 
-use api::{Api, Crumbs, locked};
+use api::{Api, Crumbs};
 use bindings::Watch;
-use look::{Looker, Memory, Seen};
+use look::{Looker, Memory};
 use stages::Teller;
 
 /// Projects looked at side by side.
 const SIDE_BY_SIDE: usize = 3;
-
-/// How long one look may take in all.
-const LONGEST: Duration = Duration::from_secs(90);
 
 /// Jenkins in the registry.
 pub const KIND: Kind = Kind {
@@ -194,22 +191,11 @@ impl Jenkins {
             ask,
             web: &self.web,
         };
-        let mut order: Vec<&Watch> = self.watches.iter().collect();
-        order.sort_by_key(|watch| ask.focus.as_ref() != Some(&watch.service));
-        let mut pending: Vec<BoxFuture<'_, Result<Seen, Fault>>> = Vec::new();
-        for watch in order {
-            let looker = &looker;
-            pending.push(Box::pin(async move {
-                let sight = part(looker.service(watch).await)?;
-                Ok((watch.service.clone(), sight))
-            }));
-        }
-        let mut looks = stream::iter(pending).buffered(SIDE_BY_SIDE);
-        let mut sights = Vec::new();
-        while let Some(sight) = looks.next().await {
-            sights.push(sight?);
-        }
-        drop(looks);
+        let looks = self.watches.iter().map(|watch| {
+            let look: BoxFuture<'_, Result<Sight, Fault>> = Box::pin(looker.service(watch));
+            (&watch.service, look)
+        });
+        let sights = each(ask, looks.collect(), SIDE_BY_SIDE).await?;
         let mut seen = Observation { identity, ..Observation::default() };
         seen.server_time = self.api.date();
         seen.log = self.log(ask).await?;
@@ -232,51 +218,9 @@ impl Jenkins {
     }
 }
 
-/// Lets faults of the source end the look, and keeps those of a service for the service.
-fn part<T>(result: Result<T, Fault>) -> Result<Result<T, Fault>, Fault> {
-    match result {
-        Err(fault)
-            if matches!(
-                fault.cause,
-                Cause::RateLimited | Cause::Unauthorized | Cause::Unreachable | Cause::Tls | Cause::Local
-            ) =>
-        {
-            Err(fault)
-        }
-        other => Ok(other),
-    }
-}
-
-/// Puts what was seen together. If nothing could be seen of any service, the source as a whole is unseeable.
-fn collect(sights: Vec<Seen>, seen: &mut Observation) -> Result<(), Fault> {
-    let blind = !sights.is_empty() && sights.iter().all(|(_, sight)| sight.is_err());
-    for (service, sight) in sights {
-        match sight {
-            Ok(sight) => {
-                seen.pipelines.insert(service, sight.pipeline);
-                seen.gates.extend(sight.gates);
-            }
-            Err(fault) if blind => return Err(fault),
-            Err(fault) => {
-                seen.faults.insert(service, fault);
-            }
-        }
-    }
-    Ok(())
-}
-
 impl Provider for Jenkins {
     fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
-        Box::pin(async move {
-            let seen = match tokio::time::timeout(LONGEST, self.look(ask)).await {
-                Ok(seen) => seen,
-                Err(_) => Err(Fault::new(
-                    Cause::TimedOut,
-                    format!("source {}: no complete look within {} s", self.source, LONGEST.as_secs()),
-                )),
-            };
-            self.noticed(seen)
-        })
+        Box::pin(async move { self.noticed(in_time(&self.source, self.look(ask)).await) })
     }
 
     fn examine(&self, now: Timestamp) -> BoxFuture<'_, Vec<Finding>> {

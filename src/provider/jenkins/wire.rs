@@ -253,5 +253,5 @@ pub(super) struct Case {
     #[serde(default)]
     pub(super) status: Option<SafeText>,
     #[serde(default, rename = "errorDetails")]
-    pub(super) says: Option<SafeText>,
+    pub(super) says: Option<String>,
 }

@@ -4,7 +4,7 @@ use super::shape::{self, APPROVAL, JOB, PIPELINE, WORKFLOW};
 use super::{CircleCi, PROJECT_TOKEN, Project, Taken, What, Work, holder, number, person, uuid};
 use crate::sandbox::history::PEOPLE;
 use crate::sandbox::images::OWNER;
-use crate::sandbox::pipeline::{Phase, Run};
+use crate::sandbox::pipeline::{Job, Phase, Run};
 use crate::sandbox::world::World;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -38,7 +38,16 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
     let bytes = to_bytes(body, 1 << 20).await.unwrap_or_default();
     let mut state = world.lock();
     let now = state.now;
+    if let Some(job) = parts.uri.path().strip_prefix("/output/") {
+        let answer = stored(&state.ci.circleci, job, &parts.headers);
+        return respond(answer, now);
+    }
+    let base =
+        format!("http://{}", parts.headers.get("host").and_then(|h| h.to_str().ok()).unwrap_or_default());
     let answer = admitted(&parts.headers).and_then(|login| {
+        if let Some(below) = parts.uri.path().strip_prefix("/api/v1.1/project/") {
+            return older(&state.ci.circleci, below, &base);
+        }
         let segments = parts.uri.path().strip_prefix("/api/v2/").ok_or_else(|| no(404, "Not found."))?;
         let call = Call {
             method: parts.method.clone(),
@@ -50,6 +59,10 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
         };
         route(&mut state.ci.circleci, &call)
     });
+    respond(answer, now)
+}
+
+fn respond(answer: Answer, now: Timestamp) -> Response {
     let (status, body) = match answer {
         Ok((status, body)) => (status, body),
         Err((status, message)) => (status, json!({ "message": message })),
@@ -63,6 +76,51 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
         }
     }
     response
+}
+
+/// A job by its number, with the run that it is of.
+fn numbered<'a>(ci: &'a CircleCi, service: Option<&str>, job: &str) -> Option<(&'a Run, &'a Job)> {
+    let projects = ci.projects.iter().filter(|p| service.is_none_or(|name| p.script.name == name));
+    let jobs = projects
+        .flat_map(|p| &p.works)
+        .flat_map(|work| work.run.jobs.iter().map(move |job| (&work.run, job)));
+    jobs.into_iter().find(|(_, one)| one.id.to_string() == job && one.started.is_some())
+}
+
+/// API v1.1 of one job: where the output of each of its actions is.
+fn older(ci: &CircleCi, below: &str, base: &str) -> Answer {
+    let parts: Vec<&str> = below.split('/').collect();
+    let ["gh" | "github", owner, name, job] = parts.as_slice() else { return Err(no(404, "Not found")) };
+    let found = numbered(ci, Some(name), job).filter(|_| *owner == OWNER);
+    let (_, one) = found.ok_or_else(|| no(404, "Build not found"))?;
+    let status = match one.phase {
+        Phase::Failed => "failed",
+        Phase::Running => "running",
+        Phase::Cancelled => "canceled",
+        _ => "success",
+    };
+    let action = |name: &str, status: &str, output: Value| json!({"name": name, "status": status, "output_url": output});
+    let address = format!("{base}/output/{job}?X-Amz-Signature=s1gned");
+    Ok((
+        200,
+        json!({"steps": [
+            {"name": "Spin up environment", "actions": [action("Spin up environment", "success", Value::Null)]},
+            {"name": one.plan.name, "actions": [action(one.plan.name, status, address.into())]},
+        ]}),
+    ))
+}
+
+/// What the storage host gives; it takes no other credential beside its signature.
+fn stored(ci: &CircleCi, job: &str, headers: &HeaderMap) -> Answer {
+    if headers.contains_key("authorization") || headers.contains_key("circle-token") {
+        return Err(no(400, "Only one auth mechanism allowed"));
+    }
+    let (run, one) = numbered(ci, None, job).ok_or_else(|| no(404, "NoSuchKey"))?;
+    let mut text = format!("$ ./ci/{} {}\r\n", one.plan.name, run.version);
+    if one.phase == Phase::Failed {
+        text.push_str("\u{1b}[31mAssertionError: expected 3 lines, found 2\u{1b}[0m\r\nExited with code exit status 1\r\n");
+    }
+    Ok((200, json!([{"message": text, "time": one.started, "type": "out"}])))
 }
 
 fn no(status: u16, message: &str) -> (u16, String) {
@@ -167,6 +225,24 @@ fn in_project(ci: &mut CircleCi, index: usize, rest: &[&str], call: &Call) -> An
                     seen.push(work.number);
                     items.push(shape::pipeline(project, work));
                 }
+            }
+            page(items, call)
+        }
+        [job, "tests"] if call.method == Method::GET => {
+            let found =
+                project.works.iter().flat_map(|work| &work.run.jobs).find(|one| one.id.to_string() == *job);
+            let one = found.ok_or_else(|| no(404, "Job not found"))?;
+            // Only the end-to-end tests store their results.
+            let ran = one.plan.name == "e2e" && matches!(one.phase, Phase::Passed | Phase::Failed);
+            let test = |name: &str, result: &str, message: &str| json!({"classname": "e2e.Checkout", "name": name, "result": result, "message": message, "run_time": 1.2, "file": "", "source": ""});
+            let mut items = Vec::new();
+            if ran {
+                items.push(test("pays", "success", ""));
+                let failed = one.phase == Phase::Failed;
+                let (result, says) =
+                    if failed { ("failure", "expected 3 lines, found 2") } else { ("success", "") };
+                items.push(test("two devices, one account", result, says));
+                items.push(test("on a slow link", "skipped", ""));
             }
             page(items, call)
         }

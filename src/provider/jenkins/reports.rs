@@ -27,7 +27,11 @@ pub(super) async fn report(api: &Api, build: &str) -> Result<Option<TestReport>,
         .map(|case| FailedTest {
             suite: case.class.clone().unwrap_or_default(),
             name: case.name.clone().unwrap_or_default(),
-            says: case.says.as_ref().map(first_line).unwrap_or_default(),
+            says: case
+                .says
+                .as_deref()
+                .map(|text| SafeText::first_line(text.trim_start()))
+                .unwrap_or_default(),
         })
         .collect();
     // Jenkins counts all; what has no entry of its own passed or is beyond what was read.
@@ -39,8 +43,4 @@ pub(super) async fn report(api: &Api, build: &str) -> Result<Option<TestReport>,
         from: "Jenkins' test report".into(),
         gap: None,
     }))
-}
-
-fn first_line(text: &SafeText) -> SafeText {
-    SafeText::new(text.as_str().lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim())
 }
