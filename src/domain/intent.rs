@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::fault::Fault;
 use super::name::{Place, ServiceName, SourceName};
 use super::people::People;
-use super::pipeline::{GateKey, RunKey};
+use super::pipeline::{GateKey, MayDecide, RunKey};
 use super::promise::Promise;
 use super::record::Record;
 use super::rollout::Artifact;
@@ -247,6 +247,16 @@ pub enum Permission {
     Denied(SafeText),
     /// The source does not say before it is tried.
     Untold,
+}
+
+impl From<MayDecide> for Permission {
+    fn from(may: MayDecide) -> Self {
+        match may {
+            MayDecide::Yes => Self::Granted,
+            MayDecide::No(why) => Self::Denied(why),
+            MayDecide::Unknown => Self::Untold,
+        }
+    }
 }
 
 /// How bad a hazard is.

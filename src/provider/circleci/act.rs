@@ -316,7 +316,7 @@ impl CircleCi {
             to: Some(artifact.clone()),
             hazards,
             way_back: Some("cancel the workflow that it starts".into()),
-            identity: identity,
+            identity,
             ..Prepared::of(guard, promise, DEADLINE)
         })
     }

@@ -104,7 +104,7 @@ impl GitHub {
             differences: vec![difference(&run, "attempt", &attempt(&run).to_string(), &next.to_string())],
             hazards,
             way_back: Some("cancel the run".into()),
-            identity: identity,
+            identity,
             ..Prepared::of(guard, Promise::Attempt { run: key.clone(), attempt: next }, DEADLINE)
         })
     }
@@ -143,7 +143,7 @@ impl GitHub {
             differences: vec![difference(&run, "state", "under way", "cancelled")],
             hazards,
             way_back: Some("run the cancelled jobs again".into()),
-            identity: identity,
+            identity,
             ..Prepared::of(guard, Promise::Ended { run: key.clone() }, DEADLINE)
         })
     }

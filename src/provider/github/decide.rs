@@ -13,8 +13,8 @@ use super::{GitHub, beside, gates, runs, wire};
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::time::spoken;
 use crate::domain::{
-    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, People, Permission,
-    Prepared, Promise, SafeText, Severity, Step,
+    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, People, Prepared,
+    Promise, SafeText, Severity, Step,
 };
 use crate::provider::http::{query, segment};
 
@@ -72,7 +72,7 @@ impl GitHub {
             }),
             differences: fresh.differences(decision),
             hazards,
-            permission: fresh.permission(),
+            permission: fresh.may_decide().into(),
             guard: Guard::LookAgain(
                 "GitHub checks only that the gate still waits: a decision by somebody else between this look and \
                  the request answers 422 and changes nothing"
@@ -266,14 +266,6 @@ impl Fresh<'_> {
                 runs::asked_by(&self.run).as_ref(),
             ))),
             None => MayDecide::Unknown,
-        }
-    }
-
-    fn permission(&self) -> Permission {
-        match self.may_decide() {
-            MayDecide::Yes => Permission::Granted,
-            MayDecide::No(why) => Permission::Denied(why),
-            MayDecide::Unknown => Permission::Untold,
         }
     }
 

@@ -65,7 +65,7 @@ impl GitHub {
             to: Some(artifact.clone()),
             hazards: start.hazards(artifact),
             way_back: Some("cancel the new run; roll back if it has shipped".into()),
-            identity: identity,
+            identity,
             ..Prepared::of(guard, promise, DEADLINE)
         })
     }

@@ -98,7 +98,7 @@ impl GitHub {
             }],
             hazards: hazards(&run, &fork),
             way_back: Some("cancel the run".into()),
-            identity: identity,
+            identity,
             ..Prepared::of(guard, Promise::Started { run: key.run.clone() }, act::DEADLINE)
         })
     }

@@ -16,10 +16,10 @@ use super::states::{attempt, in_order, state};
 use super::whereabouts::Whereabouts;
 use super::{GitLab, wire};
 use crate::domain::people::{Part, People, Person};
-use crate::domain::pipeline::{MayDecide, Quorum};
+use crate::domain::pipeline::Quorum;
 use crate::domain::{
-    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, Permission,
-    Prepared, Promise, Receipt, RunKey, RunState, SafeText, Severity, Sha, Step, Target, Verb,
+    Artifact, Basis, Cause, Decision, Difference, Fault, GateKey, Guard, Hazard, Intent, Prepared, Promise,
+    Receipt, RunKey, RunState, SafeText, Severity, Sha, Step, Target, Verb,
 };
 use crate::provider::services::locked;
 
@@ -105,11 +105,6 @@ impl GitLab {
         if found.status != "blocked" {
             return Err(gone(&found, &environment));
         }
-        let permission = match approvals::may_decide(&found, &me) {
-            MayDecide::Yes => Permission::Granted,
-            MayDecide::No(why) => Permission::Denied(why),
-            MayDecide::Unknown => Permission::Untold,
-        };
         let before = approvals::reviews(&found).iter().filter(|review| review.decision == decision).count();
         let missing = quorum.needed.saturating_sub(quorum.given).saturating_sub(1);
         let job = found.deployable.as_ref().map(|job| job.id);
@@ -157,7 +152,7 @@ impl GitLab {
             to: Some(fresh.artifact()),
             differences: vec![fresh.counted((&environment, &quorum), decision)],
             hazards,
-            permission,
+            permission: approvals::may_decide(&found, &me).into(),
             way_back: Some(match decision {
                 Decision::Approved => "cancel the pipeline; roll back if it has shipped".into(),
                 Decision::Rejected => "retry the job: its deployment asks anew".into(),

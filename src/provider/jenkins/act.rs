@@ -211,7 +211,7 @@ impl Jenkins {
                 "parameters that are not configured have the job's own defaults",
             )],
             way_back: Some("stop the build that it starts".into()),
-            identity: identity,
+            identity,
             ..Prepared::of(guard, promise, DEADLINE)
         })
     }
