@@ -102,7 +102,10 @@ fn a_provider_never_knows_another() {
         "child",
         "enforcement",
         "examine",
+        "fill",
+        "meter",
         "promql",
+        "services",
         "stock",
     ];
     for (name, text) in sources().iter().filter(|(n, _)| n.starts_with("provider/")) {
