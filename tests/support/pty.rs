@@ -15,13 +15,18 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The program that is tested.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_gonogo");
 
+/// What the program has written: as it is, and as a terminal shows it. Both are of the same moment.
+struct Heard {
+    screen: vt100::Parser,
+    raw: Vec<u8>,
+}
+
 /// A running program with its terminal.
 pub(crate) struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
     writer: Option<Box<dyn Write + Send>>,
     child: Box<dyn Child + Send + Sync>,
-    screen: Arc<Mutex<vt100::Parser>>,
-    raw: Arc<Mutex<Vec<u8>>>,
+    heard: Arc<Mutex<Heard>>,
     reader: Option<JoinHandle<()>>,
     gone: Arc<AtomicBool>,
     before: String,
@@ -58,10 +63,10 @@ impl Terminal {
         let before = pair.master.get_termios().unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
-        let raw = Arc::new(Mutex::new(Vec::new()));
+        let screen = vt100::Parser::new(cells(rows), cells(columns), 0);
+        let heard = Arc::new(Mutex::new(Heard { screen, raw: Vec::new() }));
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let (into_screen, into_raw) = (Arc::clone(&screen), Arc::clone(&raw));
+        let into = Arc::clone(&heard);
         let gone = Arc::new(AtomicBool::new(false));
         let no_more = Arc::clone(&gone);
         let reader = std::thread::spawn(move || {
@@ -71,8 +76,9 @@ impl Terminal {
                     return;
                 }
                 let news = bytes.get(..read).unwrap_or_default();
-                into_screen.lock().unwrap().process(news);
-                into_raw.lock().unwrap().extend_from_slice(news);
+                let mut heard = into.lock().unwrap();
+                heard.screen.process(news);
+                heard.raw.extend_from_slice(news);
             }
         });
         let writer = pair.master.take_writer().unwrap();
@@ -80,8 +86,7 @@ impl Terminal {
             master: Some(pair.master),
             writer: Some(writer),
             child,
-            screen,
-            raw,
+            heard,
             reader: Some(reader),
             gone,
             before: format!("{before:?}"),
@@ -90,13 +95,13 @@ impl Terminal {
 
     /// What the screen shows now.
     pub(crate) fn contents(&self) -> String {
-        self.screen.lock().unwrap().screen().contents()
+        self.heard.lock().unwrap().screen.screen().contents()
     }
 
     /// The state of the terminal: alternate screen, bracketed paste, hidden cursor.
     pub(crate) fn modes(&self) -> (bool, bool, bool) {
-        let parser = self.screen.lock().unwrap();
-        let screen = parser.screen();
+        let heard = self.heard.lock().unwrap();
+        let screen = heard.screen.screen();
         (screen.alternate_screen(), screen.bracketed_paste(), screen.hide_cursor())
     }
 
@@ -107,12 +112,12 @@ impl Terminal {
 
     /// How many bytes the program has written so far.
     pub(crate) fn written(&self) -> usize {
-        self.raw.lock().unwrap().len()
+        self.heard.lock().unwrap().raw.len()
     }
 
     /// Everything that the program has written so far.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.raw.lock().unwrap().clone()
+        self.heard.lock().unwrap().raw.clone()
     }
 
     /// Writes bytes as a terminal would.
@@ -160,7 +165,7 @@ impl Terminal {
     /// Changes the size.
     pub(crate) fn resize(&self, columns: u16, rows: u16) {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        self.screen.lock().unwrap().screen_mut().set_size(cells(rows), cells(columns));
+        self.heard.lock().unwrap().screen.screen_mut().set_size(cells(rows), cells(columns));
         self.master.as_ref().unwrap().resize(size).unwrap();
     }
 
@@ -188,14 +193,18 @@ impl Terminal {
         self.master = None;
     }
 
-    /// Waits for the program's end.
+    /// Waits for the program's end, and until all that it wrote has been read: that is later.
     pub(crate) fn end(&mut self, patience: Duration) -> ExitStatus {
         let end = Instant::now() + patience;
+        let mut ended = None;
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
+            ended = ended.or_else(|| self.child.try_wait().unwrap());
+            let heard_out = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+            if let (Some(status), true) = (&ended, heard_out) {
+                return status.clone();
             }
-            assert!(Instant::now() < end, "still running after {patience:?}\n{}", self.contents());
+            let still = if ended.is_none() { "running" } else { "in somebody's hands is the terminal" };
+            assert!(Instant::now() < end, "still {still} after {patience:?}\n{}", self.contents());
             std::thread::park_timeout(Duration::from_millis(10));
         }
     }

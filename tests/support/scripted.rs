@@ -38,6 +38,10 @@ impl Reply {
         Self { status, headers: Vec::new(), body: body.to_string() }
     }
 
+    pub(crate) fn text(status: u16, body: &str) -> Self {
+        Self { status, headers: Vec::new(), body: body.to_owned() }.with("content-type", "text/plain")
+    }
+
     pub(crate) fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: String::new() }
     }

@@ -132,6 +132,10 @@ impl CircleCi {
             Decision::Approved => "cancel the workflow; roll back if it has shipped",
             Decision::Rejected => "run the workflow again from what failed: it asks anew",
         };
+        let guard = Guard::LookAgain(
+            "CircleCI names the approval request and checks only that it still waits; it answers before it has carried it out"
+                .into(),
+        );
         Ok(Prepared {
             basis,
             steps: vec![step],
@@ -145,11 +149,7 @@ impl CircleCi {
             way_back: Some(way_back.into()),
             people: Some(Box::new(fresh.people())),
             identity: fresh.identity.clone(),
-..Prepared::of(Guard::LookAgain(
-                    "CircleCI names the approval request and checks only that it still waits; it answers before it has \
-                     carried it out"
-                        .into(),
-                ), promise, DEADLINE)
+            ..Prepared::of(guard, promise, DEADLINE)
         })
     }
 

@@ -185,9 +185,7 @@ impl GitLab {
         collect(sights, &mut seen)?;
         Ok(seen)
     }
-}
 
-impl GitLab {
     /// The log that is asked for, if it is one of ours.
     async fn log(&self, ask: &Ask) -> Result<Option<LogTold>, Fault> {
         let Some(key) = ask.log.as_ref().filter(|key| key.run.source == self.source) else { return Ok(None) };

@@ -15,8 +15,8 @@ use super::{Jenkins, console, wire};
 use crate::domain::people::{Part, People, Person};
 use crate::domain::pipeline::Review;
 use crate::domain::{
-    Artifact, Basis, Cause, Decision, Difference, Fault, FormField, GateKey, Guard, Hazard, Intent,
-    Permission, Prepared, Promise, Receipt, RunKey, RunState, SafeText, Severity, Step, Target, Verb,
+    Artifact, Basis, Cause, Decision, Difference, Fault, FormField, GateKey, Guard, Hazard, Intent, Prepared,
+    Promise, Receipt, RunKey, RunState, SafeText, Severity, Step, Target, Verb,
 };
 use crate::provider::fill::fill;
 use crate::provider::http::{query, segment};
@@ -61,11 +61,7 @@ impl Jenkins {
 
     async fn decide(&self, intent: &Intent, key: &GateKey, decision: Decision) -> Result<Prepared, Fault> {
         let fresh = self.fresh(&key.run).await?;
-        let reviews = console::reviews(&self.api, &fresh.path).await.or_else(|fault| match fault.cause {
-            // Too long to be read: nothing is known of earlier decisions.
-            Cause::TooLarge | Cause::NotFound => Ok(Vec::new()),
-            _ => Err(fault),
-        })?;
+        let reviews = console::reviews(&self.api, &fresh.path).await?;
         let Some(waiting) = fresh.waiting.iter().find(|waiting| waiting.id == key.id) else {
             return Err(fresh.gone(&reviews));
         };
@@ -83,10 +79,6 @@ impl Jenkins {
         basis.push(Basis::new("asks for", names.join(", ")));
         let differences = fresh.differences((waiting, &form), decision);
         let (sha, branch) = commit(&fresh.build, fresh.watch);
-        let permission = match waiting.may_decide(fresh.identity.as_ref()) {
-            crate::domain::pipeline::MayDecide::Yes => Permission::Granted,
-            _ => Permission::Untold,
-        };
         let promise = Promise::GateDecided {
             gate: key.clone(),
             decision,
@@ -108,7 +100,7 @@ impl Jenkins {
             }),
             differences,
             hazards,
-            permission,
+            permission: waiting.may_decide(fresh.identity.as_ref()).into(),
             way_back: Some(way_back.into()),
             people: Some(Box::new(fresh.people())),
             identity: fresh.identity.clone(),

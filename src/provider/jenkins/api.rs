@@ -53,7 +53,7 @@ impl Api {
         if !answer.is_success() {
             return Err(refusal(&answer));
         }
-        if is_login(&answer) {
+        if is_page(&answer) {
             return Err(login(answer.asked()));
         }
         Ok(answer)
@@ -97,16 +97,11 @@ impl Api {
     }
 }
 
-/// Whether an answer is a page for people instead.
+/// Whether an answer is a page for people instead: a login, of Jenkins or of what stands before it, that came with 200.
 pub(super) fn is_page(answer: &Answer) -> bool {
     let kind = answer.headers.get("content-type").unwrap_or_default();
     let body = answer.body.trim_ascii_start();
     kind.starts_with("text/html") && !body.is_empty()
-}
-
-/// A login page, of Jenkins or of what stands before it, that came with 200.
-fn is_login(answer: &Answer) -> bool {
-    is_page(answer)
 }
 
 pub(super) fn login(asked: &str) -> Fault {

@@ -41,9 +41,14 @@ fn read(bytes: &[u8], end: LogEnd) -> JobLog {
     reader.log(end)
 }
 
-/// The decisions in a console: who, and on which message.
+/// The decisions in a console: who, and on which message. Of one that is too long to be read, or gone, none is known:
+/// what depends on them is not proved then.
 pub(super) async fn reviews(api: &Api, build: &str) -> Result<Vec<Review>, Fault> {
-    Ok(decisions(&console(api, build).await?.text()))
+    match console(api, build).await {
+        Ok(answer) => Ok(decisions(&answer.text())),
+        Err(fault) if matches!(fault.cause, Cause::TooLarge | Cause::NotFound) => Ok(Vec::new()),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// `Approved by Mara` and `Rejected by Mara` follow the message of their input, with a line about how to decide between.

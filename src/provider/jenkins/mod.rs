@@ -202,9 +202,7 @@ impl Jenkins {
         collect(sights, &mut seen)?;
         Ok(seen)
     }
-}
 
-impl Jenkins {
     /// The log that is asked for, if it is one of ours.
     async fn log(&self, ask: &Ask) -> Result<Option<LogTold>, Fault> {
         let Some(key) = ask.log.as_ref().filter(|key| key.run.source == self.source) else { return Ok(None) };
