@@ -66,6 +66,11 @@ pub const fn lasting(verb: Verb) -> &'static str {
         Verb::RollBack => {
             "what the newer version did stays: migrations are not taken back, nor what it wrote"
         }
+        Verb::PromoteFully => {
+            "what the new version did until then stays, and the analyses that were skipped were never made"
+        }
+        Verb::Abort => "what the coming version did until then stays, and it is still what is asked for",
+        Verb::Retry => "what the coming version does with its share of the traffic stays",
         Verb::Pause | Verb::Resume => "nothing but what the replicas that were replaced meanwhile have done",
         Verb::Rerun => "the jobs run again with all their effects; the earlier attempt stays in the record",
         Verb::Cancel => "the run ends where it is: what its jobs did until then stays, half done or not",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::pipeline::RunKey;
-use crate::domain::rollout::{LEAST_REPLICAS, UNDER_WAY};
+use crate::domain::rollout::{Course, LEAST_REPLICAS, UNDER_WAY};
 use crate::domain::{
     Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, RunState, SafeText, Service, World,
 };
@@ -47,6 +47,14 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
         Promise::Runs { artifact } => {
             with_rollout(intent, sent, service, world, |r| runs(artifact, prepared, r))
         }
+        Promise::Begun { artifact } => with_rollout(intent, sent, service, world, |r| begun(artifact, r)),
+        Promise::WentOn { step } => with_rollout(intent, sent, service, world, |r| went_on(*step, r)),
+        Promise::Aborted => with_rollout(intent, sent, service, world, aborted),
+        Promise::Retried => with_rollout(intent, sent, service, world, |r| match course(r) {
+            Some(Course::Aborted) => untouched("the rollout is still aborted"),
+            Some(_) => holds("the rollout is no longer aborted"),
+            None => broken("the rollout no longer goes in steps"),
+        }),
         Promise::Paused => with_rollout(intent, sent, service, world, |r| paused(prepared, r)),
         Promise::Resumed => with_rollout(intent, sent, service, world, |r| match &r.phase {
             Phase::Paused(_) => untouched("the rollout is still paused"),
@@ -136,6 +144,55 @@ fn gate_reviewed(case: GateCase<'_>, sent: Now, service: &Service, world: &World
         untouched("the review is not listed")
     } else {
         pending("the gate is gone; the review is not listed yet")
+    }
+}
+
+fn course(rollout: &Rollout) -> Option<Course> {
+    rollout.steps.as_ref().map(|steps| steps.course)
+}
+
+/// A rollout in steps: what was sent must be what comes, and some of it must run.
+fn begun(artifact: &Artifact, rollout: &Rollout) -> Judgement {
+    if !rollout.target.same_as(artifact) {
+        return untouched(&format!("{} is asked for", rollout.target.label()));
+    }
+    if course(rollout) == Some(Course::Aborted) {
+        return broken("the rollout was aborted");
+    }
+    let ready = rollout.running.iter().find(|r| r.artifact.same_as(artifact)).map_or(0, |r| r.ready);
+    match &rollout.phase {
+        Phase::Failed(why) => broken(&format!("the rollout failed: {why}")),
+        _ if ready == 0 => pending(&format!("no replica of {} is ready yet", artifact.label())),
+        _ => holds(&format!("{} has begun: {ready} replicas of it are ready", artifact.label())),
+    }
+}
+
+/// A held rollout that was let go on. It may be held again, at a later step.
+fn went_on(step: usize, rollout: &Rollout) -> Judgement {
+    let Some(steps) = &rollout.steps else { return broken("the rollout no longer goes in steps") };
+    match steps.course {
+        Course::Aborted => broken("the rollout was aborted"),
+        Course::Over => holds("the rollout is over"),
+        _ if steps.at > step => {
+            holds(&format!("the rollout is at step {} of {}", steps.at + 1, steps.words.len()))
+        }
+        _ if steps.at < step => broken("the rollout began again"),
+        _ => untouched("the rollout is still at the same step"),
+    }
+}
+
+/// An abort: nothing of what came may serve any more.
+fn aborted(rollout: &Rollout) -> Judgement {
+    match (course(rollout), &rollout.steps) {
+        (Some(Course::Aborted), Some(steps)) if steps.weight.unwrap_or(0) == 0 => {
+            holds("the rollout is aborted: the stable revision has all traffic")
+        }
+        (Some(Course::Aborted), _) => {
+            pending("aborted, and the coming revision still has a share of the traffic")
+        }
+        (Some(Course::Over), _) => broken("the rollout came to its end before it could be aborted"),
+        (Some(_), _) => untouched("the rollout is not aborted"),
+        (None, _) => broken("the rollout no longer goes in steps"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::assess::lane::{self, Wedged};
 use crate::domain::pipeline::{MayDecide, WaitsFor};
-use crate::domain::rollout::Standing;
+use crate::domain::rollout::{Course, Standing};
 use crate::domain::service::Access;
 use crate::domain::time::{ago, spoken};
 use crate::domain::{
@@ -52,6 +52,7 @@ pub fn offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         Verb::Promote => promote_offers(around),
         Verb::RollBack => roll_back_offers(around),
         Verb::Pause | Verb::Resume => pause_offer(verb, around),
+        Verb::PromoteFully | Verb::Abort | Verb::Retry => steps_offer(verb, around),
         Verb::Rerun | Verb::Cancel => run_offer(verb, around),
     }
     .map_err(|refusal| around.complete(verb, refusal))
@@ -80,9 +81,13 @@ impl Around<'_> {
     fn complete(&self, verb: Verb, mut refusal: Refusal) -> Refusal {
         let source = match verb {
             Verb::Approve | Verb::Reject | Verb::Rerun | Verb::Cancel => self.service.pipeline.as_ref(),
-            Verb::Promote | Verb::RollBack | Verb::Pause | Verb::Resume => {
-                self.environment.and_then(|e| e.deploy.as_ref().or(e.dispatch.as_ref()))
-            }
+            Verb::Promote
+            | Verb::RollBack
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::PromoteFully
+            | Verb::Abort
+            | Verb::Retry => self.environment.and_then(|e| e.deploy.as_ref().or(e.dispatch.as_ref())),
         };
         if refusal.evidence.is_none() {
             let said = match source.map(|s| (s, self.world.age(s, &self.service.name, self.now))) {
@@ -330,6 +335,31 @@ fn pause_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         _ => {}
     }
     let label = SafeText::new(&format!("{} · {}", rollout.workload, rollout.target.label()));
+    Ok(vec![Offer { label, intent: around.intent(verb, Some(place), Target::Rollout, source) }])
+}
+
+/// What only a rollout in steps can do: skip what is left of them, be given up, begin again.
+fn steps_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let (environment, place, rollout) = around.rollout()?;
+    let Some(source) = &environment.deploy else { return Err(Refusal::new("no deployment target")) };
+    let Some(steps) = &rollout.steps else {
+        return Err(Refusal::new(format!("{place} does not roll out in steps")).evidence(&rollout.workload));
+    };
+    match (verb, steps.course) {
+        (Verb::Retry, Course::Going | Course::Held | Course::Over) => {
+            return Err(Refusal::new(format!("the rollout of {place} is not aborted")));
+        }
+        (Verb::PromoteFully | Verb::Abort, Course::Over) => {
+            return Err(Refusal::new(format!("nothing rolls out in {place}")));
+        }
+        (Verb::PromoteFully | Verb::Abort, Course::Aborted) => {
+            return Err(Refusal::new(format!("the rollout of {place} is aborted"))
+                .next("retry it, or roll back to what is stable"));
+        }
+        _ => {}
+    }
+    let at = steps.now().map(|(step, words)| format!(" · step {step} of {}: {words}", steps.words.len()));
+    let label = SafeText::new(&format!("{}{}", rollout.target.label(), at.unwrap_or_default()));
     Ok(vec![Offer { label, intent: around.intent(verb, Some(place), Target::Rollout, source) }])
 }
 

@@ -135,7 +135,9 @@ pub fn plan(
     }
     let fingerprint = fingerprint(intent, &prepared, &overrides);
     let broken = |rule| overrides.iter().any(|breach: &Breach| breach.rule == rule);
-    let confirm = if overrides.is_empty() { policy.confirm } else { Confirm::TypeName };
+    // What skips every check that is left is never confirmed by one key.
+    let skips = intent.verb == Verb::PromoteFully;
+    let confirm = if overrides.is_empty() && !skips { policy.confirm } else { Confirm::TypeName };
     Ok(Plan {
         title: title(intent, &prepared),
         changes: around.changes.cloned(),

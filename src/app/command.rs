@@ -26,6 +26,12 @@ pub enum Command {
     Pause,
     /// Resume the rollout.
     Resume,
+    /// Skip what is left of the rollout's steps.
+    PromoteFully,
+    /// Give the rollout up.
+    Abort,
+    /// Begin the aborted rollout again.
+    Retry,
     /// Run failed jobs again.
     Rerun,
     /// Stop the run.
@@ -196,6 +202,19 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Bottom, "bottom", &[Key::Char('G'), Key::End], "last line"),
     entry(Command::Pause, "pause", &[Key::Char('P')], "hold the rollout in the selected environment"),
     entry(Command::Resume, "resume", &[Key::Char('R')], "let a held rollout go on"),
+    entry(
+        Command::Abort,
+        "abort",
+        &[Key::Char('X')],
+        "give a rollout in steps up: all traffic back to the stable revision",
+    ),
+    entry(Command::Retry, "retry", &[Key::Char('T')], "begin an aborted rollout again"),
+    entry(
+        Command::PromoteFully,
+        "promote fully",
+        &[Key::Char('S')],
+        "skip what is left of a rollout's steps, its pauses and analyses too",
+    ),
     entry(Command::Rerun, "rerun", &[Key::Char('F')], "run the failed jobs of the newest run again"),
     entry(Command::Cancel, "cancel run", &[Key::Char('C')], "stop the newest run"),
     entry(Command::Mark, "mark", &[Key::Char(' ')], "mark the selection, to act on several at once"),

@@ -166,10 +166,22 @@ fn concerns(command: Command, panel: Panel) -> bool {
         Panel::Inbox => list || matches!(command, Approve | Reject | WhatIf | Filter | Changes),
         Panel::Pipeline => list || matches!(command, Rerun | Cancel | WhatIf | Changes),
         Panel::Environments => {
-            list || matches!(command, Left | Right | WhatIf | Promote | RollBack | Pause | Resume | Changes)
+            list || matches!(
+                command,
+                Left | Right
+                    | WhatIf
+                    | Promote
+                    | RollBack
+                    | Pause
+                    | Resume
+                    | PromoteFully
+                    | Abort
+                    | Retry
+                    | Changes
+            )
         }
         Panel::Health => {
-            matches!(command, Down | Up | Zoom | Reasons | RollBack | Pause | WhatIf | Left | Right)
+            matches!(command, Down | Up | Zoom | Reasons | RollBack | Pause | Abort | WhatIf | Left | Right)
         }
         Panel::Activity => matches!(command, Down | Up | Top | Bottom | Filter | Follow | Zoom),
         Panel::Revisions => list || matches!(command, RollBack | WhatIf | Filter | Changes),

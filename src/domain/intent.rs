@@ -32,6 +32,12 @@ pub enum Verb {
     Pause,
     /// Let a held rollout go on.
     Resume,
+    /// Skip what is left of a rollout's steps, its analyses too.
+    PromoteFully,
+    /// Give a rollout in steps up: all traffic back to the stable revision.
+    Abort,
+    /// Begin an aborted rollout again.
+    Retry,
     /// Run failed jobs again.
     Rerun,
     /// Stop a run.
@@ -49,6 +55,9 @@ impl Verb {
             Self::RollBack => "roll back",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::PromoteFully => "promote fully",
+            Self::Abort => "abort",
+            Self::Retry => "retry",
             Self::Rerun => "rerun",
             Self::Cancel => "cancel",
         }
@@ -74,7 +83,7 @@ pub enum Target {
         /// What it runs.
         artifact: Artifact,
     },
-    /// The rollout as it stands (pause, resume).
+    /// The rollout as it stands (pause, resume, promote fully, abort, retry).
     Rollout,
 }
 

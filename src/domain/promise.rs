@@ -39,6 +39,20 @@ pub enum Promise {
         /// What.
         artifact: Artifact,
     },
+    /// The rollout of this has begun: it is what comes, and some of it runs. Its steps are for others to judge.
+    Begun {
+        /// What.
+        artifact: Artifact,
+    },
+    /// The rollout has gone on beyond this step, or is over.
+    WentOn {
+        /// The step that held it, from 0.
+        step: usize,
+    },
+    /// The rollout is aborted, and only what was stable has replicas that are ready for traffic.
+    Aborted,
+    /// The rollout is no longer aborted.
+    Retried,
     /// The rollout is paused.
     Paused,
     /// The rollout is no longer paused.
@@ -87,6 +101,12 @@ impl std::fmt::Display for Promise {
             Self::Runs { artifact } => {
                 write!(f, "every replica runs {} and the rollout is at rest", artifact.label())
             }
+            Self::Begun { artifact } => {
+                write!(f, "the rollout of {} has begun, and some of it runs", artifact.label())
+            }
+            Self::WentOn { step } => write!(f, "the rollout is beyond step {}", step + 1),
+            Self::Aborted => f.write_str("the rollout is aborted, and the stable revision has all traffic"),
+            Self::Retried => f.write_str("the rollout is no longer aborted"),
             Self::Paused => f.write_str("the rollout is paused"),
             Self::Resumed => f.write_str("the rollout is no longer paused"),
             Self::Attempt { attempt, .. } => write!(f, "the run is in attempt {attempt}"),

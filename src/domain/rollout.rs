@@ -169,6 +169,85 @@ pub struct Owner {
     pub consequence: SafeText,
 }
 
+/// How a rollout that goes in steps brings its traffic over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// A growing share of it.
+    Canary,
+    /// All of it at once, after a preview.
+    BlueGreen,
+}
+
+/// How the course of a rollout in steps stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Course {
+    /// It goes on by itself.
+    Going,
+    /// It waits for a human.
+    Held,
+    /// It was given up: the stable revision has the traffic, and what is asked for is still the other one.
+    Aborted,
+    /// All of it is done.
+    Over,
+}
+
+/// A rollout that goes in steps: how far it is, what measures it, and what has the rest of the traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steps {
+    /// How.
+    pub strategy: Strategy,
+    /// Every step in order, in words: `25 %`, `pause 10m`, `analysis success-rate`.
+    pub words: Vec<SafeText>,
+    /// Which is under way, from 0; as many as there are when all are done.
+    pub at: usize,
+    /// Share of the traffic that the coming revision gets, in per cent; of the replicas where nothing splits traffic.
+    pub weight: Option<u32>,
+    /// What gets the rest, and all of it after an abort.
+    pub stable: Option<Artifact>,
+    /// How it stands.
+    pub course: Course,
+    /// What is measured meanwhile.
+    pub analyses: Vec<Analysis>,
+}
+
+impl Steps {
+    /// The step that is under way, counted from 1, with its words; none when all are done.
+    #[must_use]
+    pub fn now(&self) -> Option<(usize, &SafeText)> {
+        self.words.get(self.at).map(|words| (self.at + 1, words))
+    }
+}
+
+/// One analysis that a rollout waits for or runs beside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// Its name.
+    pub name: SafeText,
+    /// The target's word: `Running`, `Successful`, `Failed`, `Error`, `Inconclusive`.
+    pub phase: SafeText,
+    /// Why, in the target's words.
+    pub message: SafeText,
+    /// What it measures.
+    pub metrics: Vec<Measured>,
+}
+
+/// One metric of an analysis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Its name.
+    pub name: SafeText,
+    /// The target's word for how it stands.
+    pub phase: SafeText,
+    /// The newest value, as the target writes it.
+    pub value: Option<SafeText>,
+    /// What must hold: `result[0] >= 0.95`.
+    pub condition: SafeText,
+    /// Measurements that were good, bad, and neither.
+    pub counts: [u32; 3],
+}
+
 /// The name of the [`Basis`](super::intent::Basis) that holds how many replicas must run at least for a promise about
 /// a workload to be believed: those asked for when the plan was made, or the least that an autoscaler keeps.
 pub const LEAST_REPLICAS: &str = "least replicas";
@@ -198,6 +277,12 @@ pub struct Rollout {
     /// How long it took to roll the current revision out whole, if it is and the target tells.
     #[serde(default)]
     pub took: Option<Duration>,
+    /// How far it is, if it goes in steps.
+    #[serde(default)]
+    pub steps: Option<Steps>,
+    /// After this long a rollout that is not over counts as stuck, where the target itself never says so.
+    #[serde(default)]
+    pub patience: Option<Duration>,
     /// Early signs of failure: `ImagePullBackOff on 2 pods`.
     pub signs: Vec<SafeText>,
     /// Who would undo a manual change.

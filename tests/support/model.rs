@@ -408,6 +408,8 @@ fn rollout(
         running,
         began: Some(before(began)),
         took: None,
+        steps: None,
+        patience: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

@@ -135,6 +135,8 @@ fn rollout(target: &str) -> Rollout {
         revisions: vec![revision(target, Standing::Current), revision(other, Standing::Past)],
         began: None,
         took: None,
+        steps: None,
+        patience: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

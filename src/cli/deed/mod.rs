@@ -28,6 +28,12 @@ pub(super) enum Command {
     Pause(Args),
     /// Let a held rollout go on
     Resume(Args),
+    /// Skip what is left of a rollout's steps, its analyses too
+    PromoteFully(Args),
+    /// Give a rollout in steps up: all traffic back to the stable revision
+    Abort(Args),
+    /// Begin an aborted rollout again
+    Retry(Args),
     /// Run the failed jobs of a run again
     Rerun(OnRun),
     /// Stop a run
@@ -133,6 +139,9 @@ pub(super) async fn run(command: Command, common: &Common, surroundings: &Surrou
         Command::Rollback(on) => (Verb::RollBack, on.to, on.rest),
         Command::Pause(args) => (Verb::Pause, None, args),
         Command::Resume(args) => (Verb::Resume, None, args),
+        Command::PromoteFully(args) => (Verb::PromoteFully, None, args),
+        Command::Abort(args) => (Verb::Abort, None, args),
+        Command::Retry(args) => (Verb::Retry, None, args),
         Command::Rerun(on) => (Verb::Rerun, on.run, on.rest),
         Command::Cancel(on) => (Verb::Cancel, on.run, on.rest),
     };

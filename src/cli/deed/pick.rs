@@ -49,7 +49,13 @@ pub(in crate::cli) fn aim(model: &Model, wish: &Wish) -> Result<Aim, Unclear> {
     match wish.verb {
         Verb::Approve | Verb::Reject => gate(model, service, named, wish.which.as_deref()),
         Verb::Rerun | Verb::Cancel => Ok(Aim { service: name, environment: None, gate: None }),
-        Verb::Promote | Verb::RollBack | Verb::Pause | Verb::Resume => {
+        Verb::Promote
+        | Verb::RollBack
+        | Verb::Pause
+        | Verb::Resume
+        | Verb::PromoteFully
+        | Verb::Abort
+        | Verb::Retry => {
             let one = match (named, service.environments.as_slice()) {
                 (Some(one), _) => Some(one),
                 (None, [] | [_]) => service.environments.first(),
@@ -184,7 +190,16 @@ pub(in crate::cli) fn choose(model: &Model, wish: &Wish, offers: &[Offer]) -> Re
     };
     let all = || (0..offers.len()).collect::<Vec<usize>>();
     let fit = match (wish.verb, wish.which.as_deref()) {
-        (Verb::Approve | Verb::Reject | Verb::Pause | Verb::Resume, _) => vec![0],
+        (
+            Verb::Approve
+            | Verb::Reject
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::PromoteFully
+            | Verb::Abort
+            | Verb::Retry,
+            _,
+        ) => vec![0],
         (_, Some(which)) => fits(which),
         // Going back without more words is going back to what ran before.
         (Verb::RollBack, None) => vec![0],

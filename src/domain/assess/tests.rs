@@ -43,6 +43,8 @@ fn rollout(phase: Phase, available: u32) -> Rollout {
         revisions: Vec::new(),
         began: None,
         took: None,
+        steps: None,
+        patience: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

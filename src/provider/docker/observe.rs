@@ -36,6 +36,8 @@ pub(super) fn rollout(service: &Service, tasks: &[Task], host: &SafeText) -> Res
         revisions: revisions(service, began),
         began,
         took: took(service),
+        steps: None,
+        patience: None,
         signs: signs(tasks, signs_since(service)),
         owner: None,
         remarks: remarks(service, tasks),

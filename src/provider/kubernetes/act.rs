@@ -9,9 +9,12 @@ use serde_json::{Value, json};
 
 use super::author;
 use super::hazard;
+use super::remembered::Remembered;
 use super::rollout::phase;
-use super::template::{differences, template_hash, without_hash};
-use super::wire::{CHANGE_CAUSE, Deployment, ReplicaSet, Watched as _, chosen};
+use super::species::Species;
+use super::template::{differences, template_hash};
+use super::wire::{CHANGE_CAUSE, Watched as _, chosen};
+use super::workload::{Update, Workload};
 use crate::domain::rollout::{LEAST_REPLICAS, UNDER_WAY};
 use crate::domain::{
     Artifact, Basis, Cause, Difference, Fault, Hazard, Intent, Phase, Promise, SafeText, Severity, Verb,
@@ -20,13 +23,15 @@ use crate::provider::registry::Manifest;
 
 /// Time for the last pods to settle after the target's own deadline.
 const SETTLE: Duration = Duration::from_secs(30);
+/// Pods that replace one another in turn are waited for this often at most.
+const TURNS: u32 = 6;
 /// How long a switch such as pause may take to show.
-const SWITCH: Duration = Duration::from_secs(60);
+pub(super) const SWITCH: Duration = Duration::from_secs(60);
 
-/// A Deployment as a fresh look found it.
+/// A workload as a fresh look found it.
 pub(super) struct Fresh {
     pub(super) raw: Value,
-    pub(super) deployment: Deployment,
+    pub(super) workload: Workload,
     pub(super) namespace: String,
     /// Index of the released container, and its name.
     index: usize,
@@ -40,14 +45,32 @@ pub(super) struct Fresh {
 
 impl Fresh {
     /// Reads what a plan needs.
-    pub(super) fn read(raw: Value, namespace: &str, container: Option<&str>) -> Result<Self, Fault> {
-        let deployment = Deployment::cut(&raw)?;
-        let index = chosen(&deployment.containers, container, &deployment.meta.name)?;
-        let Some(found) = deployment.containers.get(index).cloned() else {
+    pub(super) fn read(
+        raw: Value,
+        species: Species,
+        namespace: &str,
+        container: Option<&str>,
+    ) -> Result<Self, Fault> {
+        let workload = Workload::of(&raw, species)?;
+        if let Some(elsewhere) = workload.argo.as_ref().and_then(|argo| argo.reference.as_ref()) {
+            return Err(Fault::new(
+                Cause::Refused,
+                format!(
+                    "{} takes its template from {elsewhere}, which is not changed from here",
+                    workload.named()
+                ),
+            )
+            .with_hint("change it with kubectl argo rollouts, or in Git"));
+        }
+        let index = chosen(&workload.containers, container, &workload.meta.name)?;
+        let Some(found) = workload.containers.get(index).cloned() else {
             return Err(Fault::new(Cause::Malformed, "the released container is not in the template"));
         };
-        let generation = deployment.meta.generation.ok_or_else(|| {
-            Fault::new(Cause::Malformed, "the deployment has no generation: nothing could guard a change")
+        let generation = workload.meta.generation.ok_or_else(|| {
+            Fault::new(
+                Cause::Malformed,
+                format!("the {} has no generation: nothing could guard a change", species.word()),
+            )
         })?;
         Ok(Self {
             raw,
@@ -56,8 +79,8 @@ impl Fresh {
             container: found.name,
             image: found.image,
             generation,
-            least_replicas: deployment.replicas,
-            deployment,
+            least_replicas: workload.replicas,
+            workload,
         })
     }
 
@@ -71,24 +94,24 @@ impl Fresh {
     }
 
     /// The tests that open every patch: the very object, unchanged, with the container that was meant.
-    fn tests(&self) -> Vec<Value> {
+    pub(super) fn tests(&self) -> Vec<Value> {
         let container = format!("/spec/template/spec/containers/{}", self.index);
         vec![
-            test("/metadata/uid", json!(self.deployment.meta.uid)),
+            test("/metadata/uid", json!(self.workload.meta.uid)),
             test("/metadata/generation", json!(self.generation)),
             test(&format!("{container}/name"), json!(self.container)),
             test(&format!("{container}/image"), json!(self.image)),
         ]
     }
 
-    fn basis(&self, cluster: &SafeText) -> Vec<Basis> {
+    pub(super) fn basis(&self, cluster: &SafeText) -> Vec<Basis> {
         vec![
             Basis::new("cluster", cluster),
             Basis::new("namespace", &self.namespace),
-            Basis::new("uid", &self.deployment.meta.uid),
+            Basis::new("uid", &self.workload.meta.uid),
             Basis::new("generation", self.generation.to_string()),
             Basis::new("image", &self.image),
-            Basis::new("paused", if self.deployment.paused { "yes" } else { "no" }),
+            Basis::new("paused", if self.workload.paused { "yes" } else { "no" }),
             Basis::new("last change", author::last_change(&self.raw)),
             Basis::new(LEAST_REPLICAS, self.least_replicas.to_string()),
         ]
@@ -104,12 +127,21 @@ impl Fresh {
         }
     }
 
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(self.deployment.progress_deadline).saturating_add(SETTLE)
+    /// How long a change may take: the target's own deadline, and for pods that are replaced one after another that long
+    /// for each.
+    pub(super) fn deadline(&self) -> Duration {
+        let one = Duration::from_secs(self.workload.progress_deadline);
+        let in_turn = match (self.workload.species, self.workload.update) {
+            (Species::StatefulSet, Update::Rolling | Update::From(_)) => {
+                self.workload.replicas.clamp(1, TURNS)
+            }
+            _ => 1,
+        };
+        one.saturating_mul(in_turn).saturating_add(SETTLE)
     }
 }
 
-fn test(path: &str, value: Value) -> Value {
+pub(super) fn test(path: &str, value: Value) -> Value {
     json!({"op": "test", "path": path, "value": value})
 }
 
@@ -120,11 +152,35 @@ fn cause_of(intent: &Intent, what: &str) -> String {
     }
 }
 
+/// Which part of an object a patch changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What is asked for.
+    Main,
+    /// The status, which a controller reads as orders.
+    Status,
+}
+
+/// One patch of the workload.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) part: Part,
+    pub(super) operations: Vec<Value>,
+    pub(super) effect: SafeText,
+}
+
+impl Request {
+    /// A patch of what is asked for.
+    pub(super) fn main(operations: Vec<Value>, effect: impl AsRef<str>) -> Self {
+        Self { part: Part::Main, operations, effect: SafeText::new(effect.as_ref()) }
+    }
+}
+
 /// One change, before anybody was asked whether it is permitted.
 #[derive(Debug)]
 pub(super) struct Edit {
-    pub(super) operations: Vec<Value>,
-    pub(super) effect: SafeText,
+    /// The patches, in the order in which they are sent.
+    pub(super) requests: Vec<Request>,
     pub(super) basis: Vec<Basis>,
     pub(super) to: Artifact,
     pub(super) differences: Vec<Difference>,
@@ -157,11 +213,14 @@ pub(super) fn promote(
     let mut basis = fresh.basis(cluster);
     basis.push(Basis::new("digest", to.digest.as_ref().map_or("not proved", SafeText::as_str)));
     Edit {
-        operations,
-        effect: SafeText::new(&format!(
-            "sets the image of container {} in deployment/{} to {image}",
-            fresh.container, fresh.deployment.meta.name
-        )),
+        requests: vec![Request::main(
+            operations,
+            format!(
+                "sets the image of container {} in {} to {image}",
+                fresh.container,
+                fresh.workload.named()
+            ),
+        )],
         basis,
         differences: vec![Difference {
             what: SafeText::new(&format!("image of container {}", fresh.container)),
@@ -169,17 +228,29 @@ pub(super) fn promote(
             new: SafeText::new(&image),
         }],
         hazards,
-        promise: Promise::Runs { artifact: to.clone() },
+        promise: outcome(fresh, &to, None),
         deadline: fresh.deadline(),
         way_back: Some(SafeText::new(&format!("roll back to {}", fresh.asked().label()))),
         to,
     }
 }
 
-/// Goes back to the revision that `set` (raw JSON of a ReplicaSet) holds.
+/// What a change of the template promises: that it runs everywhere, or, where it goes in steps, that it has begun.
+/// Going back to the stable revision takes no steps.
+fn outcome(fresh: &Fresh, to: &Artifact, hash: Option<&str>) -> Promise {
+    let stable = fresh.workload.argo.as_ref().is_none_or(|argo| hash == Some(argo.stable.as_str()));
+    let steps = fresh.workload.argo.as_ref().is_some_and(|argo| !argo.steps.is_empty());
+    if steps && !stable {
+        Promise::Begun { artifact: to.clone() }
+    } else {
+        Promise::Runs { artifact: to.clone() }
+    }
+}
+
+/// Goes back to the revision that `set` (raw JSON of a ReplicaSet or ControllerRevision) holds.
 ///
 /// # Errors
-/// When the ReplicaSet is not one of this Deployment, or not the one that was chosen.
+/// When the revision is not one of this workload, or not the one that was chosen.
 pub(super) fn roll_back(
     fresh: &Fresh,
     cluster: &SafeText,
@@ -188,30 +259,31 @@ pub(super) fn roll_back(
     chosen_artifact: &Artifact,
     manifest: &Manifest,
 ) -> Result<Edit, Fault> {
-    let cut = ReplicaSet::cut(set)?;
+    let species = fresh.workload.species;
+    let cut = Remembered::cut(set, species.memory())?;
     let name = &cut.meta.name;
-    if !super::history::owns(&fresh.deployment, &cut) {
+    if !super::history::owns(&fresh.workload, &cut) {
         return Err(Fault::new(
             Cause::Refused,
-            format!("replicaset {name} does not belong to this deployment"),
+            format!("the revision {name} does not belong to this {}", species.word()),
         ));
     }
     let image = cut.containers.iter().find(|c| c.name == fresh.container).map(|c| c.image.clone());
     let Some(image) = image else {
         return Err(Fault::new(
             Cause::Refused,
-            format!("replicaset {name} has no container {}", fresh.container),
+            format!("the revision {name} has no container {}", fresh.container),
         ));
     };
     let mut to = Artifact::from_reference(&image);
     if to.image != chosen_artifact.image {
         return Err(Fault::new(
             Cause::Moved,
-            format!("replicaset {name} runs {}, not {} as chosen", to.image, chosen_artifact.image),
+            format!("the revision {name} runs {}, not {} as chosen", to.image, chosen_artifact.image),
         ));
     }
     to.digest = to.digest.or_else(|| chosen_artifact.digest.clone());
-    let template = without_hash(set.pointer("/spec/template").unwrap_or(&Value::Null));
+    let template = Remembered::template(set);
     let hash = template_hash(Some(&template));
     let mut operations = fresh.tests();
     operations.push(json!({"op": "replace", "path": "/spec/template", "value": template}));
@@ -223,16 +295,18 @@ pub(super) fn roll_back(
     basis.push(Basis::new("revision uid", &cut.meta.uid));
     basis.push(Basis::new("revision template", hash));
     Ok(Edit {
-        operations,
-        effect: SafeText::new(&format!(
-            "replaces the pod template of deployment/{} by the one of replicaset {name} ({})",
-            fresh.deployment.meta.name,
-            to.label()
-        )),
+        requests: vec![Request::main(
+            operations,
+            format!(
+                "replaces the pod template of {} by the one of the revision {name} ({})",
+                fresh.workload.named(),
+                to.label()
+            ),
+        )],
         basis,
         differences: differences(fresh.template(), &template),
         hazards,
-        promise: Promise::Runs { artifact: to.clone() },
+        promise: outcome(fresh, &to, cut.meta.label(super::wire::ROLLOUT_HASH)),
         deadline: fresh.deadline(),
         way_back: Some(SafeText::new(&format!("roll back to {}", fresh.asked().label()))),
         to,
@@ -245,14 +319,14 @@ pub(super) fn switch(fresh: &Fresh, cluster: &SafeText, verb: Verb) -> Edit {
     let operation = if fresh.raw.pointer("/spec/paused").is_some() { "replace" } else { "add" };
     let mut operations = fresh.tests();
     operations.push(json!({"op": operation, "path": "/spec/paused", "value": pause}));
-    let name = &fresh.deployment.meta.name;
+    let name = fresh.workload.named();
     let mut hazards = Vec::new();
-    if pause == fresh.deployment.paused {
+    if pause == fresh.workload.paused {
         let state = if pause { "already" } else { "not" };
-        hazards.push(Hazard::new(Severity::Blocking, format!("deployment/{name} is {state} paused")));
+        hazards.push(Hazard::new(Severity::Blocking, format!("{name} is {state} paused")));
     }
     hazards.extend(hazard::of_owner(fresh));
-    let under_way = !matches!(phase(&fresh.deployment), Phase::Done | Phase::ScaledToZero);
+    let under_way = !matches!(phase(&fresh.workload), Phase::Done | Phase::ScaledToZero);
     if pause && !under_way {
         hazards.push(Hazard::new(
             Severity::Warning,
@@ -263,16 +337,15 @@ pub(super) fn switch(fresh: &Fresh, cluster: &SafeText, verb: Verb) -> Edit {
     basis.push(Basis::new(UNDER_WAY, if under_way { "yes" } else { "no" }));
     let yes_no = |yes: bool| SafeText::new(if yes { "true" } else { "false" });
     Edit {
-        operations,
-        effect: SafeText::new(&format!(
-            "{} the rollout of deployment/{name}",
-            if pause { "pauses" } else { "resumes" }
-        )),
+        requests: vec![Request::main(
+            operations,
+            format!("{} the rollout of {name}", if pause { "pauses" } else { "resumes" }),
+        )],
         basis,
         to: fresh.asked(),
         differences: vec![Difference {
             what: SafeText::new("spec.paused"),
-            old: yes_no(fresh.deployment.paused),
+            old: yes_no(fresh.workload.paused),
             new: yes_no(pause),
         }],
         hazards,

@@ -1,10 +1,11 @@
-//! The HorizontalPodAutoscaler of a Deployment, if there is one and we may look: it sets the replicas, and a number
+//! The HorizontalPodAutoscaler of a workload, if there is one and we may look: it sets the replicas, and a number
 //! outside its bounds does not stay.
 
 use serde_json::Value;
 
 use super::Binding;
 use super::link::Link;
+use super::species::Species;
 use crate::domain::{Hazard, Severity};
 
 /// An autoscaler's bounds.
@@ -16,19 +17,19 @@ pub(super) struct Autoscaler {
 }
 
 impl Autoscaler {
-    /// The one that scales a Deployment. None as well where the list may not be had: then the number that is asked
+    /// The one that scales a workload. None as well where the list may not be had: then the number that is asked
     /// for counts.
     pub(super) async fn of(link: &Link, binding: &Binding) -> Option<Self> {
         let path = format!("/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers", binding.namespace);
         let list = link.get(&path).await.ok()?.json().ok()?;
-        Self::among(&list, &binding.name)
+        Self::among(&list, binding.species, &binding.name)
     }
 
-    fn among(list: &Value, deployment: &str) -> Option<Self> {
+    fn among(list: &Value, species: Species, workload: &str) -> Option<Self> {
         let targets = |item: &&Value| {
             let target =
                 |key: &str| item.pointer(&format!("/spec/scaleTargetRef/{key}")).and_then(Value::as_str);
-            target("kind") == Some("Deployment") && target("name") == Some(deployment)
+            target("kind") == Some(species.kind()) && target("name") == Some(workload)
         };
         let found = list.get("items")?.as_array()?.iter().find(targets)?;
         let count = |key: &str| {
@@ -73,12 +74,12 @@ mod tests {
                    "minReplicas": least, "maxReplicas": 6}})
         };
         let list = json!({"items": [hpa("other", "StatefulSet", 1), hpa("web", "Deployment", 3)]});
-        let found = Autoscaler::among(&list, "web").unwrap();
+        let found = Autoscaler::among(&list, Species::Deployment, "web").unwrap();
         assert_eq!((found.least(4), found.least(2)), (3, 2));
         for (asked, told) in [(0, true), (2, true), (3, false), (6, false), (7, true)] {
             assert_eq!(found.hazard(asked).is_some(), told, "{asked}");
         }
-        assert_eq!(Autoscaler::among(&list, "api"), None);
-        assert_eq!(Autoscaler::among(&json!({}), "web"), None);
+        assert_eq!(Autoscaler::among(&list, Species::Deployment, "api"), None);
+        assert_eq!(Autoscaler::among(&json!({}), Species::Deployment, "web"), None);
     }
 }

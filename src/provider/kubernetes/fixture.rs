@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::wire::{Deployment, Pod, ReplicaSet, Watched as _};
+use super::remembered::Remembered;
+use super::species::{Resource, Species};
+use super::wire::{Pod, Watched as _};
+use super::workload::Workload;
 
 pub(super) const DIGEST_A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub(super) const DIGEST_B: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -68,16 +71,22 @@ impl Object {
         self.set("/status/containerStatuses/0/restartCount", json!(n))
     }
 
-    pub(super) fn cut(&self) -> Deployment {
-        Deployment::cut(&self.0).unwrap()
+    pub(super) fn species(&self) -> Species {
+        Species::ALL.into_iter().find(|species| species.kind() == self.0["kind"]).unwrap()
     }
 
-    pub(super) fn cut_set(&self) -> ReplicaSet {
-        ReplicaSet::cut(&self.0).unwrap()
+    pub(super) fn cut(&self) -> Workload {
+        Workload::of(&self.0, self.species()).unwrap()
+    }
+
+    pub(super) fn cut_set(&self) -> Remembered {
+        let revision = self.0["kind"] == "ControllerRevision";
+        let resource = if revision { Resource::ControllerRevisions } else { Resource::ReplicaSets };
+        Remembered::cut(&self.0, resource).unwrap()
     }
 
     pub(super) fn cut_pod(&self) -> Pod {
-        Pod::cut(&self.0).unwrap()
+        Pod::cut(&self.0, Resource::Pods).unwrap()
     }
 }
 

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fault::{self, Sort};
+use super::remembered::Remembered;
 use super::rollout::{self, Seen};
+use super::species::{Resource, Species};
 use super::template;
-use super::wire::{Deployment, Pod, ReplicaSet, Watched};
+use super::wire::{Pod, Watched};
+use super::workload::Workload;
 use crate::domain::{Difference, Fault, Rollout, SafeText};
 
 /// The rollout that a Deployment, its ReplicaSets and pods show.
@@ -20,16 +23,17 @@ pub fn rollout(deployment: &Value, sets: &[Value], pods: &[Value]) -> Result<Rol
     rollout::rollout(Seen {
         namespace: "shop",
         host: SafeText::new("cluster.test"),
-        deployment: &Deployment::cut(deployment)?,
-        sets: &all::<ReplicaSet>(sets)?,
-        pods: &all::<Pod>(pods)?,
+        workload: &Workload::of(deployment, Species::Deployment)?,
+        sets: &all::<Remembered>(sets, Resource::ReplicaSets)?,
+        pods: &all::<Pod>(pods, Resource::Pods)?,
+        analyses: &[],
         container: None,
         remarks: Vec::new(),
     })
 }
 
-fn all<T: Watched>(objects: &[Value]) -> Result<Vec<Arc<T>>, Fault> {
-    objects.iter().map(|object| T::cut(object).map(Arc::new)).collect()
+fn all<T: Watched>(objects: &[Value], resource: Resource) -> Result<Vec<Arc<T>>, Fault> {
+    objects.iter().map(|object| T::cut(object, resource).map(Arc::new)).collect()
 }
 
 /// What differs between two pod templates.

@@ -1,9 +1,12 @@
-//! What could go wrong with a change of a Deployment, as far as the cluster and the registry can tell.
+//! What could go wrong with a change of a workload, as far as the cluster and the registry can tell.
 
 use super::act::Fresh;
 use super::owner;
+use super::remembered::Remembered;
 use super::rollout::phase;
-use super::wire::{LAST_APPLIED, ReplicaSet};
+use super::species::Species;
+use super::wire::LAST_APPLIED;
+use super::workload::Update;
 use crate::domain::{Artifact, Cause, Fault, Hazard, Phase, Severity, Verb};
 use crate::provider::registry::Manifest;
 
@@ -42,36 +45,71 @@ fn unasked(to: &Artifact, fault: &Fault) -> Option<Hazard> {
 
 /// The owner that would undo it.
 pub(super) fn of_owner(fresh: &Fresh) -> Option<Hazard> {
-    let owner = owner::owner(&fresh.deployment, &fresh.namespace)?;
+    let owner = owner::owner(&fresh.workload, &fresh.namespace)?;
     Some(Hazard::new(Severity::Warning, format!("{} ({}) {}", owner.tool, owner.name, owner.consequence)))
 }
 
 /// Hazards of every change of the template.
 pub(super) fn of_change(fresh: &Fresh) -> Vec<Hazard> {
     let mut hazards: Vec<Hazard> = of_owner(fresh).into_iter().collect();
-    let deployment = &fresh.deployment;
-    if deployment.paused {
+    let workload = &fresh.workload;
+    let word = workload.species.word();
+    if workload.paused {
         hazards.push(Hazard::new(
             Severity::Blocking,
-            "the deployment is paused, so nothing would roll out; resume it first",
+            format!("the {word} is paused, so nothing would roll out; resume it first"),
         ));
     }
-    match phase(deployment) {
+    hazards.extend(of_update(fresh));
+    match phase(workload) {
         Phase::Progressing(what) => hazards.push(Hazard::new(
             Severity::Warning,
             format!("a rollout is under way ({what}); this one takes its place"),
         )),
         Phase::ScaledToZero => hazards.push(Hazard::new(
             Severity::Warning,
-            "the deployment is scaled to zero: no pod would run it until it is scaled up",
+            format!("the {word} is scaled to zero: no pod would run it until it is scaled up"),
+        )),
+        Phase::Paused(what) if workload.argo.is_some() => hazards.push(Hazard::new(
+            Severity::Warning,
+            format!("a rollout waits for a human ({what}); this one takes its place"),
         )),
         _ => {}
     }
-    if deployment.meta.annotations.contains_key(LAST_APPLIED) {
+    if workload.meta.annotations.contains_key(LAST_APPLIED) {
         hazards.push(Hazard::new(
             Severity::Warning,
-            "kubectl apply manages this deployment: its last-applied-configuration gets stale, and the next apply may \
-             bring the present template back; change the manifest too",
+            format!(
+                "kubectl apply manages this {word}: its last-applied-configuration gets stale, and the next apply may \
+                 bring the present template back; change the manifest too"
+            ),
+        ));
+    }
+    hazards
+}
+
+/// Pods that no controller would replace.
+fn of_update(fresh: &Fresh) -> Vec<Hazard> {
+    let workload = &fresh.workload;
+    let mut hazards = Vec::new();
+    match workload.update {
+        Update::OnDelete => hazards.push(Hazard::new(
+            Severity::Blocking,
+            "updateStrategy is OnDelete: no pod is replaced until somebody deletes it, so nothing could be proved",
+        )),
+        Update::From(from) => hazards.push(Hazard::new(
+            Severity::Blocking,
+            format!("partition {from}: only pods with that ordinal or a higher one would change; set it to 0 first"),
+        )),
+        Update::Rolling => {}
+    }
+    let policy = fresh.raw.pointer("/spec/podManagementPolicy").and_then(serde_json::Value::as_str);
+    let ordered = workload.species == Species::StatefulSet && policy != Some("Parallel");
+    if ordered && workload.status.ready_replicas < workload.replicas {
+        hazards.push(Hazard::new(
+            Severity::Warning,
+            "a pod is not ready, and the pods are replaced in order: Kubernetes waits for that very pod, and one that \
+             can never get ready must be deleted by hand after the change",
         ));
     }
     hazards
@@ -128,12 +166,12 @@ pub(super) fn of_sameness(fresh: &Fresh, verb: Verb, from: &Artifact, to: &Artif
 /// Hazards of going back.
 pub(super) fn of_way_back(
     fresh: &Fresh,
-    set: &ReplicaSet,
+    set: &Remembered,
     to: &Artifact,
     manifest: &Manifest,
 ) -> Vec<Hazard> {
     let mut hazards = Vec::new();
-    if set.template == fresh.deployment.template {
+    if set.template == fresh.workload.template {
         hazards.push(Hazard::new(
             Severity::Blocking,
             format!("{} is what is asked for already: nothing would change", to.label()),

@@ -1,64 +1,106 @@
-//! The revisions of a Deployment: its ReplicaSets, told apart by identity, never by number.
+//! The revisions of a workload: what remembers them, told apart by identity, never by number.
 //!
-//! Knows ReplicaSets and who truly owns them. An undo gives an old ReplicaSet a new number, so numbers are
-//! shown and never used.
+//! Knows ReplicaSets and ControllerRevisions and who truly owns them. An undo gives an old one a new number, so numbers
+//! are shown and never used.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::pods;
-use super::wire::{CHANGE_CAUSE, Container, Deployment, Pod, REVISION, REVISION_HISTORY, ReplicaSet};
+use super::remembered::Remembered;
+use super::species::Resource;
+use super::wire::{CHANGE_CAUSE, Container, Pod, REVISION_HASH, ROLLOUT_HASH};
+use super::workload::Workload;
 use crate::domain::rollout::Standing;
 use crate::domain::{Artifact, Revision, SafeText};
 
-/// ReplicaSets that the Deployment truly owns: by its uid, as controller, and selected by its selector. A
-/// reference by name, of another kind, or one that only claims to be an owner is not enough.
-pub(super) fn owned(deployment: &Deployment, sets: &[Arc<ReplicaSet>]) -> Vec<Arc<ReplicaSet>> {
-    sets.iter().filter(|set| owns(deployment, set)).cloned().collect()
+/// Revisions that the workload truly owns: by its uid, as controller, and selected by its selector. A reference by
+/// name, of another kind, or one that only claims to be an owner is not enough.
+pub(super) fn owned(workload: &Workload, sets: &[Arc<Remembered>]) -> Vec<Arc<Remembered>> {
+    sets.iter().filter(|set| owns(workload, set)).cloned().collect()
 }
 
-/// Whether one ReplicaSet is truly the Deployment's.
-pub(super) fn owns(deployment: &Deployment, set: &ReplicaSet) -> bool {
+/// Whether one revision is truly the workload's.
+pub(super) fn owns(workload: &Workload, set: &Remembered) -> bool {
     let controlled = set.meta.controller().is_some_and(|owner| {
-        owner.uid == deployment.meta.uid && owner.kind == "Deployment" && owner.name == deployment.meta.name
+        owner.uid == workload.meta.uid
+            && owner.kind == workload.species.kind()
+            && owner.name == workload.meta.name
     });
-    controlled && deployment.selector.selects(&set.meta.labels)
+    controlled && workload.selector.selects(&set.meta.labels)
 }
 
-/// The ReplicaSet of the template that is asked for now: the oldest with an equal template, as the controller
-/// chooses. None until the controller has made it.
-pub(super) fn current<'a>(
-    deployment: &Deployment,
-    owned: &'a [Arc<ReplicaSet>],
-) -> Option<&'a Arc<ReplicaSet>> {
-    owned
-        .iter()
-        .filter(|set| set.template == deployment.template)
-        .min_by_key(|set| (set.meta.creation_timestamp, set.meta.name.clone()))
+/// The revision of the template that is asked for now, as the controller chooses: of ReplicaSets the oldest with an
+/// equal template, of ControllerRevisions the one with the highest number. None until the controller has made it.
+pub(super) fn current<'a>(workload: &Workload, owned: &'a [Arc<Remembered>]) -> Option<&'a Arc<Remembered>> {
+    if let Some(argo) = workload.argo.as_ref().filter(|argo| argo.reference.is_some()) {
+        // The template stands elsewhere: only the controller knows which it is.
+        return owned.iter().find(|set| set.meta.label(ROLLOUT_HASH) == Some(argo.current.as_str()));
+    }
+    let mut equal = owned.iter().filter(|set| set.template == workload.template);
+    if workload.species.memory() == Resource::ControllerRevisions {
+        return equal.max_by_key(|set| set.number);
+    }
+    let first = equal.next()?;
+    Some(equal.fold(first, |a, b| {
+        let key = |set: &Remembered| (set.meta.creation_timestamp, set.meta.name.clone());
+        if key(b) < key(a) { b } else { a }
+    }))
 }
 
-/// Pods that the Deployment's selector selects and that nobody controls any more, nor the ReplicaSet they come from:
+/// The revision that Argo Rollouts calls stable.
+pub(super) fn stable<'a>(workload: &Workload, owned: &'a [Arc<Remembered>]) -> Option<&'a Arc<Remembered>> {
+    let hash = workload.argo.as_ref().map(|argo| argo.stable.as_str()).filter(|hash| !hash.is_empty())?;
+    owned.iter().find(|set| set.meta.label(ROLLOUT_HASH) == Some(hash))
+}
+
+/// Pods that the workload's selector selects and that nobody controls any more, nor the ReplicaSet they come from:
 /// no rollout replaces them, and whatever selects by the same labels still sends them traffic.
-pub(super) fn left_behind(
-    deployment: &Deployment,
-    sets: &[Arc<ReplicaSet>],
-    pods: &[Arc<Pod>],
-) -> Vec<Arc<Pod>> {
+pub(super) fn left_behind(workload: &Workload, sets: &[Arc<Remembered>], pods: &[Arc<Pod>]) -> Vec<Arc<Pod>> {
     let orphaned = |uid: &str| sets.iter().any(|set| set.meta.uid == uid && set.meta.controller().is_none());
     let lost = |pod: &Pod| pod.meta.controller().is_none_or(|o| o.kind == "ReplicaSet" && orphaned(&o.uid));
-    pods.iter().filter(|p| deployment.selector.selects(&p.meta.labels) && lost(p)).cloned().collect()
+    pods.iter().filter(|p| workload.selector.selects(&p.meta.labels) && lost(p)).cloned().collect()
 }
 
-/// Pods by the uid of the ReplicaSet that controls them.
-pub(super) fn pods_of(pods: &[Arc<Pod>]) -> BTreeMap<&str, Vec<Arc<Pod>>> {
+/// Pods by the uid of the revision that they run.
+pub(super) fn pods_of<'a>(
+    workload: &Workload,
+    owned: &'a [Arc<Remembered>],
+    pods: &'a [Arc<Pod>],
+) -> BTreeMap<&'a str, Vec<Arc<Pod>>> {
     let mut by_set: BTreeMap<&str, Vec<Arc<Pod>>> = BTreeMap::new();
     for pod in pods {
-        if let Some(owner) = pod.meta.controller().filter(|o| o.kind == "ReplicaSet") {
-            by_set.entry(owner.uid.as_str()).or_default().push(Arc::clone(pod));
+        let uid = match (pod.meta.controller(), workload.species.memory()) {
+            (Some(owner), Resource::ReplicaSets) if owner.kind == "ReplicaSet" => Some(owner.uid.as_str()),
+            (Some(owner), Resource::ControllerRevisions) if owner.uid == workload.meta.uid => {
+                let hash = pod.meta.label(REVISION_HASH);
+                let found = owned.iter().find(|set| hash.is_some_and(|hash| set.is_called(hash)));
+                found.map(|set| set.meta.uid.as_str())
+            }
+            _ => None,
+        };
+        if let Some(uid) = uid {
+            by_set.entry(uid).or_default().push(Arc::clone(pod));
         }
     }
     by_set
+}
+
+/// Every pod that the workload has, also of revisions that are no longer remembered.
+pub(super) fn pods_in_all(
+    workload: &Workload,
+    owned: &[Arc<Remembered>],
+    pods: &[Arc<Pod>],
+) -> Vec<Arc<Pod>> {
+    let of_set = |uid: &str| owned.iter().any(|set| set.meta.uid == uid);
+    let ours = |pod: &Pod| {
+        pod.meta.controller().is_some_and(|owner| match workload.species.memory() {
+            Resource::ControllerRevisions => owner.uid == workload.meta.uid,
+            _ => owner.kind == "ReplicaSet" && of_set(&owner.uid),
+        })
+    };
+    pods.iter().filter(|pod| ours(pod)).cloned().collect()
 }
 
 /// What a template runs: its image, with the digest it pins, else with the one its pods agree on.
@@ -71,22 +113,15 @@ pub(super) fn artifact(containers: &[Container], container: &str, pods: &[Arc<Po
     artifact
 }
 
-/// The number that people see.
-pub(super) fn number(set: &ReplicaSet) -> Option<u64> {
-    set.meta.annotation(REVISION).and_then(|n| n.parse().ok())
-}
-
-/// The number under which a template was first asked for. An undo gives its ReplicaSet a new number and writes the
-/// earlier ones down.
-fn first_number(set: &ReplicaSet) -> Option<u64> {
-    let earlier = set.meta.annotation(REVISION_HISTORY).unwrap_or_default();
-    let earlier = earlier.split(',').filter_map(|n| n.trim().parse().ok());
-    earlier.chain(number(set)).min()
+/// The number under which a template was first asked for. An undo gives its revision a new number; for ReplicaSets the
+/// earlier ones are written down.
+fn first_number(set: &Remembered) -> Option<u64> {
+    set.earlier().chain(set.number).min()
 }
 
 /// How a revision stands to the present one. A template that was first asked for after the present one was left by
 /// going back.
-fn standing(set: &ReplicaSet, current: Option<&ReplicaSet>) -> Standing {
+fn standing(set: &Remembered, current: Option<&Remembered>) -> Standing {
     let Some(current) = current else { return Standing::Past };
     if set.meta.uid == current.meta.uid {
         return Standing::Current;
@@ -97,26 +132,27 @@ fn standing(set: &ReplicaSet, current: Option<&ReplicaSet>) -> Standing {
     }
 }
 
-/// Whether the ReplicaSet was asked for before and is again: its creation says nothing about this rollout.
-pub(super) fn came_back(set: &ReplicaSet) -> bool {
-    set.meta.annotation(REVISION_HISTORY).is_some_and(|h| !h.is_empty())
+/// Whether the revision was asked for before and is again: its creation says nothing about this rollout. Of a
+/// ControllerRevision nobody writes that down, so none is believed to be new.
+pub(super) fn came_back(workload: &Workload, set: &Remembered) -> bool {
+    workload.species.memory() == Resource::ControllerRevisions || set.earlier().next().is_some()
 }
 
 /// All revisions, newest first.
 pub(super) fn revisions(
-    deployment: &Deployment,
-    owned: &[Arc<ReplicaSet>],
+    workload: &Workload,
+    owned: &[Arc<Remembered>],
     by_set: &BTreeMap<&str, Vec<Arc<Pod>>>,
     container: &str,
 ) -> Vec<Revision> {
-    let now = current(deployment, owned);
-    let mut sorted: Vec<&Arc<ReplicaSet>> = owned.iter().collect();
-    sorted.sort_by_key(|set| Reverse((number(set), set.meta.creation_timestamp, set.meta.name.clone())));
+    let now = current(workload, owned);
+    let mut sorted: Vec<&Arc<Remembered>> = owned.iter().collect();
+    sorted.sort_by_key(|set| Reverse((set.number, set.meta.creation_timestamp, set.meta.name.clone())));
     sorted
         .into_iter()
         .map(|set| Revision {
             id: SafeText::new(&set.meta.name),
-            number: number(set),
+            number: set.number,
             artifact: artifact(
                 &set.containers,
                 container,
@@ -134,7 +170,7 @@ mod tests {
     use super::super::fixture::{self, DIGEST_A};
     use super::*;
 
-    fn sets(objects: Vec<fixture::Object>) -> Vec<Arc<ReplicaSet>> {
+    fn sets(objects: Vec<fixture::Object>) -> Vec<Arc<Remembered>> {
         objects.into_iter().map(|o| Arc::new(o.cut_set())).collect()
     }
 
@@ -180,7 +216,7 @@ mod tests {
             ]
         );
         assert_eq!(revisions[0].note.as_ref().unwrap().as_str(), "back to v2");
-        assert!(came_back(&all[1]) && !came_back(&all[2]));
+        assert!(came_back(&deployment, &all[1]) && !came_back(&deployment, &all[2]));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! One look at a Deployment: from the watches where they are up, by asking where they are not.
+//! One look at a workload: from the watches where they are up, by asking where they are not.
 //!
 //! A watch that was quiet for a while is not believed blindly: the Deployment itself is asked for by name, which
 //! proves the connection and brings what the watch may have missed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,11 +12,15 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::Binding;
+use super::analysis::AnalysisRun;
 use super::history;
 use super::link::Link;
+use super::remembered::Remembered;
 use super::rollout::{Seen, rollout};
+use super::species::{Resource, Species};
 use super::watch::{self, Feed, SILENCE, Shelf};
-use super::wire::{Deployment, Pod, ReplicaSet, Selector, Watched};
+use super::wire::{Pod, Selector, Watched};
+use super::workload::Workload;
 use crate::domain::rollout::Standing;
 use crate::domain::{Artifact, Cause, Fault, Rollout, SafeText};
 
@@ -26,9 +30,10 @@ const FRESH: Duration = Duration::from_secs(3);
 /// What is kept of one namespace.
 pub(super) struct Namespace {
     name: String,
-    deployments: Arc<Shelf<Deployment>>,
-    sets: Arc<Shelf<ReplicaSet>>,
+    workloads: BTreeMap<Species, Arc<Shelf<Workload>>>,
+    memories: BTreeMap<Resource, Arc<Shelf<Remembered>>>,
     pods: Arc<Shelf<Pod>>,
+    analyses: Option<Arc<Shelf<AnalysisRun>>>,
     /// Which digest the pods of a revision agreed on while it had pods, by the ReplicaSet's name.
     digests: Mutex<BTreeMap<SafeText, SafeText>>,
 }
@@ -45,15 +50,34 @@ pub(super) struct Look {
 type Turns = tokio::sync::watch::Sender<u64>;
 
 impl Namespace {
-    /// Starts the watches of a namespace.
-    pub(super) fn start(name: &str, link: &Link, turns: &Turns, tasks: &mut JoinSet<()>) -> Self {
+    /// Starts the watches of a namespace: one for each kind of object that these workloads need.
+    pub(super) fn start(
+        name: &str,
+        species: &BTreeSet<Species>,
+        link: &Link,
+        turns: &Turns,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
+        let memories: BTreeSet<Resource> = species.iter().map(|species| species.memory()).collect();
+        let workloads = species.iter();
         Self {
             name: name.to_owned(),
-            deployments: shelf(name, link, turns, tasks),
-            sets: shelf(name, link, turns, tasks),
-            pods: shelf(name, link, turns, tasks),
+            workloads: workloads.map(|s| (*s, shelf(Resource::Of(*s), name, link, turns, tasks))).collect(),
+            memories: memories.into_iter().map(|r| (r, shelf(r, name, link, turns, tasks))).collect(),
+            pods: shelf(Resource::Pods, name, link, turns, tasks),
+            analyses: species
+                .contains(&Species::Rollout)
+                .then(|| shelf(Resource::AnalysisRuns, name, link, turns, tasks)),
             digests: Mutex::default(),
         }
+    }
+
+    fn workloads(&self, species: Species) -> Result<&Arc<Shelf<Workload>>, Fault> {
+        self.workloads.get(&species).ok_or_else(|| unwatched(species.word()))
+    }
+
+    fn memory(&self, species: Species) -> Result<&Arc<Shelf<Remembered>>, Fault> {
+        self.memories.get(&species.memory()).ok_or_else(|| unwatched("history"))
     }
 
     /// Remembers what revisions ran, and fills in what is no longer to be seen: once its last pod is gone nobody
@@ -77,13 +101,26 @@ impl Namespace {
     }
 
     fn starting(&self) -> bool {
-        let feeds = [self.deployments.feed(), self.sets.feed(), self.pods.feed()];
-        feeds.iter().any(|feed| matches!(feed, Feed::Starting))
+        let workloads = self.workloads.values().map(|shelf| shelf.feed());
+        let memories = self.memories.values().map(|shelf| shelf.feed());
+        let more = self.analyses.iter().map(|shelf| shelf.feed());
+        let mut feeds = workloads.chain(memories).chain(more).chain([self.pods.feed()]);
+        feeds.any(|feed| matches!(feed, Feed::Starting))
     }
 }
 
-fn shelf<T: Watched>(name: &str, link: &Link, turns: &Turns, tasks: &mut JoinSet<()>) -> Arc<Shelf<T>> {
-    let shelf = Arc::new(Shelf::new(turns.clone()));
+fn unwatched(what: &str) -> Fault {
+    Fault::new(Cause::Local, format!("the {what} is not watched in this namespace"))
+}
+
+fn shelf<T: Watched>(
+    resource: Resource,
+    name: &str,
+    link: &Link,
+    turns: &Turns,
+    tasks: &mut JoinSet<()>,
+) -> Arc<Shelf<T>> {
+    let shelf = Arc::new(Shelf::new(resource, turns.clone()));
     tasks.spawn(watch::keep(link.clone(), name.to_owned(), Arc::clone(&shelf)));
     shelf
 }
@@ -105,18 +142,22 @@ pub(super) async fn settle(namespaces: &BTreeMap<String, Namespace>, turns: &Tur
 /// Takes in what the server answered to a write, so that no later look shows the world before it.
 pub(super) fn learn(namespaces: &BTreeMap<String, Namespace>, object: &Value) {
     let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
-    if let (Some(namespace), Ok(deployment)) = (namespaces.get(namespace), Deployment::cut(object)) {
-        namespace.deployments.learn(deployment);
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let species = Species::ALL.into_iter().find(|species| species.kind() == kind);
+    let (Some(namespace), Some(species)) = (namespaces.get(namespace), species) else { return };
+    if let (Ok(shelf), Ok(workload)) = (namespace.workloads(species), Workload::of(object, species)) {
+        shelf.learn(workload);
     }
 }
 
-/// What a Deployment asks for, with the digest that its pods agree on as far as the watches know.
-pub(super) fn asked(namespace: &Namespace, deployment: &Deployment, container: &str) -> Artifact {
-    let owned = history::owned(deployment, &namespace.sets.all());
+/// What a workload asks for, with the digest that its pods agree on as far as the watches know.
+pub(super) fn asked(namespace: &Namespace, workload: &Workload, container: &str) -> Artifact {
+    let sets = namespace.memory(workload.species).map(|shelf| shelf.all()).unwrap_or_default();
+    let owned = history::owned(workload, &sets);
     let pods = namespace.pods.all();
-    let by_set = history::pods_of(&pods);
-    let newest = history::current(deployment, &owned).and_then(|set| by_set.get(set.meta.uid.as_str()));
-    history::artifact(&deployment.containers, container, newest.map_or(&[], Vec::as_slice))
+    let by_set = history::pods_of(workload, &owned, &pods);
+    let newest = history::current(workload, &owned).and_then(|set| by_set.get(set.meta.uid.as_str()));
+    history::artifact(&workload.containers, container, newest.map_or(&[], Vec::as_slice))
 }
 
 /// Who we are there. Servers before 1.28 do not say.
@@ -140,9 +181,9 @@ enum Belief {
     Behind,
 }
 
-/// The Deployment of a look, and how it was had.
+/// The workload of a look, and how it was had.
 struct Subject {
-    found: Arc<Deployment>,
+    found: Arc<Workload>,
     date: Option<Timestamp>,
     remark: Option<SafeText>,
     belief: Belief,
@@ -154,22 +195,25 @@ struct Had<T> {
     remark: Option<SafeText>,
 }
 
-/// Looks at one Deployment.
-pub(super) async fn deployment(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Look, Fault> {
+/// Looks at one workload.
+pub(super) async fn workload(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Look, Fault> {
     let Subject { found, date, remark, belief } = subject(link, namespace, binding).await?;
     let selector = selector(&found.selector);
-    let (sets, pods) = tokio::join!(
-        kind(link, &namespace.name, &namespace.sets, belief, &selector, "revisions"),
+    let memory = namespace.memory(binding.species)?;
+    let (sets, pods, analyses) = tokio::join!(
+        kind(link, &namespace.name, memory, belief, &selector, "revisions"),
         kind(link, &namespace.name, &namespace.pods, belief, &selector, "pods"),
+        analyses(link, namespace, binding.species),
     );
-    let (sets, pods) = (sets?, pods?);
-    let remarks = [remark, sets.remark, pods.remark].into_iter().flatten().collect();
+    let (sets, pods, analyses) = (sets?, pods?, analyses?);
+    let remarks = [remark, sets.remark, pods.remark, analyses.remark].into_iter().flatten().collect();
     let seen = Seen {
         namespace: &binding.namespace,
         host: link.place(),
-        deployment: &found,
+        workload: &found,
         sets: &sets.objects,
         pods: &pods.objects,
+        analyses: &analyses.objects,
         container: binding.container.as_deref(),
         remarks,
     };
@@ -178,18 +222,31 @@ pub(super) async fn deployment(link: &Link, namespace: &Namespace, binding: &Bin
     Ok(Look { rollout, date })
 }
 
-/// The Deployment itself.
+/// What Argo Rollouts measures. It explains the controller's own summary and decides nothing, so it is never asked
+/// for: where it may not be watched, the summary is all there is.
+async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Result<Had<AnalysisRun>, Fault> {
+    let none = || Ok(Had { objects: Vec::new(), remark: None });
+    let Some(shelf) = namespace.analyses.as_ref().filter(|_| species == Species::Rollout) else {
+        return none();
+    };
+    match shelf.feed() {
+        Feed::Denied(_) => none(),
+        _ => kind(link, &namespace.name, shelf, Belief::Kept, "", "analyses").await,
+    }
+}
+
+/// The workload itself.
 async fn subject(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Subject, Fault> {
-    let shelf = &namespace.deployments;
+    let shelf = namespace.workloads(binding.species)?;
     let feed = shelf.feed();
-    // Events of pods ring often while the Deployment itself is quiet: it is not asked for at each of them.
+    // Events of pods ring often while the workload itself is quiet: it is not asked for at each of them.
     let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE)
         && shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH);
     if let (true, Some(found)) = (fresh, shelf.get(&binding.name)) {
         return Ok(Subject { found, date: None, remark: None, belief: Belief::Kept });
     }
     let answer = link.get(&binding.path()).await.map_err(|fault| missing(fault, binding))?;
-    let asked = Deployment::cut(&answer.json()?)?;
+    let asked = Workload::of(&answer.json()?, binding.species)?;
     let version = asked.meta.resource_version.clone();
     let known = shelf.get(&binding.name).map(|known| known.meta.resource_version.clone());
     let found = shelf.learn(asked);
@@ -197,7 +254,7 @@ async fn subject(link: &Link, namespace: &Namespace, binding: &Binding) -> Resul
     Ok(Subject {
         found,
         date: answer.date,
-        remark: remark(&feed, "the deployment"),
+        remark: remark(&feed, &format!("the {}", binding.species.word())),
         belief: if behind { Belief::Behind } else { Belief::Kept },
     })
 }
@@ -206,7 +263,12 @@ fn missing(fault: Fault, binding: &Binding) -> Fault {
     if fault.cause == Cause::NotFound {
         return Fault::new(
             Cause::NotFound,
-            format!("there is no deployment {} in namespace {}", binding.name, binding.namespace),
+            format!(
+                "there is no {} {} in namespace {}",
+                binding.species.word(),
+                binding.name,
+                binding.namespace
+            ),
         );
     }
     fault
@@ -232,7 +294,7 @@ fn remark(feed: &Feed, what: &str) -> Option<SafeText> {
     }
 }
 
-/// ReplicaSets or pods: from the watch, else by a list of what the selector selects.
+/// Revisions, pods or analyses: from the watch, else by a list of what the selector selects.
 async fn kind<T: Watched>(
     link: &Link,
     namespace: &str,
@@ -250,7 +312,11 @@ async fn kind<T: Watched>(
             None => Ok(Had { objects: shelf.all(), remark: None }),
         };
     }
-    match watch::list::<T>(link, namespace, &format!("&labelSelector={}", watch::encoded(selector))).await {
+    let selector = match selector {
+        "" => String::new(),
+        selector => format!("&labelSelector={}", watch::encoded(selector)),
+    };
+    match watch::list::<T>(link, shelf.resource(), namespace, &selector).await {
         Ok((listed, _)) => {
             let objects = listed
                 .into_iter()
@@ -296,7 +362,8 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_does_not_replace_what_the_watch_brought_later() {
-        let shelf: Shelf<Deployment> = Shelf::new(tokio::sync::watch::channel(0).0);
+        let shelf: Shelf<Workload> =
+            Shelf::new(Resource::Of(Species::Deployment), tokio::sync::watch::channel(0).0);
         let at = |version: &str| fixture::deployment().set("/metadata/resourceVersion", version.into()).cut();
         for (version, expected) in
             [("99", "99"), ("100", "100"), ("99", "100"), ("1000", "1000"), ("opaque", "opaque")]

@@ -1,16 +1,18 @@
-//! Kubernetes Deployments: what they run, how their rollout stands, and how they are changed.
+//! Workloads of Kubernetes: what they run, how their rollout stands, and how they are changed. Deployments,
+//! StatefulSets, DaemonSets, and the Rollouts of Argo Rollouts.
 //!
 //! The only folder that knows the Kubernetes client. It watches the configured namespaces and answers a look
-//! from what the watches brought; where watching is not permitted it asks for the Deployment by name. Writes
+//! from what the watches brought; where watching is not permitted it asks for the workload by name. Writes
 //! are JSON Patches whose first operations test the uid, the generation and the image that the plan rests on.
 //!
-//! It knows nothing of other providers, the screen or the polling cadence. Argo Rollouts, StatefulSets and
-//! DaemonSets are refused with a sentence.
+//! It knows nothing of other providers, the screen or the polling cadence.
 //!
 //! Source of the behaviour: the Kubernetes API reference (apps/v1, "API concepts"), and kubectl's
 //! `rollout status|history|undo|pause|resume`.
 
 mod act;
+mod analysis;
+mod argo;
 mod author;
 mod autoscaler;
 mod config;
@@ -32,14 +34,18 @@ mod owner;
 mod plugin;
 mod pods;
 mod prepare;
+mod remembered;
 mod rollout;
+mod species;
+mod steer;
 mod template;
 mod watch;
 mod wire;
+mod workload;
 
 pub use contexts::{Context, contexts};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +58,7 @@ use tokio::task::JoinSet;
 use self::connect::{Asked, Pin};
 use self::link::Link;
 use self::look::{Look, Namespace};
+use self::species::{Resource, Species};
 use super::examine::Finding;
 use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
@@ -70,7 +77,7 @@ const DEBOUNCE: Duration = Duration::from_millis(15);
 /// The registry's line.
 pub const KIND: Kind = Kind {
     name: "kubernetes",
-    doc: "A Kubernetes cluster: Deployments, their rollouts and revisions",
+    doc: "A Kubernetes cluster: Deployments, StatefulSets, DaemonSets and Argo Rollouts, with their revisions",
     keys: &[
         Key::optional(
             "kubeconfig",
@@ -99,7 +106,12 @@ pub const KIND: Kind = Kind {
         Role::Deploy,
         &[
             Key::required("namespace", KeyType::Text, "The namespace of the workload."),
-            Key::required("workload", KeyType::Text, "What runs the service: \"deployment/NAME\"."),
+            Key::required(
+                "workload",
+                KeyType::Text,
+                "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"statefulset/NAME\" or \
+                 \"daemonset/NAME\".",
+            ),
             Key::optional(
                 "container",
                 KeyType::Text,
@@ -112,19 +124,20 @@ pub const KIND: Kind = Kind {
     build,
 };
 
-/// One Deployment that a service runs as in an environment.
+/// One workload that a service runs as in an environment.
 #[derive(Clone, Debug)]
 struct Binding {
     place: Place,
+    species: Species,
     namespace: String,
     name: String,
     container: Option<String>,
 }
 
 impl Binding {
-    /// The Deployment's path.
+    /// The workload's path.
     fn path(&self) -> String {
-        format!("/apis/apps/v1/namespaces/{}/deployments/{}", self.namespace, self.name)
+        format!("{}/{}", Resource::Of(self.species).path(&self.namespace), self.name)
     }
 }
 
@@ -193,12 +206,11 @@ fn binding(bound: &Bound) -> Result<Binding, Fault> {
     let place = bound.place().ok_or_else(|| local("a deployment target needs an environment"))?;
     let (namespace, workload) =
         (required(&bound.settings, "namespace")?, required(&bound.settings, "workload")?);
-    let name = match workload.split_once('/') {
-        Some(("deployment", name)) => name,
-        _ => {
-            return Err(local(format!("workload \"{workload}\": only Deployments are supported so far"))
-                .with_hint("write workload = \"deployment/NAME\""));
-        }
+    let parts = workload.split_once('/').and_then(|(word, name)| Some((Species::of_word(word)?, name)));
+    let Some((species, name)) = parts else {
+        let words = Species::ALL.map(|species| format!("\"{}/NAME\"", species.word())).join(", ");
+        return Err(local(format!("workload \"{workload}\" is none of {words}"))
+            .with_hint("write workload = \"deployment/NAME\""));
     };
     for (key, text) in [("namespace", namespace), ("workload", name)] {
         if !is_name(text) {
@@ -207,6 +219,7 @@ fn binding(bound: &Bound) -> Result<Binding, Fault> {
     }
     Ok(Binding {
         place,
+        species,
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         container: bound.settings.text("container").map(str::to_owned),
@@ -247,13 +260,14 @@ impl Kubernetes {
     fn watches(&self, link: Link, identity: Option<SafeText>) -> Open {
         let (turns, mut turned) = tokio::sync::watch::channel(0_u64);
         let mut tasks = JoinSet::new();
-        let mut namespaces = BTreeMap::new();
+        let mut kinds: BTreeMap<&String, BTreeSet<Species>> = BTreeMap::new();
         for binding in &self.bindings {
-            let name = &binding.namespace;
-            if !namespaces.contains_key(name) {
-                namespaces.insert(name.clone(), Namespace::start(name, &link, &turns, &mut tasks));
-            }
+            kinds.entry(&binding.namespace).or_default().insert(binding.species);
         }
+        let start = |(name, species): (&String, BTreeSet<Species>)| {
+            (name.clone(), Namespace::start(name, &species, &link, &turns, &mut tasks))
+        };
+        let namespaces = kinds.into_iter().map(start).collect();
         let wake = Arc::clone(&self.wake);
         tasks.spawn(async move {
             while turned.changed().await.is_ok() {
@@ -279,7 +293,7 @@ impl Kubernetes {
             let Some(namespace) = open.namespaces.get(&binding.namespace) else {
                 return Err(local("the namespace is not watched"));
             };
-            look::deployment(&open.link, namespace, binding).await
+            look::workload(&open.link, namespace, binding).await
         }))
         .await;
         let mut observation = Observation { identity: open.identity.clone(), ..Observation::default() };

@@ -1,8 +1,9 @@
-//! Who else writes a Deployment and would undo a manual change: Argo CD, Flux, Helm, by their marks.
+//! Who else writes a workload and would undo a manual change: Argo CD, Flux, Helm, by their marks.
 //!
 //! Knows the marks only; knows nothing of what those tools are doing right now.
 
-use super::wire::{ARGO_TRACKING, Deployment, FLUX_RECONCILE, HELM_RELEASE, Meta};
+use super::wire::{ARGO_TRACKING, FLUX_RECONCILE, HELM_RELEASE, Meta};
+use super::workload::Workload;
 use crate::domain::{Owner, SafeText};
 
 /// What Argo CD does to a change by hand.
@@ -11,11 +12,11 @@ const ARGO: &str = "would put a change of the template back within seconds (self
 const FLUX: &str = "kustomize.toolkit.fluxcd.io";
 const FLUX_HELM: &str = "helm.toolkit.fluxcd.io";
 
-/// The owner of a Deployment, if its marks name one.
-pub(super) fn owner(deployment: &Deployment, namespace: &str) -> Option<Owner> {
-    let meta = &deployment.meta;
-    argo(meta, namespace)
-        .or_else(|| argo_by_label(deployment))
+/// The owner of a workload, if its marks name one.
+pub(super) fn owner(workload: &Workload, namespace: &str) -> Option<Owner> {
+    let meta = &workload.meta;
+    argo(workload, namespace)
+        .or_else(|| argo_by_label(workload))
         .or_else(|| flux(meta))
         .or_else(|| flux_helm(meta))
         .or_else(|| helm(meta))
@@ -27,19 +28,21 @@ fn told(tool: &str, name: &str, consequence: &str) -> Owner {
 
 /// `app:group/Kind:namespace/name`. A mark that names another object was copied along with the manifest and
 /// claims nothing.
-fn argo(meta: &Meta, namespace: &str) -> Option<Owner> {
+fn argo(workload: &Workload, namespace: &str) -> Option<Owner> {
+    let (meta, species) = (&workload.meta, workload.species);
     let id = meta.annotation(ARGO_TRACKING)?;
     let (rest, object) = id.rsplit_once(':')?;
     let (app, kind) = rest.rsplit_once(':')?;
-    let itself = kind == "apps/Deployment" && object == format!("{namespace}/{}", meta.name);
+    let itself = kind == format!("{}/{}", species.group(), species.kind())
+        && object == format!("{namespace}/{}", meta.name);
     (itself && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
 }
 
 /// The label is also Helm's habit; together with the controller's own writes it is a claim. A tracking id that
 /// names another object overrules it.
-fn argo_by_label(deployment: &Deployment) -> Option<Owner> {
-    let app = deployment.meta.label("app.kubernetes.io/instance")?;
-    let claims = deployment.argo_wrote && deployment.meta.annotation(ARGO_TRACKING).is_none();
+fn argo_by_label(workload: &Workload) -> Option<Owner> {
+    let app = workload.meta.label("app.kubernetes.io/instance")?;
+    let claims = workload.argo_wrote && workload.meta.annotation(ARGO_TRACKING).is_none();
     (claims && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
 }
 

@@ -7,13 +7,16 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::act::{self, Edit, Fresh};
+use super::act::{self, Edit, Fresh, Part, Request};
 use super::author;
 use super::autoscaler::Autoscaler;
 use super::config;
 use super::hazard;
 use super::link::Link;
 use super::look;
+use super::remembered::Remembered;
+use super::species::{Resource, Species};
+use super::steer;
 use super::{Binding, MANAGER, Open, is_name, local};
 use crate::domain::{
     Artifact, Cause, Fault, Guard, Hazard, Intent, Permission, Prepared, Receipt, SafeText, Severity,
@@ -34,37 +37,43 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Fault> {
     let link = &open.link;
     let path = binding.path();
-    let (object, permission, autoscaler) =
-        tokio::join!(link.get(&path), permission(link, binding), Autoscaler::of(link, binding));
-    let mut fresh = Fresh::read(object?.json()?, &binding.namespace, binding.container.as_deref())?;
-    let asked = fresh.deployment.replicas;
+    let (object, autoscaler) = tokio::join!(link.get(&path), Autoscaler::of(link, binding));
+    let mut fresh =
+        Fresh::read(object?.json()?, binding.species, &binding.namespace, binding.container.as_deref())?;
+    let asked = fresh.workload.replicas;
     fresh.least_replicas = autoscaler.as_ref().map_or(asked, |a| a.least(asked));
     let mut edit = edit(open, binding, &fresh, intent).await?;
     edit.hazards.extend(autoscaler.and_then(|a| a.hazard(asked)));
     let from = match open.namespaces.get(&binding.namespace) {
-        Some(namespace) => look::asked(namespace, &fresh.deployment, &fresh.container),
+        Some(namespace) => look::asked(namespace, &fresh.workload, &fresh.container),
         None => fresh.asked(),
     };
     edit.hazards.extend(hazard::of_sameness(&fresh, intent.verb, &from, &edit.to));
-    let mut permission = permission;
+    let mut permission = permission(link, binding, &edit.requests).await;
     if let Some(objection) = link.trust.objection() {
         permission = Permission::Denied(SafeText::new(objection));
         edit.hazards.push(Hazard::new(Severity::Blocking, objection));
     }
     edit.hazards.sort_by_key(|h| std::cmp::Reverse(h.severity));
     let what = format!("{} {}", intent.verb.word(), edit.to.label());
-    author::sign(&fresh.raw, &mut edit.operations, &what, open.identity.as_ref());
-    let body = Value::Array(edit.operations).to_string();
-    Ok(Prepared {
-        basis: edit.basis,
-        steps: vec![Step {
+    let step = |mut request: Request| {
+        // An annotation in a patch of the status would be dropped.
+        if request.part == Part::Main {
+            author::sign(&fresh.raw, &mut request.operations, &what, open.identity.as_ref());
+        }
+        let part = if request.part == Part::Status { "/status" } else { "" };
+        Step {
             source: source.clone(),
             method: "PATCH".to_owned(),
-            path: format!("{}?fieldManager={MANAGER}", binding.path()),
+            path: format!("{}{part}?fieldManager={MANAGER}", binding.path()),
             content_type: Some(JSON_PATCH.to_owned()),
-            body: Some(body),
-            effect: edit.effect,
-        }],
+            body: Some(Value::Array(request.operations).to_string()),
+            effect: request.effect,
+        }
+    };
+    Ok(Prepared {
+        basis: edit.basis,
+        steps: edit.requests.into_iter().map(step).collect(),
         from: Some(from),
         to: Some(edit.to),
         differences: edit.differences,
@@ -92,7 +101,7 @@ async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) ->
             let set = revision(link, binding, id.as_str()).await?;
             // The tag, not the digest: what matters is what pods would be started from.
             let image = image_of(&set, &fresh.container).unwrap_or_default();
-            let template = set.pointer("/spec/template").unwrap_or(&Value::Null);
+            let template = &Remembered::template(&set);
             let made = set.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
             let made = made.and_then(|at| at.parse().ok());
             let (manifest, config) = tokio::join!(
@@ -103,8 +112,17 @@ async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) ->
             edit.hazards.extend(config);
             Ok(edit)
         }
-        (Verb::Pause | Verb::Resume, _) => Ok(act::switch(fresh, &cluster, intent.verb)),
-        (verb, _) => Err(Fault::new(Cause::Refused, format!("a Deployment cannot do this: {}", verb.word()))),
+        (Verb::Resume, _) if binding.species == Species::Rollout => {
+            steer::steer(fresh, &cluster, Verb::Resume)
+        }
+        (Verb::Pause | Verb::Resume, _) if binding.species.pauses() => {
+            Ok(act::switch(fresh, &cluster, intent.verb))
+        }
+        (Verb::PromoteFully | Verb::Abort | Verb::Retry, _) => steer::steer(fresh, &cluster, intent.verb),
+        (verb, _) => {
+            let kind = binding.species.kind();
+            Err(Fault::new(Cause::Refused, format!("a {kind} cannot do this: {}", verb.word())))
+        }
     }
 }
 
@@ -117,17 +135,18 @@ fn ask_for(artifact: &Artifact) -> String {
 }
 
 fn image_of(set: &Value, container: &str) -> Option<String> {
-    let containers = set.pointer("/spec/template/spec/containers")?.as_array()?;
+    let template = Remembered::template(set);
+    let containers = template.pointer("/spec/containers")?.as_array()?;
     let found = containers.iter().find(|c| c.get("name").and_then(Value::as_str) == Some(container))?;
     Some(found.get("image")?.as_str()?.to_owned())
 }
 
-/// The raw ReplicaSet of a revision. One that is gone means that the history was pruned meanwhile.
+/// The raw object that remembers a revision. One that is gone means that the history was pruned meanwhile.
 async fn revision(link: &Link, binding: &Binding, id: &str) -> Result<Value, Fault> {
     if !is_name(id) {
-        return Err(local(format!("\"{id}\" cannot be the name of a ReplicaSet")));
+        return Err(local(format!("\"{id}\" cannot be the name of a revision")));
     }
-    let path = format!("/apis/apps/v1/namespaces/{}/replicasets/{id}", binding.namespace);
+    let path = format!("{}/{id}", binding.species.memory().path(&binding.namespace));
     match link.get(&path).await {
         Ok(answer) => answer.json(),
         Err(fault) if fault.cause == Cause::NotFound => {
@@ -138,15 +157,33 @@ async fn revision(link: &Link, binding: &Binding, id: &str) -> Result<Value, Fau
     }
 }
 
-/// Whether the cluster would let us patch the Deployment.
-async fn permission(link: &Link, binding: &Binding) -> Permission {
+/// Whether the cluster would let us patch every part of the workload that the requests change.
+async fn permission(link: &Link, binding: &Binding, requests: &[Request]) -> Permission {
+    let mut all = Permission::Granted;
+    for part in [Part::Main, Part::Status] {
+        if requests.iter().any(|request| request.part == part) {
+            match permission_of(link, binding, part).await {
+                Permission::Granted => {}
+                worse @ Permission::Denied(_) => return worse,
+                unsure => all = unsure,
+            }
+        }
+    }
+    all
+}
+
+async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission {
+    let mut attributes = json!({
+        "namespace": binding.namespace, "verb": "patch", "group": binding.species.group(),
+        "resource": Resource::Of(binding.species).plural(), "name": binding.name
+    });
+    if let (Part::Status, Some(attributes)) = (part, attributes.as_object_mut()) {
+        attributes.insert("subresource".to_owned(), "status".into());
+    }
     let question = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {
-            "namespace": binding.namespace, "verb": "patch", "group": "apps", "resource": "deployments",
-            "name": binding.name
-        }}
+        "spec": {"resourceAttributes": attributes}
     });
     let Ok(answer) = link.ask("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &question).await
     else {
@@ -166,8 +203,11 @@ async fn permission(link: &Link, binding: &Binding) -> Permission {
     let why =
         text("reason").or_else(|| text("evaluationError")).unwrap_or("no rule of the cluster allows it");
     Permission::Denied(SafeText::new(&format!(
-        "you may not patch deployment/{} in namespace {}: {why}",
-        binding.name, binding.namespace
+        "you may not patch {}{}/{} in namespace {}: {why}",
+        if part == Part::Status { "the status of " } else { "" },
+        binding.species.word(),
+        binding.name,
+        binding.namespace
     )))
 }
 
@@ -205,9 +245,12 @@ pub(super) async fn perform(link: &Link, source: &SourceName, step: &Step) -> Re
 /// The answer to a patch is the whole object: what matters is its name and new generation.
 fn says(object: &Value) -> String {
     let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    let kind = object.pointer("/kind").and_then(Value::as_str).unwrap_or("object");
     let generation = object.pointer("/metadata/generation").and_then(Value::as_u64);
     match (name, generation) {
-        (Some(name), Some(generation)) => format!("deployment/{name} is at generation {generation}"),
+        (Some(name), Some(generation)) => {
+            format!("{}/{name} is at generation {generation}", kind.to_lowercase())
+        }
         _ => "accepted".to_owned(),
     }
 }

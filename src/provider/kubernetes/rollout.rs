@@ -1,25 +1,31 @@
-//! How a Deployment's rollout stands, in the exact order in which `kubectl rollout status` decides.
+//! How a workload's rollout stands, in the exact order in which `kubectl rollout status` decides.
 //!
-//! Knows Deployments, their ReplicaSets and pods as values; asks nobody.
+//! Knows workloads, their revisions and pods as values; asks nobody.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::analysis::AnalysisRun;
+use super::argo;
 use super::history;
 use super::owner;
 use super::pods;
-use super::wire::{Deployment, Pod, ReplicaSet, chosen};
-use crate::domain::{Artifact, Fault, Phase, Replicas, Rollout, SafeText};
+use super::remembered::Remembered;
+use super::species::Species;
+use super::wire::{Container, Pod, chosen};
+use super::workload::{Update, Workload};
+use crate::domain::{Fault, Phase, Replicas, Rollout, SafeText};
 
-/// Everything that one look at a Deployment rests on.
+/// Everything that one look at a workload rests on.
 pub(super) struct Seen<'a> {
     pub(super) namespace: &'a str,
     pub(super) host: SafeText,
-    pub(super) deployment: &'a Deployment,
-    pub(super) sets: &'a [Arc<ReplicaSet>],
+    pub(super) workload: &'a Workload,
+    pub(super) sets: &'a [Arc<Remembered>],
     pub(super) pods: &'a [Arc<Pod>],
+    pub(super) analyses: &'a [Arc<AnalysisRun>],
     /// Name of the released container, if configured.
     pub(super) container: Option<&'a str>,
     pub(super) remarks: Vec<SafeText>,
@@ -30,15 +36,16 @@ pub(super) struct Seen<'a> {
 /// # Errors
 /// When the released container cannot be told.
 pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
-    let deployment = seen.deployment;
-    let index = chosen(&deployment.containers, seen.container, &deployment.meta.name)?;
-    let container = deployment.containers.get(index).map_or("", |c| c.name.as_str());
-    let owned = history::owned(deployment, seen.sets);
-    let by_set = history::pods_of(seen.pods);
-    let pods_of = |set: &ReplicaSet| by_set.get(set.meta.uid.as_str()).cloned().unwrap_or_default();
-    let mut all: Vec<Arc<Pod>> = owned.iter().flat_map(|set| pods_of(set)).collect();
-    let left = history::left_behind(deployment, seen.sets, seen.pods);
-    let current = history::current(deployment, &owned);
+    let workload = seen.workload;
+    let owned = history::owned(workload, seen.sets);
+    let current = history::current(workload, &owned);
+    let containers = containers(workload, current.map(AsRef::as_ref));
+    let index = chosen(containers, seen.container, &workload.meta.name)?;
+    let container = containers.get(index).map_or("", |c| c.name.as_str());
+    let by_set = history::pods_of(workload, &owned, seen.pods);
+    let pods_of = |set: &Remembered| by_set.get(set.meta.uid.as_str()).cloned().unwrap_or_default();
+    let mut all = history::pods_in_all(workload, &owned, seen.pods);
+    let left = history::left_behind(workload, seen.sets, seen.pods);
     let newest = current.map(|set| pods_of(set)).unwrap_or_default();
     let mut remarks = seen.remarks;
     if pods::digests(&newest, container).len() > 1 {
@@ -58,53 +65,75 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
     if let Some(set) = current {
         signs.extend(refused_replicas(set));
     }
+    let phase = phase(workload);
+    let steps = workload.argo.as_ref().map(|argo| {
+        let stable = history::stable(workload, &owned);
+        let stable = stable.map(|set| history::artifact(&set.containers, container, &pods_of(set)));
+        let runs: Vec<&AnalysisRun> = seen.analyses.iter().map(AsRef::as_ref).collect();
+        argo.steps(&phase, stable, &runs)
+    });
     Ok(Rollout {
-        workload: SafeText::new(&format!(
-            "deployment/{} in namespace {}",
-            deployment.meta.name, seen.namespace
-        )),
+        workload: SafeText::new(&format!("{} in namespace {}", workload.named(), seen.namespace)),
         host: seen.host,
-        phase: phase(deployment),
         replicas: Replicas {
-            desired: deployment.replicas,
-            updated: deployment.status.updated_replicas,
-            available: deployment.status.available_replicas,
-            total: deployment.status.replicas,
+            desired: workload.replicas,
+            updated: workload.status.updated_replicas,
+            available: workload.status.available_replicas,
+            total: workload.status.replicas,
             restarts: pods::restarts(&newest),
         },
-        target: target(deployment, container, &newest),
+        // With its digest where it is pinned or where the pods of this very template agree.
+        target: history::artifact(containers, container, &newest),
         running: pods::running(&all, container),
-        revisions: history::revisions(deployment, &owned, &by_set, container),
-        began: began(deployment, current.map(AsRef::as_ref)),
-        took: took(deployment, current.map(AsRef::as_ref)),
+        revisions: history::revisions(workload, &owned, &by_set, container),
+        began: began(workload, current.map(AsRef::as_ref)),
+        took: took(workload, current.map(AsRef::as_ref)),
+        steps,
+        patience: (!workload.species.pauses()).then(|| Duration::from_secs(workload.progress_deadline)),
+        phase,
         signs,
-        owner: owner::owner(deployment, seen.namespace),
+        owner: owner::owner(workload, seen.namespace),
         remarks,
     })
 }
 
-/// What is asked for, with its digest where it is pinned or where the pods of this very template agree.
-fn target(deployment: &Deployment, container: &str, newest: &[Arc<Pod>]) -> Artifact {
-    history::artifact(&deployment.containers, container, newest)
+/// The containers that are asked for. A Rollout that takes its template from elsewhere has none of its own.
+fn containers<'a>(workload: &'a Workload, current: Option<&'a Remembered>) -> &'a [Container] {
+    let elsewhere = workload.argo.as_ref().is_some_and(|argo| argo.reference.is_some());
+    match current.filter(|_| elsewhere) {
+        Some(current) => &current.containers,
+        None => &workload.containers,
+    }
 }
 
 /// Quota, admission: the ReplicaSet may not make its pods.
-fn refused_replicas(set: &ReplicaSet) -> Option<SafeText> {
+fn refused_replicas(set: &Remembered) -> Option<SafeText> {
     let failure = set.conditions.iter().find(|c| c.kind == "ReplicaFailure" && c.status == "True")?;
     let message: String = failure.message.chars().take(200).collect();
     Some(SafeText::new(&format!("ReplicaFailure ({}): {message}", failure.reason)))
 }
 
 /// The state of the rollout. Absent counters are zero; an unknown generation is not "observed".
-pub(super) fn phase(deployment: &Deployment) -> Phase {
-    let status = &deployment.status;
-    let observed = match (deployment.meta.generation, status.observed_generation) {
-        (Some(asked), Some(observed)) => observed >= asked,
+pub(super) fn phase(workload: &Workload) -> Phase {
+    if let Some(argo) = &workload.argo {
+        return argo::phase(workload, argo);
+    }
+    let observed = match (workload.meta.generation, workload.status.observed_generation) {
+        (Some(asked), Some(observed)) => observed >= asked && observed > 0,
         _ => false,
     };
     if !observed {
         return progressing("waiting for the spec update to be observed");
     }
+    match workload.species {
+        Species::Deployment | Species::Rollout => of_deployment(workload),
+        Species::StatefulSet => of_stateful_set(workload),
+        Species::DaemonSet => of_daemon_set(workload),
+    }
+}
+
+fn of_deployment(deployment: &Workload) -> Phase {
+    let status = &deployment.status;
     let late = status.condition("Progressing").is_some_and(|c| c.reason == "ProgressDeadlineExceeded");
     if deployment.paused {
         // A pause stops the controller from judging the deadline; what it said before still stands there.
@@ -133,26 +162,91 @@ pub(super) fn phase(deployment: &Deployment) -> Phase {
     if desired == 0 { Phase::ScaledToZero } else { Phase::Done }
 }
 
+/// A StatefulSet has no failed state and no deadline. What only a human can move on is told as held.
+fn of_stateful_set(set: &Workload) -> Phase {
+    let status = &set.status;
+    let (desired, updated) = (set.replicas, status.updated_replicas);
+    let current = status.update_revision == status.current_revision;
+    match set.update {
+        Update::OnDelete if !current => {
+            return Phase::Paused(SafeText::new(&format!(
+                "updateStrategy OnDelete: {updated} of {desired} pods are updated, the others when somebody deletes them"
+            )));
+        }
+        Update::From(from) if from >= desired && !current => {
+            return Phase::Paused(SafeText::new(&format!(
+                "partition {from} holds all {desired} pods at the revision before"
+            )));
+        }
+        _ => {}
+    }
+    if status.ready_replicas < desired {
+        return progressing(format!("{} of {desired} pods are ready", status.ready_replicas));
+    }
+    if let (Update::From(from), false) = (set.update, current) {
+        let due = desired.saturating_sub(from);
+        if updated < due {
+            return progressing(format!(
+                "{updated} out of {due} new pods have been updated (partition {from})"
+            ));
+        }
+        return Phase::Paused(SafeText::new(&format!(
+            "partition {from} holds {} of {desired} pods at the revision before",
+            desired.saturating_sub(updated)
+        )));
+    }
+    if !current {
+        return progressing(format!("{updated} out of {desired} new pods have been updated"));
+    }
+    if status.replicas > desired {
+        return progressing(format!("{} surplus pods are pending termination", status.replicas - desired));
+    }
+    if status.available_replicas < desired {
+        return progressing(format!("{} of {desired} pods are available", status.available_replicas));
+    }
+    if desired == 0 { Phase::ScaledToZero } else { Phase::Done }
+}
+
+/// A DaemonSet has no failed state and no deadline either.
+fn of_daemon_set(set: &Workload) -> Phase {
+    let (desired, updated) = (set.replicas, set.status.updated_replicas);
+    if updated < desired && set.update == Update::OnDelete {
+        return Phase::Paused(SafeText::new(&format!(
+            "updateStrategy OnDelete: {updated} of {desired} pods are updated, the others when somebody deletes them"
+        )));
+    }
+    if updated < desired {
+        return progressing(format!("{updated} out of {desired} new pods have been updated"));
+    }
+    if set.status.available_replicas < desired {
+        return progressing(format!(
+            "{} of {desired} updated pods are available",
+            set.status.available_replicas
+        ));
+    }
+    if desired == 0 { Phase::ScaledToZero } else { Phase::Done }
+}
+
 fn progressing(text: impl AsRef<str>) -> Phase {
     Phase::Progressing(SafeText::new(text.as_ref()))
 }
 
 /// When the current revision began to roll out. A ReplicaSet's creation is when its template was first seen, so
 /// for one that came back the last write of the template counts, and failing that the last progress.
-fn began(deployment: &Deployment, current: Option<&ReplicaSet>) -> Option<Timestamp> {
+fn began(workload: &Workload, current: Option<&Remembered>) -> Option<Timestamp> {
     match current {
-        Some(set) if !history::came_back(set) => set.meta.creation_timestamp,
-        _ => deployment
+        Some(set) if !history::came_back(workload, set) => set.meta.creation_timestamp,
+        _ => workload
             .template_written
-            .or_else(|| deployment.status.condition("Progressing").and_then(|c| c.last_update_time)),
+            .or_else(|| workload.status.condition("Progressing").and_then(|c| c.last_update_time)),
     }
 }
 
 /// How long the rollout of the current revision took: from its ReplicaSet's creation until the controller said that
 /// it is available. Of a revision that came back nobody wrote down when it did.
-fn took(deployment: &Deployment, current: Option<&ReplicaSet>) -> Option<Duration> {
-    let began = current.filter(|set| !history::came_back(set))?.meta.creation_timestamp?;
-    let progress = deployment.status.condition("Progressing")?;
+fn took(workload: &Workload, current: Option<&Remembered>) -> Option<Duration> {
+    let began = current.filter(|set| !history::came_back(workload, set))?.meta.creation_timestamp?;
+    let progress = workload.status.condition("Progressing")?;
     let done = progress.last_update_time.filter(|_| progress.reason == "NewReplicaSetAvailable")?;
     Duration::try_from(done.duration_since(began)).ok().filter(|took| !took.is_zero())
 }
@@ -281,9 +375,10 @@ mod tests {
         let seen = Seen {
             namespace: "shop",
             host: SafeText::new("prod"),
-            deployment: &deployment,
+            workload: &deployment,
             sets: &sets,
             pods: &pods,
+            analyses: &[],
             container: None,
             remarks: Vec::new(),
         };
@@ -317,9 +412,10 @@ mod tests {
         let seen = Seen {
             namespace: "shop",
             host: SafeText::new("prod"),
-            deployment: &deployment,
+            workload: &deployment,
             sets: &sets,
             pods: &pods,
+            analyses: &[],
             container: None,
             remarks: Vec::new(),
         };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::wire::TEMPLATE_HASH;
+use super::wire::TEMPLATE_HASHES;
 use crate::domain::{Difference, SafeText};
 
 /// At most so many differences are told one by one.
@@ -15,35 +15,39 @@ const MOST: usize = 40;
 /// Fields of a container whose content is short and harmless enough to show.
 const SHOWN: [&str; 4] = ["image", "command", "args", "imagePullPolicy"];
 
-/// A template as it is written into a Deployment: without the controller's own label.
-pub(super) fn without_hash(template: &Value) -> Value {
+/// A template as it is written into a workload: without the controllers' own labels, and without the directive that
+/// makes a ControllerRevision a patch.
+pub(super) fn without_marks(template: &Value) -> Value {
     let mut template = template.clone();
     if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-        labels.remove(TEMPLATE_HASH);
+        labels.retain(|key, _| !TEMPLATE_HASHES.contains(&key.as_str()));
+    }
+    if let Some(fields) = template.as_object_mut() {
+        fields.remove("$patch");
     }
     template
 }
 
-/// A hash of a pod template that is equal for equal templates: keys sorted, nulls and the controller's own
-/// `pod-template-hash` label left out. What the controller itself compares.
+/// A hash of a pod template that is equal for equal templates: keys sorted, nulls and the controllers' own labels left
+/// out. What the controllers themselves compare.
 pub(super) fn template_hash(template: Option<&Value>) -> String {
     let mut text = String::new();
-    canonical(template.unwrap_or(&Value::Null), &["metadata", "labels", TEMPLATE_HASH], &mut text);
+    canonical(template.unwrap_or(&Value::Null), Some(&["metadata", "labels"]), &mut text);
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Writes `value` in one canonical form; `skip` is the path of a key to leave out.
-fn canonical(value: &Value, skip: &[&str], out: &mut String) {
+/// Writes `value` in one canonical form; `labels` is the way to the labels of which some are left out.
+fn canonical(value: &Value, labels: Option<&[&str]>, out: &mut String) {
     match value {
         Value::Object(map) => {
             let sorted: BTreeMap<&String, &Value> = map.iter().filter(|(_, v)| !v.is_null()).collect();
             out.push('{');
             for (key, value) in sorted {
-                let rest = match skip {
-                    [last] if last == key => continue,
-                    [first, rest @ ..] if first == key => rest,
-                    _ => &[],
+                let rest = match labels {
+                    Some([]) if TEMPLATE_HASHES.contains(&key.as_str()) => continue,
+                    Some([first, rest @ ..]) if first == key => Some(rest),
+                    _ => None,
                 };
                 out.push_str(&Value::from(key.as_str()).to_string());
                 out.push(':');
@@ -55,7 +59,7 @@ fn canonical(value: &Value, skip: &[&str], out: &mut String) {
         Value::Array(items) => {
             out.push('[');
             for item in items {
-                canonical(item, &[], out);
+                canonical(item, None, out);
                 out.push(',');
             }
             out.push(']');
@@ -87,7 +91,7 @@ pub(super) fn differences(old: &Value, new: &Value) -> Vec<Difference> {
     );
     for map in ["labels", "annotations"] {
         let path = format!("/metadata/{map}");
-        fields(map, &pointer(old, &path), &pointer(new, &path), &[TEMPLATE_HASH], &mut out);
+        fields(map, &pointer(old, &path), &pointer(new, &path), &TEMPLATE_HASHES, &mut out);
     }
     out.sort_by_key(|d| !d.what.as_str().starts_with("image"));
     if out.len() > MOST {
@@ -225,6 +229,6 @@ mod tests {
         let set = fixture::replica_set("web-1", "1", "r.test/web:v2").0["spec"]["template"].clone();
         let deployment = fixture::deployment().0["spec"]["template"].clone();
         assert_eq!(told(&set, &deployment), []);
-        assert_eq!(without_hash(&set), deployment);
+        assert_eq!(without_marks(&set), deployment);
     }
 }

@@ -7,7 +7,9 @@ use serde_json::{Value as Json, json};
 use super::act::{self, Edit, Fresh};
 use super::fixture::{self, DIGEST_A, DIGEST_B, Object};
 use super::link::Trust;
-use super::wire::{Deployment, Pod, ReplicaSet, Watched};
+use super::remembered::Remembered;
+use super::wire::{Pod, Watched};
+use super::workload::Workload;
 use super::*;
 use crate::domain::{Artifact, EnvironmentName, Phase, Promise, ServiceName, Severity, Target, Verb};
 use crate::provider::registry::Manifest;
@@ -25,7 +27,8 @@ fn intent(verb: Verb, target: Target, reason: Option<&str>) -> Intent {
 }
 
 fn fresh(object: Object) -> Fresh {
-    Fresh::read(object.0, "shop", None).unwrap()
+    let species = object.species();
+    Fresh::read(object.0, species, "shop", None).unwrap()
 }
 
 fn cluster() -> SafeText {
@@ -48,7 +51,8 @@ fn roll_back(object: Object, set: &Object, chosen: &str) -> Result<Edit, Fault> 
 
 /// Applies the operations as a server would.
 fn apply(edit: &Edit, object: &Json) -> Result<Json, json_patch::PatchError> {
-    let patch: json_patch::Patch = serde_json::from_value(Json::Array(edit.operations.clone())).unwrap();
+    let patch: json_patch::Patch =
+        serde_json::from_value(Json::Array(edit.requests[0].operations.clone())).unwrap();
     let mut object = object.clone();
     json_patch::patch(&mut object, &patch).map(|()| object)
 }
@@ -96,7 +100,7 @@ fn a_patch_does_not_fit_to_a_world_that_moved() {
             before.clone().image("r.test/web:v2.1"),
             before.clone().set("/spec/template/spec/containers/0/name", "sidecar".into()),
         ] {
-            assert!(apply(&edit, &moved.0).is_err(), "{:?} fits to {}", edit.effect, moved.0);
+            assert!(apply(&edit, &moved.0).is_err(), "{:?} fits to {}", edit.requests[0].effect, moved.0);
         }
         let busy = before.clone().set("/metadata/resourceVersion", "999".into());
         assert!(apply(&edit, &busy.0).is_ok(), "a status update is not a move");
@@ -220,7 +224,8 @@ fn basis_and_patch_do_not_change_with_the_status() {
         .set("/status/updatedReplicas", 1.into());
     let (a, b) =
         (promote(fixture::deployment(), "r.test/web:v3", &found()), promote(busy, "r.test/web:v3", &found()));
-    assert_eq!((a.basis, a.operations), (b.basis, b.operations));
+    assert_eq!(a.basis, b.basis);
+    assert_eq!(a.requests[0].operations, b.requests[0].operations);
     let moved =
         promote(fixture::deployment().set("/metadata/generation", 8.into()), "r.test/web:v3", &found());
     assert_ne!(moved.basis, promote(fixture::deployment(), "r.test/web:v3", &found()).basis);
@@ -252,7 +257,10 @@ fn what_cannot_be_carried_out_is_refused_at_the_start() {
     };
     for (namespace, workload, fine) in [
         ("shop", "deployment/web", true),
-        ("shop", "statefulset/db", false),
+        ("shop", "statefulset/db", true),
+        ("shop", "daemonset/agent", true),
+        ("shop", "rollout/web", true),
+        ("shop", "job/migrate", false),
         ("shop", "web", false),
         ("shop", "deployment/../secrets/x", false),
         ("shop", "deployment/web?dryRun=All", false),
@@ -358,7 +366,11 @@ fn pointers(value: &Json, at: &str, out: &mut Vec<String>) {
 }
 
 /// Reads every mutation of a fixture; tells how many there were.
-fn drift<T: Watched>(base: &Json, mut check: impl FnMut(&str, Result<T, Fault>)) -> usize {
+fn drift<T: Watched>(
+    base: &Json,
+    resource: Resource,
+    mut check: impl FnMut(&str, Result<T, Fault>),
+) -> usize {
     let mut all = Vec::new();
     pointers(base, "", &mut all);
     let mut count = 0;
@@ -376,14 +388,14 @@ fn drift<T: Watched>(base: &Json, mut check: impl FnMut(&str, Result<T, Fault>))
         for value in strange {
             let mut object = base.clone();
             *object.pointer_mut(pointer).unwrap() = value.clone();
-            check(&format!("{pointer} = {value}"), T::cut(&object));
+            check(&format!("{pointer} = {value}"), T::cut(&object, resource));
             count += 1;
         }
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         let mut object = base.clone();
         if let Some(map) = object.pointer_mut(parent).and_then(Json::as_object_mut) {
             map.remove(&key.replace("~1", "/").replace("~0", "~"));
-            check(&format!("{pointer} missing"), T::cut(&object));
+            check(&format!("{pointer} missing"), T::cut(&object, resource));
             count += 1;
         }
     }
@@ -395,7 +407,7 @@ fn no_drift_of_the_wire_turns_an_unfinished_rollout_into_a_finished_one() {
     let conditions = json!([{"type":"Progressing","status":"True","reason":"ReplicaSetUpdated","lastUpdateTime":"2026-11-20T14:00:00Z"}]);
     let status = json!({"observedGeneration":7,"replicas":3,"updatedReplicas":2,"availableReplicas":1,"conditions":conditions});
     let base = fixture::deployment().set("/spec/replicas", 3.into()).set("/status", status).0;
-    let count = drift::<Deployment>(&base, |what, cut| match cut {
+    let count = drift::<Workload>(&base, Resource::Of(Species::Deployment), |what, cut| match cut {
         // The number that is asked for is the one thing that may truly change what "done" means; at one replica
         // three old ones are still too many.
         Ok(deployment) => {
@@ -413,7 +425,7 @@ fn no_drift_of_the_wire_turns_an_unfinished_rollout_into_a_finished_one() {
 #[test]
 fn no_drift_of_the_wire_makes_an_unready_pod_ready_or_a_stranger_ours() {
     let pod = fixture::pod("a", "web-2", "r.test/web:v2").waiting("CrashLoopBackOff").0;
-    let count = drift::<Pod>(&pod, |what, cut| {
+    let count = drift::<Pod>(&pod, Resource::Pods, |what, cut| {
         if let Ok(pod) = cut {
             let ready: u32 = pods::running(&[Arc::new(pod)], "web").iter().map(|r| r.ready).sum();
             assert_eq!(ready, 0, "{what}");
@@ -422,7 +434,7 @@ fn no_drift_of_the_wire_makes_an_unready_pod_ready_or_a_stranger_ours() {
     let deployment = fixture::deployment().cut();
     let stranger =
         fixture::replica_set("s", "9", "web:v9").set("/metadata/ownerReferences/0/uid", "other".into()).0;
-    let sets = drift::<ReplicaSet>(&stranger, |what, cut| {
+    let sets = drift::<Remembered>(&stranger, Resource::ReplicaSets, |what, cut| {
         if let Ok(set) = cut {
             assert!(!history::owns(&deployment, &set), "{what}");
         }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::link::{Lines, Link};
+use super::species::Resource;
 use super::wire::{Meta, Watched};
 use crate::domain::{Cause, Fault};
 
@@ -63,6 +64,7 @@ struct Held<T> {
 /// All objects of one kind in one namespace.
 #[derive(Debug)]
 pub(super) struct Shelf<T> {
+    resource: Resource,
     held: Mutex<Held<T>>,
     /// Counts what changed; a change of it wakes those who wait.
     turns: watch::Sender<u64>,
@@ -70,14 +72,19 @@ pub(super) struct Shelf<T> {
 
 impl<T: Watched> Shelf<T> {
     /// An empty shelf that rings `turns` on every change.
-    pub(super) fn new(turns: watch::Sender<u64>) -> Self {
+    pub(super) fn new(resource: Resource, turns: watch::Sender<u64>) -> Self {
         let held = Held {
             objects: BTreeMap::new(),
             feed: Feed::Starting,
             unreadable: BTreeMap::new(),
             asked: BTreeMap::new(),
         };
-        Self { held: Mutex::new(held), turns }
+        Self { resource, held: Mutex::new(held), turns }
+    }
+
+    /// What it holds the objects of.
+    pub(super) const fn resource(&self) -> Resource {
+        self.resource
     }
 
     fn lock(&self) -> MutexGuard<'_, Held<T>> {
@@ -238,11 +245,6 @@ struct Event<'a> {
     object: &'a RawValue,
 }
 
-/// The path of all objects of a kind in a namespace.
-pub(super) fn path_of<T: Watched>(namespace: &str) -> String {
-    format!("{}/namespaces/{namespace}/{}", T::API, T::PLURAL)
-}
-
 /// What is wrong with an answer that should be a list.
 fn no_list(plural: &str, body: &[u8]) -> Fault {
     let text = match serde_json::from_slice::<Value>(body) {
@@ -259,25 +261,29 @@ fn no_list(plural: &str, body: &[u8]) -> Fault {
 /// Lists all objects of a kind, page by page; `selector` is already encoded.
 pub(super) async fn list<T: Watched>(
     link: &Link,
+    resource: Resource,
     namespace: &str,
     selector: &str,
 ) -> Result<(Vec<Result<T, (String, Fault)>>, String), Fault> {
-    let path = path_of::<T>(namespace);
+    let path = resource.path(namespace);
     let mut objects = Vec::new();
     let mut next = String::new();
     for _ in 0..PAGES {
         let page = link.get(&format!("{path}?limit={PAGE}{selector}{next}")).await?;
         let list: List<'_> =
-            serde_json::from_slice(&page.body).map_err(|_| no_list(T::PLURAL, &page.body))?;
+            serde_json::from_slice(&page.body).map_err(|_| no_list(resource.plural(), &page.body))?;
         for item in list.items.unwrap_or_default() {
-            objects.push(cut(item));
+            objects.push(cut(item, resource));
         }
         match list.metadata.next.filter(|token| !token.is_empty()) {
             Some(token) => next = format!("&continue={}", encoded(&token)),
             None => return Ok((objects, list.metadata.resource_version)),
         }
     }
-    Err(Fault::new(Cause::TooLarge, format!("more than {} {} in {namespace}", PAGE * PAGES, T::PLURAL)))
+    Err(Fault::new(
+        Cause::TooLarge,
+        format!("more than {} {} in {namespace}", PAGE * PAGES, resource.plural()),
+    ))
 }
 
 /// Percent-encodes a query value.
@@ -290,10 +296,10 @@ pub(super) fn encoded(text: &str) -> String {
         .collect()
 }
 
-fn cut<T: Watched>(raw: &RawValue) -> Result<T, (String, Fault)> {
+fn cut<T: Watched>(raw: &RawValue, resource: Resource) -> Result<T, (String, Fault)> {
     let object: Value = serde_json::from_str(raw.get())
         .map_err(|_| (String::new(), Fault::new(Cause::Malformed, "an object of the cluster is not JSON")))?;
-    T::cut(&object).map_err(|fault| (name_of(&object), fault))
+    T::cut(&object, resource).map_err(|fault| (name_of(&object), fault))
 }
 
 fn name_of(object: &Value) -> String {
@@ -316,7 +322,7 @@ pub(super) async fn keep<T: Watched>(link: Link, namespace: String, shelf: Arc<S
         let began = Instant::now();
         let turn = AssertUnwindSafe(follow(&link, &namespace, &shelf)).catch_unwind().await;
         crashes = if turn.is_ok() { 0 } else { crashes + 1 };
-        let fault = turn.unwrap_or_else(|_| Some(crash::<T>(crashes)));
+        let fault = turn.unwrap_or_else(|_| Some(crash(shelf.resource, crashes)));
         if crashes > RESTARTS
             && let Some(fault) = fault
         {
@@ -353,16 +359,19 @@ pub(super) async fn keep<T: Watched>(link: Link, namespace: String, shelf: Arc<S
 }
 
 /// What is said of the crash with this number in a row.
-fn crash<T: Watched>(number: u32) -> Fault {
+fn crash(resource: Resource, number: u32) -> Fault {
     let then = if number > RESTARTS { "it stays off" } else { "it is tried again" };
-    Fault::new(Cause::Crashed, format!("the watch of {} crashed, {number} times in a row: {then}", T::PLURAL))
+    Fault::new(
+        Cause::Crashed,
+        format!("the watch of {} crashed, {number} times in a row: {then}", resource.plural()),
+    )
 }
 
 /// Lists and watches until something fails (`Some`) or the server forgot twice in a row (`None`).
 async fn follow<T: Watched>(link: &Link, namespace: &str, shelf: &Shelf<T>) -> Option<Fault> {
     let mut quick = 0;
     loop {
-        let (objects, mut version) = match list::<T>(link, namespace, "").await {
+        let (objects, mut version) = match list::<T>(link, shelf.resource, namespace, "").await {
             Ok(listed) => listed,
             Err(fault) => return Some(fault),
         };
@@ -398,7 +407,7 @@ async fn watch_once<T: Watched>(
 ) -> Result<End, Fault> {
     let path = format!(
         "{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH}&resourceVersion={}",
-        path_of::<T>(namespace),
+        shelf.resource.path(namespace),
         encoded(&version)
     );
     let mut lines = match link.lines(&path).await {
@@ -412,13 +421,16 @@ async fn watch_once<T: Watched>(
             continue;
         }
         let event: Event<'_> = serde_json::from_slice(&line).map_err(|_| {
-            Fault::new(Cause::Malformed, format!("a line of the watch of {} is not one", T::PLURAL))
+            Fault::new(
+                Cause::Malformed,
+                format!("a line of the watch of {} is not one", shelf.resource.plural()),
+            )
         })?;
         match event.kind {
             "ERROR" => return gone(event.object),
             "BOOKMARK" => shelf.set(Feed::Live(Instant::now())),
             "DELETED" => shelf.delete(&name_of(&value(event.object)?)),
-            "ADDED" | "MODIFIED" => shelf.apply(cut(event.object)),
+            "ADDED" | "MODIFIED" => shelf.apply(cut(event.object, shelf.resource)),
             // A kind of event from the future changes nothing that we know.
             _ => {}
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::link::{Link, Trust};
+use super::species::Resource;
 use super::watch::{Feed, RESTARTS, Shelf, keep};
 use super::wire::{Meta, Watched};
 use crate::domain::{Cause, Fault};
@@ -19,10 +20,7 @@ static CUTS: AtomicU32 = AtomicU32::new(0);
 struct Bomb;
 
 impl Watched for Bomb {
-    const PLURAL: &'static str = "bombs";
-    const API: &'static str = "/apis/test/v1";
-
-    fn cut(_: &Value) -> Result<Self, Fault> {
+    fn cut(_: &Value, _: Resource) -> Result<Self, Fault> {
         CUTS.fetch_add(1, Ordering::SeqCst);
         panic!("induced crash of a watch")
     }
@@ -53,7 +51,7 @@ async fn a_watch_that_crashes_is_tried_again_three_times_and_then_stays_off() {
     let client = kube::Client::try_from(config).unwrap();
     let link = Link::new(client, "test", "test", Trust::Plain, Duration::from_secs(10));
     let (turns, mut turned) = tokio::sync::watch::channel(0);
-    let shelf = Arc::new(Shelf::<Bomb>::new(turns));
+    let shelf = Arc::new(Shelf::<Bomb>::new(Resource::Pods, turns));
     let watch = tokio::spawn(keep(link, "default".to_owned(), Arc::clone(&shelf)));
     turned.changed().await.unwrap();
     assert!(

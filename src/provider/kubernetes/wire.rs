@@ -1,6 +1,6 @@
 //! What is kept of the API server's objects: small structs, cut down the moment an object comes in.
 //!
-//! Knows the shape of Deployments, ReplicaSets and Pods on the wire; knows nothing of what they mean together.
+//! Knows the shape of what all objects have in common and of Pods; knows nothing of what they mean together.
 //! Templates are kept as a hash only; annotations only where one of [`KEPT`] is meant; `managedFields` are
 //! looked at once and dropped. A counter of a wrong type is an error that names its path, never a zero.
 
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::template::template_hash;
+use super::species::Resource;
 use crate::domain::{Cause, Fault};
 
 /// Number of the present or a past revision.
@@ -28,28 +28,40 @@ pub(super) const ARGO_TRACKING: &str = "argocd.argoproj.io/tracking-id";
 pub(super) const HELM_RELEASE: &str = "meta.helm.sh/release-name";
 /// Flux's switch for one object.
 pub(super) const FLUX_RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
-/// The label that the Deployment controller adds to the templates of its ReplicaSets.
-pub(super) const TEMPLATE_HASH: &str = "pod-template-hash";
+/// Number of a Rollout's present or past revision.
+pub(super) const ROLLOUT_REVISION: &str = "rollout.argoproj.io/revision";
+/// Numbers that a Rollout's ReplicaSet had before.
+pub(super) const ROLLOUT_HISTORY: &str = "rollout.argoproj.io/revision-history";
+/// The label that Argo Rollouts adds to the templates of its ReplicaSets.
+pub(super) const ROLLOUT_HASH: &str = "rollouts-pod-template-hash";
+/// The labels that controllers add to the templates of their ReplicaSets.
+pub(super) const TEMPLATE_HASHES: [&str; 2] = ["pod-template-hash", ROLLOUT_HASH];
+/// The label by which a ControllerRevision and the pods of its template are told.
+pub(super) const REVISION_HASH: &str = "controller-revision-hash";
 
 /// The annotations that are kept; the text of [`LAST_APPLIED`] is not.
-const KEPT: [&str; 7] =
-    [REVISION, REVISION_HISTORY, CHANGE_CAUSE, LAST_APPLIED, ARGO_TRACKING, HELM_RELEASE, FLUX_RECONCILE];
+const KEPT: [&str; 9] = [
+    REVISION,
+    REVISION_HISTORY,
+    ROLLOUT_REVISION,
+    ROLLOUT_HISTORY,
+    CHANGE_CAUSE,
+    LAST_APPLIED,
+    ARGO_TRACKING,
+    HELM_RELEASE,
+    FLUX_RECONCILE,
+];
 
 /// An object that is watched.
 pub(super) trait Watched: Sized + Send + Sync + 'static {
-    /// `deployments`.
-    const PLURAL: &'static str;
-    /// `/apis/apps/v1`.
-    const API: &'static str;
-
-    /// The small form of one object.
-    fn cut(object: &Value) -> Result<Self, Fault>;
+    /// The small form of one object of a resource. Lists do not say the kind of their items.
+    fn cut(object: &Value, resource: Resource) -> Result<Self, Fault>;
     /// Its metadata.
     fn meta(&self) -> &Meta;
 }
 
 /// `null` and absence are the same: the default.
-fn absent<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn absent<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -102,7 +114,7 @@ impl Meta {
         self.owner_references.iter().find(|o| o.controller == Some(true))
     }
 
-    fn trim(&mut self) {
+    pub(super) fn trim(&mut self) {
         self.annotations.retain(|key, _| KEPT.contains(&key.as_str()));
         if let Some(text) = self.annotations.get_mut(LAST_APPLIED) {
             *text = String::new();
@@ -132,7 +144,7 @@ pub(super) struct Condition {
     pub(super) last_update_time: Option<Timestamp>,
 }
 
-/// Which labels belong to a Deployment.
+/// Which labels belong to a workload.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Selector {
@@ -172,149 +184,17 @@ impl Expression {
     }
 }
 
-#[derive(Deserialize)]
-struct PodSpecWire {
-    #[serde(default, deserialize_with = "absent")]
-    containers: Vec<Container>,
-}
-
-#[derive(Deserialize)]
-struct TemplateWire {
-    spec: PodSpecWire,
-}
-
-/// A Deployment.
-#[derive(Clone, Debug)]
-pub(super) struct Deployment {
-    pub(super) meta: Meta,
-    pub(super) replicas: u32,
-    pub(super) paused: bool,
-    pub(super) progress_deadline: u64,
-    pub(super) selector: Selector,
-    pub(super) containers: Vec<Container>,
-    pub(super) template: String,
-    /// When somebody last wrote its template, as its `managedFields` tell.
-    pub(super) template_written: Option<Timestamp>,
-    /// Whether Argo CD's controller is among those who wrote it.
-    pub(super) argo_wrote: bool,
-    pub(super) status: DeploymentStatus,
-}
-
-/// What the controller says of a Deployment.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DeploymentStatus {
-    pub(super) observed_generation: Option<u64>,
-    #[serde(default, deserialize_with = "absent")]
-    pub(super) replicas: u32,
-    #[serde(default, deserialize_with = "absent")]
-    pub(super) updated_replicas: u32,
-    #[serde(default, deserialize_with = "absent")]
-    pub(super) available_replicas: u32,
-    #[serde(default, deserialize_with = "absent")]
-    pub(super) conditions: Vec<Condition>,
-}
-
-impl DeploymentStatus {
-    /// The condition of this type.
-    pub(super) fn condition(&self, kind: &str) -> Option<&Condition> {
-        self.conditions.iter().find(|c| c.kind == kind)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DeploymentSpecWire {
-    replicas: Option<u32>,
-    paused: Option<bool>,
-    progress_deadline_seconds: Option<u64>,
-    #[serde(default, deserialize_with = "absent")]
-    selector: Selector,
-    template: TemplateWire,
-}
-
-#[derive(Deserialize)]
-struct DeploymentWire {
-    metadata: Meta,
-    spec: DeploymentSpecWire,
-    #[serde(default, deserialize_with = "absent")]
-    status: DeploymentStatus,
-}
-
-impl Watched for Deployment {
-    const PLURAL: &'static str = "deployments";
-    const API: &'static str = "/apis/apps/v1";
-
-    fn cut(object: &Value) -> Result<Self, Fault> {
-        let wire: DeploymentWire = read(object, "Deployment")?;
-        let mut meta = wire.metadata;
-        meta.trim();
-        Ok(Self {
-            meta,
-            replicas: wire.spec.replicas.unwrap_or(1),
-            paused: wire.spec.paused.unwrap_or(false),
-            progress_deadline: wire.spec.progress_deadline_seconds.unwrap_or(600),
-            selector: wire.spec.selector,
-            containers: wire.spec.template.spec.containers,
-            template: template_hash(object.pointer("/spec/template")),
-            template_written: template_written(object),
-            argo_wrote: wrote(object, "argocd-controller"),
-            status: wire.status,
-        })
-    }
-
-    fn meta(&self) -> &Meta {
-        &self.meta
-    }
-}
-
-/// A ReplicaSet: one revision of a Deployment.
-#[derive(Clone, Debug)]
-pub(super) struct ReplicaSet {
-    pub(super) meta: Meta,
-    pub(super) containers: Vec<Container>,
-    pub(super) template: String,
-    pub(super) conditions: Vec<Condition>,
-}
-
-#[derive(Deserialize)]
-struct ReplicaSetSpecWire {
-    template: TemplateWire,
-}
-
+/// A pod's specification, as far as it is kept.
 #[derive(Default, Deserialize)]
-struct ConditionsWire {
+pub(super) struct PodSpecWire {
     #[serde(default, deserialize_with = "absent")]
-    conditions: Vec<Condition>,
+    pub(super) containers: Vec<Container>,
 }
 
-#[derive(Deserialize)]
-struct ReplicaSetWire {
-    metadata: Meta,
-    spec: ReplicaSetSpecWire,
-    #[serde(default, deserialize_with = "absent")]
-    status: ConditionsWire,
-}
-
-impl Watched for ReplicaSet {
-    const PLURAL: &'static str = "replicasets";
-    const API: &'static str = "/apis/apps/v1";
-
-    fn cut(object: &Value) -> Result<Self, Fault> {
-        let wire: ReplicaSetWire = read(object, "ReplicaSet")?;
-        let mut meta = wire.metadata;
-        meta.trim();
-        Ok(Self {
-            meta,
-            containers: wire.spec.template.spec.containers,
-            template: template_hash(object.pointer("/spec/template")),
-            conditions: wire.status.conditions,
-        })
-    }
-
-    fn meta(&self) -> &Meta {
-        &self.meta
-    }
+/// A pod template, as far as it is kept.
+#[derive(Default, Deserialize)]
+pub(super) struct TemplateWire {
+    pub(super) spec: PodSpecWire,
 }
 
 /// A Pod.
@@ -376,10 +256,7 @@ struct PodWire {
 }
 
 impl Watched for Pod {
-    const PLURAL: &'static str = "pods";
-    const API: &'static str = "/api/v1";
-
-    fn cut(object: &Value) -> Result<Self, Fault> {
+    fn cut(object: &Value, _resource: Resource) -> Result<Self, Fault> {
         let wire: PodWire = read(object, "Pod")?;
         let mut meta = wire.metadata;
         meta.trim();
@@ -408,23 +285,6 @@ pub(super) fn read<T: DeserializeOwned>(object: &Value, kind: &str) -> Result<T,
     })
 }
 
-/// Whether a manager of this name wrote the object.
-fn wrote(object: &Value, manager: &str) -> bool {
-    let fields = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    fields.is_some_and(|f| f.iter().any(|f| f.get("manager").and_then(Value::as_str) == Some(manager)))
-}
-
-/// When a manager last wrote into the template. The status and scale subresources do not count.
-fn template_written(object: &Value) -> Option<Timestamp> {
-    let fields = object.pointer("/metadata/managedFields")?.as_array()?;
-    fields
-        .iter()
-        .filter(|f| f.get("subresource").is_none())
-        .filter(|f| f.pointer("/fieldsV1/f:spec/f:template").is_some())
-        .filter_map(|f| f.get("time")?.as_str()?.parse().ok())
-        .max()
-}
-
 /// The digest that a container reference pins or a runtime reports: `...@sha256:hex`. A bare `sha256:` is the
 /// id of a configuration, not of a manifest, and proves nothing.
 pub(super) fn digest_of(reference: &str) -> Option<&str> {
@@ -442,23 +302,17 @@ pub(super) fn chosen(containers: &[Container], wanted: Option<&str>, workload: &
     let position = |name: &str| containers.iter().position(|c| c.name == name);
     match (wanted, containers) {
         (Some(name), _) => position(name).ok_or_else(|| {
-            Fault::new(
-                Cause::Local,
-                format!("deployment {workload} has no container {name}; it has: {}", names()),
-            )
+            Fault::new(Cause::Local, format!("{workload} has no container {name}; it has: {}", names()))
         }),
         (None, [_]) => Ok(0),
         (None, []) => Err(Fault::new(
             Cause::Malformed,
-            format!("deployment {workload}: the field spec.template.spec.containers names no container"),
+            format!("{workload}: the field spec.template.spec.containers names no container"),
         )),
         (None, _) => position(workload).ok_or_else(|| {
             Fault::new(
                 Cause::Local,
-                format!(
-                    "deployment {workload} has several containers ({}) and none is called like it",
-                    names()
-                ),
+                format!("{workload} has several containers ({}) and none is called like it", names()),
             )
             .with_hint("name the one that is released: container = \"..\"")
         }),

@@ -1,11 +1,46 @@
-//! The defaults that the API server writes into a Deployment, so that what is read back is what a real server
+//! The defaults that the API server writes into a workload, so that what is read back is what a real server
 //! would answer. Touches only fields that are absent.
 
+use super::resource::{DAEMONSETS, DEPLOYMENTS, Resource, STATEFULSETS};
 use super::store::set;
 use serde_json::{Value, json};
 
+/// Fills the absent fields of a workload. Of what was defined in the cluster the server knows no defaults.
+pub(super) fn workload(resource: &Resource, object: &mut Value) {
+    match resource.plural {
+        plural if plural == DEPLOYMENTS.plural => deployment(object),
+        plural if plural == STATEFULSETS.plural => {
+            let spec = json!({
+                "replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady",
+                "updateStrategy": {"type": "RollingUpdate"}
+            });
+            absent(object, "/spec", &spec);
+            if object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("RollingUpdate") {
+                absent(object, "/spec/updateStrategy", &json!({"rollingUpdate": {"partition": 0}}));
+            }
+            template(object);
+        }
+        plural if plural == DAEMONSETS.plural => {
+            let spec = json!({"revisionHistoryLimit": 10, "updateStrategy": {"type": "RollingUpdate"}});
+            absent(object, "/spec", &spec);
+            if object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("RollingUpdate") {
+                let rolling = json!({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}});
+                absent(object, "/spec/updateStrategy", &rolling);
+            }
+            template(object);
+        }
+        _ => {}
+    }
+}
+
+fn template(object: &mut Value) {
+    if let Some(template) = object.pointer_mut("/spec/template") {
+        pod_template(template);
+    }
+}
+
 /// Fills a Deployment's absent fields.
-pub(super) fn deployment(object: &mut Value) {
+fn deployment(object: &mut Value) {
     let spec = json!({
         "replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600,
         "strategy": {"type": "RollingUpdate"}
@@ -16,9 +51,7 @@ pub(super) fn deployment(object: &mut Value) {
         absent(object, "/spec/strategy", &rolling);
         absent(object, "/spec/strategy/rollingUpdate", &json!({"maxSurge": "25%", "maxUnavailable": "25%"}));
     }
-    if let Some(template) = object.pointer_mut("/spec/template") {
-        pod_template(template);
-    }
+    template(object);
 }
 
 fn pod_template(template: &mut Value) {

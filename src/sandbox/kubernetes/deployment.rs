@@ -38,12 +38,16 @@ impl Sets {
 }
 
 impl State {
-    /// One look of the controller at a Deployment.
-    pub(super) fn sync_deployment(&mut self, found: &Arc<Value>) {
+    /// Whether its controller has heard of the object's generation: only a step after it was written.
+    pub(super) fn heard_of(&mut self, found: &Value) -> bool {
         let uid = text(found, "/metadata/uid").to_owned();
         let generation = number(found, "/metadata/generation");
-        // The controller hears of a new generation only a step after it was written.
-        if self.noticed.insert(uid, generation) != Some(generation) {
+        self.noticed.insert(uid, generation) == Some(generation)
+    }
+
+    /// One look of the controller at a Deployment.
+    pub(super) fn sync_deployment(&mut self, found: &Arc<Value>) {
+        if !self.heard_of(found) {
             return;
         }
         let mut deployment = (**found).clone();

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const KUBELET: Writer<'static> = Writer { manager: "kubelet", subresource: "status" };
-const NODES: [&str; 3] = ["node-1", "node-2", "node-3"];
+/// The nodes of the cluster.
+pub(super) const NODES: [&str; 3] = ["node-1", "node-2", "node-3"];
 const PULL: Duration = Duration::from_secs(1);
 const STOP: Duration = Duration::from_secs(1);
 const READY_AFTER: Duration = Duration::from_secs(2);
@@ -104,7 +105,9 @@ impl State {
 
     fn schedule(&mut self, pod: &Value) -> Life {
         let number = self.next();
-        let node = NODES.get(usize::try_from(number % 3).unwrap_or(0)).copied().unwrap_or("node-1");
+        let chosen = NODES.iter().find(|node| **node == wanted_node(pod)).copied();
+        let node = chosen.or_else(|| NODES.get(usize::try_from(number % 3).unwrap_or(0)).copied());
+        let node = node.unwrap_or("node-1");
         let mut scheduled = pod.clone();
         set(&mut scheduled, &["spec", "nodeName"], node.into());
         self.update(&PODS, scheduled, Writer { manager: "kube-scheduler", subresource: "" });
@@ -243,6 +246,14 @@ impl State {
             self.update(&PODS, current, KUBELET);
         }
     }
+}
+
+/// The node that a DaemonSet's pod is made for.
+pub(super) fn wanted_node(pod: &Value) -> &str {
+    text(
+        pod,
+        "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchFields/0/values/0",
+    )
 }
 
 fn containers(pod: &Value) -> impl Iterator<Item = &Value> {

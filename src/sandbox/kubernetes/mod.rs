@@ -1,6 +1,6 @@
 //! A Kubernetes cluster on loopback: an API server with an object store, one resource version counter and a
-//! bounded event history, and behind it a Deployment controller, a ReplicaSet controller and a kubelet that
-//! move only when the world calls [`Cluster::tick`].
+//! bounded event history, and behind it the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets and Argo
+//! Rollouts and a kubelet that move only when the world calls [`Cluster::tick`].
 //!
 //! It knows the Kubernetes API's own rules and nothing of the program that talks to it: no type of this crate
 //! outside this folder is used here. Objects are kept as raw JSON, so a field that this code has never heard of
@@ -12,6 +12,8 @@
 
 mod access;
 mod accessreview;
+mod analysis;
+mod daemonset;
 mod defaults;
 mod deployment;
 mod discovery;
@@ -27,9 +29,12 @@ mod replicaset;
 mod request;
 mod resource;
 mod rest;
+mod revision;
+mod rollout;
 mod scale;
 mod seed;
 mod selector;
+mod statefulset;
 mod status;
 mod store;
 mod validate;
@@ -40,9 +45,10 @@ mod write;
 mod tests;
 
 pub use access::Role;
+pub use analysis::Conclusion;
 pub use kubelet::Behaviour;
 pub use ownership::Owner;
-pub use seed::DeploymentSeed;
+pub use seed::{DeploymentSeed, Shape};
 
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -117,7 +123,7 @@ impl Cluster {
         self.change(|state| state.grant(token, user, role));
     }
 
-    /// Adds a Deployment with its real ReplicaSet history, all of it already rolled out. Register its images first.
+    /// Adds a workload with its real history, all of it already rolled out. Register its images first.
     pub fn add_deployment(&self, seed: &DeploymentSeed) {
         self.change(|state| state.add_deployment(seed));
     }
@@ -136,6 +142,11 @@ impl Cluster {
     /// Says how containers of `image` behave from now on.
     pub fn set_behaviour(&self, image: &str, behaviour: Behaviour) {
         self.change(|state| state.registry.set_behaviour(image, behaviour));
+    }
+
+    /// Says what Argo Rollouts' analyses of an image conclude from now on.
+    pub fn set_conclusion(&self, image: &str, conclusion: Conclusion) {
+        self.change(|state| state.registry.set_conclusion(image, conclusion));
     }
 
     /// Puts an image into the registry: `registry.example/shop/web:1.2` and its `sha256:...` digest.

@@ -1,11 +1,15 @@
 //! The three patch dialects: JSON patch, merge patch and strategic merge patch. Pure functions on JSON.
 
+use super::resource::Resource;
 use super::status::Failure;
 use serde_json::{Map, Value};
 
 const MAX_OPERATIONS: usize = 10_000;
 const ACCEPTED: &str =
     "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
+
+const ACCEPTED_CUSTOM: &str =
+    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
 
 /// Which patch dialect a request speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +23,13 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect of a content type; 415 for any other.
-    pub(super) fn of(content_type: &str) -> Result<Self, Failure> {
+    /// The dialect of a content type; 415 for any other. The server cannot merge the lists of what it did not define.
+    pub(super) fn of(content_type: &str, resource: &Resource) -> Result<Self, Failure> {
         match content_type.split(';').next().unwrap_or_default().trim() {
             "application/json-patch+json" => Ok(Self::Json),
             "application/merge-patch+json" => Ok(Self::Merge),
-            "application/strategic-merge-patch+json" => Ok(Self::Strategic),
+            "application/strategic-merge-patch+json" if !resource.is_custom() => Ok(Self::Strategic),
+            _ if resource.is_custom() => Err(Failure::unsupported_media(ACCEPTED_CUSTOM)),
             _ => Err(Failure::unsupported_media(ACCEPTED)),
         }
     }

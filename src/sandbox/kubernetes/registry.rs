@@ -1,7 +1,7 @@
 //! The images of the world: which references exist, under which digest, and how their containers behave.
 //! Also what each node has already pulled.
 
-use super::Behaviour;
+use super::{Behaviour, Conclusion};
 use std::collections::BTreeMap;
 
 /// The registry and the nodes' caches.
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub(super) struct Registry {
     digests: BTreeMap<String, String>,
     behaviours: BTreeMap<String, Behaviour>,
+    conclusions: BTreeMap<String, Conclusion>,
     pulled: BTreeMap<(String, String), String>,
 }
 
@@ -18,9 +19,24 @@ impl Registry {
         self.behaviours.insert(image.to_owned(), behaviour);
     }
 
-    /// How containers of an image behave; an image named by digest behaves as any tag of the same digest does.
+    /// Says what analyses of an image conclude from now on.
+    pub(super) fn set_conclusion(&mut self, image: &str, conclusion: Conclusion) {
+        self.conclusions.insert(image.to_owned(), conclusion);
+    }
+
+    /// What analyses of an image conclude.
+    pub(super) fn conclusion(&self, image: &str) -> Conclusion {
+        self.of_image(&self.conclusions, image)
+    }
+
+    /// How containers of an image behave.
     pub(super) fn behaviour(&self, image: &str) -> Behaviour {
-        if let Some(found) = self.behaviours.get(image) {
+        self.of_image(&self.behaviours, image)
+    }
+
+    /// What is known of an image; one named by digest is the same as any tag of that digest.
+    fn of_image<T: Copy + Default>(&self, known: &BTreeMap<String, T>, image: &str) -> T {
+        if let Some(found) = known.get(image) {
             return *found;
         }
         let (repository, digest) = image.split_once('@').unwrap_or((image, ""));
@@ -28,7 +44,7 @@ impl Registry {
             digest == known.as_str() && repository_of(reference) == repository_of(repository)
         };
         let tag = self.digests.iter().find(|entry| same(entry)).map(|(reference, _)| reference);
-        tag.and_then(|tag| self.behaviours.get(tag)).copied().unwrap_or_default()
+        tag.and_then(|tag| known.get(tag)).copied().unwrap_or_default()
     }
 
     /// Puts an image into the registry.

@@ -2,7 +2,7 @@
 
 use super::fields::{Writer, seconds};
 use super::hash;
-use super::resource::{DEPLOYMENTS, EVENTS, PODS, REPLICASETS, Resource};
+use super::resource::{ANALYSISRUNS, CONTROLLERREVISIONS, EVENTS, PODS, REPLICASETS, Resource, WORKLOADS};
 use super::store::{State, controlled_by, controller_reference, number, set, text};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -42,18 +42,22 @@ impl State {
         self.clock = now;
     }
 
-    /// One step of everything, or of one Deployment and what it owns.
+    /// One step of everything, or of one workload and what it owns.
     pub(super) fn step(&mut self, elapsed: Duration, only: Option<(&str, &str)>) {
         self.uptime += elapsed;
         if only.is_none() {
             self.heal(elapsed);
         }
-        let chosen: Vec<Arc<Value>> = match only {
-            None => self.list(&DEPLOYMENTS, None),
-            Some((namespace, name)) => self.get(&DEPLOYMENTS, namespace, name).cloned().into_iter().collect(),
-        };
-        for deployment in &chosen {
-            self.sync_deployment(deployment);
+        let mut chosen: Vec<Arc<Value>> = Vec::new();
+        for resource in WORKLOADS {
+            let found: Vec<_> = match only {
+                None => self.list(resource, None),
+                Some((namespace, name)) => self.get(resource, namespace, name).cloned().into_iter().collect(),
+            };
+            for workload in &found {
+                self.sync_workload(resource, workload);
+            }
+            chosen.extend(found);
         }
         let ours = |object: &Value, owners: &[Arc<Value>]| {
             only.is_none() || owners.iter().any(|owner| controlled_by(object, text(owner, "/metadata/uid")))
@@ -66,11 +70,21 @@ impl State {
         for set in &sets {
             self.sync_replica_set(set);
         }
-        for pod in made(self, &PODS).iter().filter(|pod| ours(pod, &sets)) {
+        chosen.extend(sets);
+        for pod in made(self, &PODS).iter().filter(|pod| ours(pod, &chosen)) {
             self.run_pod(pod);
         }
         if only.is_none() {
             self.collect_garbage();
+        }
+    }
+
+    fn sync_workload(&mut self, resource: &Resource, found: &Arc<Value>) {
+        match resource.kind {
+            "Deployment" => self.sync_deployment(found),
+            "StatefulSet" => self.sync_stateful_set(found),
+            "DaemonSet" => self.sync_daemon_set(found),
+            _ => self.sync_rollout(found),
         }
     }
 
@@ -84,7 +98,7 @@ impl State {
             .collect();
         let wanted = usize::try_from(number(found, "/spec/replicas")).unwrap_or(0);
         for _ in pods.len()..wanted {
-            let pod = self.create_pod(found);
+            let pod = self.create_pod(&REPLICASETS, found, found.pointer("/spec/template"), None);
             let name = text(&pod, "/metadata/name").to_owned();
             self.event(
                 found,
@@ -142,16 +156,23 @@ impl State {
         }
     }
 
-    fn create_pod(&mut self, owner: &Value) -> Arc<Value> {
+    /// Makes a pod of a template for its controller; without a name it gets a generated one.
+    pub(super) fn create_pod(
+        &mut self,
+        resource: &Resource,
+        owner: &Value,
+        template: Option<&Value>,
+        name: Option<String>,
+    ) -> Arc<Value> {
         let prefix = format!("{}-", text(owner, "/metadata/name"));
-        let name = format!("{prefix}{}", hash::suffix(self.next()));
-        let template = owner.pointer("/spec/template").cloned().unwrap_or_default();
+        let name = name.unwrap_or_else(|| format!("{prefix}{}", hash::suffix(self.next())));
+        let template = template.cloned().unwrap_or_default();
         let mut pod = json!({"metadata": template.get("metadata").cloned().unwrap_or_default(), "spec": template.get("spec")});
         for (key, value) in [
             ("generateName", Value::from(prefix)),
             ("name", name.into()),
             ("namespace", text(owner, "/metadata/namespace").into()),
-            ("ownerReferences", controller_reference(&REPLICASETS, owner)),
+            ("ownerReferences", controller_reference(resource, owner)),
         ] {
             set(&mut pod, &["metadata", key], value);
         }
@@ -170,9 +191,11 @@ impl State {
     }
 
     fn collect_garbage(&mut self) {
-        for (owners, owned) in [(&DEPLOYMENTS, &REPLICASETS), (&REPLICASETS, &PODS)] {
-            let living: BTreeSet<String> =
-                self.list(owners, None).iter().map(|o| text(o, "/metadata/uid").to_owned()).collect();
+        for owned in [&REPLICASETS, &CONTROLLERREVISIONS, &ANALYSISRUNS, &PODS] {
+            let mut living: BTreeSet<String> = BTreeSet::new();
+            for owners in WORKLOADS.into_iter().chain([&REPLICASETS]) {
+                living.extend(self.list(owners, None).iter().map(|o| text(o, "/metadata/uid").to_owned()));
+            }
             for object in self.list(owned, None) {
                 let owner = text(&object, "/metadata/ownerReferences/0/uid");
                 if owner.is_empty() || living.contains(owner) {
@@ -248,7 +271,7 @@ fn ready_condition(pod: &Value) -> Option<&Value> {
     pod.pointer("/status/conditions")?.as_array()?.iter().find(|c| text(c, "/type") == "Ready")
 }
 
-fn ready_for(pod: &Value, now: Timestamp) -> i64 {
+pub(super) fn ready_for(pod: &Value, now: Timestamp) -> i64 {
     let since = ready_condition(pod).and_then(|c| text(c, "/lastTransitionTime").parse::<Timestamp>().ok());
     since.map_or(0, |since| now.duration_since(since).as_secs())
 }

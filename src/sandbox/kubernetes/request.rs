@@ -180,6 +180,7 @@ fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
     let (group, rest) = match segments {
         ["api", "v1", rest @ ..] => ("", rest),
         ["apis", "apps", "v1", rest @ ..] => ("apps", rest),
+        ["apis", "argoproj.io", "v1alpha1", rest @ ..] => ("argoproj.io", rest),
         _ => return None,
     };
     let (namespace, plural, rest) = match rest {

@@ -50,6 +50,56 @@ pub(super) static REPLICASETS: Resource = Resource {
     scope: Scope::Namespaced,
     fields: &["status.replicas"],
 };
+/// `apps/v1` StatefulSets.
+pub(super) static STATEFULSETS: Resource = Resource {
+    group: "apps",
+    plural: "statefulsets",
+    singular: "statefulset",
+    kind: "StatefulSet",
+    short: &["sts"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `apps/v1` DaemonSets.
+pub(super) static DAEMONSETS: Resource = Resource {
+    group: "apps",
+    plural: "daemonsets",
+    singular: "daemonset",
+    kind: "DaemonSet",
+    short: &["ds"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `apps/v1` ControllerRevisions.
+pub(super) static CONTROLLERREVISIONS: Resource = Resource {
+    group: "apps",
+    plural: "controllerrevisions",
+    singular: "controllerrevision",
+    kind: "ControllerRevision",
+    short: &[],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `argoproj.io/v1alpha1` Rollouts: a custom resource.
+pub(super) static ROLLOUTS: Resource = Resource {
+    group: "argoproj.io",
+    plural: "rollouts",
+    singular: "rollout",
+    kind: "Rollout",
+    short: &["ro"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `argoproj.io/v1alpha1` AnalysisRuns: a custom resource.
+pub(super) static ANALYSISRUNS: Resource = Resource {
+    group: "argoproj.io",
+    plural: "analysisruns",
+    singular: "analysisrun",
+    kind: "AnalysisRun",
+    short: &["ar"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
 /// Core Pods.
 pub(super) static PODS: Resource = Resource {
     group: "",
@@ -89,7 +139,21 @@ pub(super) static NAMESPACES: Resource = Resource {
 };
 
 /// Every resource.
-pub(super) static ALL: [&Resource; 5] = [&DEPLOYMENTS, &REPLICASETS, &PODS, &EVENTS, &NAMESPACES];
+pub(super) static ALL: [&Resource; 10] = [
+    &DEPLOYMENTS,
+    &REPLICASETS,
+    &STATEFULSETS,
+    &DAEMONSETS,
+    &CONTROLLERREVISIONS,
+    &ROLLOUTS,
+    &ANALYSISRUNS,
+    &PODS,
+    &EVENTS,
+    &NAMESPACES,
+];
+
+/// What owns pods by way of a template.
+pub(super) static WORKLOADS: [&Resource; 4] = [&DEPLOYMENTS, &STATEFULSETS, &DAEMONSETS, &ROLLOUTS];
 
 impl Resource {
     /// The resource of this group and plural name.
@@ -99,7 +163,22 @@ impl Resource {
 
     /// `apps/v1` or `v1`.
     pub(super) fn api_version(&self) -> &'static str {
-        if self.group.is_empty() { "v1" } else { "apps/v1" }
+        match self.group {
+            "" => "v1",
+            "argoproj.io" => "argoproj.io/v1alpha1",
+            _ => "apps/v1",
+        }
+    }
+
+    /// Whether it was defined in the cluster: such objects have no strategic merge, and their status is a part of its
+    /// own.
+    pub(super) fn is_custom(&self) -> bool {
+        self.group == "argoproj.io"
+    }
+
+    /// Whether its objects count the changes of what they ask for.
+    pub(super) fn has_generation(&self) -> bool {
+        !self.group.is_empty() && self.plural != CONTROLLERREVISIONS.plural
     }
 
     /// `deployments.apps` or `pods`.

@@ -1,21 +1,71 @@
-//! What a Deployment looks like before the day begins: its seed, how the seed becomes real objects, and the
-//! world's own ways of changing a Deployment.
+//! What a workload looks like before the day begins: its seed, how the seed becomes real objects, and the world's own
+//! ways of changing it.
 
 use super::defaults;
 use super::fields::Writer;
 use super::ownership::Owner;
-use super::resource::{DEPLOYMENTS, PODS, REPLICASETS};
+use super::resource::{
+    DAEMONSETS, DEPLOYMENTS, PODS, REPLICASETS, ROLLOUTS, Resource, STATEFULSETS, WORKLOADS,
+};
 use super::store::{State, annotate, annotation, controlled_by, number, set, text};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 /// The longest that one seeded revision may take to roll out, in steps of the controllers.
 const PATIENCE: usize = 2400;
 
-/// A Deployment to be added, with the revisions it went through.
+/// What kind of workload it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Shape {
+    /// A Deployment.
+    #[default]
+    Deployment,
+    /// A StatefulSet.
+    StatefulSet,
+    /// A DaemonSet: one pod on each of three nodes, whatever number is wanted.
+    DaemonSet,
+    /// A Rollout with these canary steps, as Argo Rollouts writes them.
+    Canary(Vec<Value>),
+    /// A Rollout with an active and a preview colour; the switch waits for a human.
+    BlueGreen,
+}
+
+impl Shape {
+    fn resource(&self) -> &'static Resource {
+        match self {
+            Self::Deployment => &DEPLOYMENTS,
+            Self::StatefulSet => &STATEFULSETS,
+            Self::DaemonSet => &DAEMONSETS,
+            Self::Canary(_) | Self::BlueGreen => &ROLLOUTS,
+        }
+    }
+
+    /// What of its specification only this shape has.
+    fn shape(&self, name: &str, spec: &mut Value) {
+        match self {
+            Self::Deployment => {}
+            Self::StatefulSet => set(spec, &["serviceName"], name.into()),
+            Self::DaemonSet => {
+                if let Some(fields) = spec.as_object_mut() {
+                    fields.remove("replicas");
+                }
+            }
+            Self::Canary(steps) => set(spec, &["strategy", "canary", "steps"], json!(steps)),
+            Self::BlueGreen => {
+                let colours = json!({
+                    "activeService": name, "previewService": format!("{name}-preview"), "autoPromotionEnabled": false
+                });
+                set(spec, &["strategy", "blueGreen"], colours);
+            }
+        }
+    }
+}
+
+/// A workload to be added, with the revisions it went through.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentSeed {
     /// Namespace; created when missing.
@@ -40,6 +90,8 @@ pub struct DeploymentSeed {
     pub progress_deadline: Option<Duration>,
     /// Which GitOps tool keeps it, if any.
     pub owner: Owner,
+    /// What kind of workload it is.
+    pub shape: Shape,
 }
 
 impl DeploymentSeed {
@@ -61,6 +113,7 @@ impl DeploymentSeed {
         if let Some(deadline) = self.progress_deadline {
             set(&mut spec, &["progressDeadlineSeconds"], deadline.as_secs().into());
         }
+        self.shape.shape(&self.name, &mut spec);
         let mut object = json!({
             "metadata": {"name": self.name, "namespace": self.namespace, "labels": labels},
             "spec": spec
@@ -69,13 +122,13 @@ impl DeploymentSeed {
             annotate(&mut object, key, value);
         }
         self.owner.mark(self, &mut object);
-        defaults::deployment(&mut object);
+        defaults::workload(self.shape.resource(), &mut object);
         object
     }
 }
 
 impl State {
-    /// Adds a Deployment that already went through its history.
+    /// Adds a workload that already went through its history.
     pub(super) fn add_deployment(&mut self, seed: &DeploymentSeed) {
         self.ensure_namespace(&seed.namespace);
         let today = self.clock;
@@ -91,38 +144,40 @@ impl State {
             set_container_image(&mut object, &seed.container, image);
             if index == 0 {
                 let writer = Writer { manager: "ci", subresource: "" };
-                self.create(&DEPLOYMENTS, object.clone(), writer);
+                self.create(seed.shape.resource(), object.clone(), writer);
             } else {
                 self.set_image(&seed.namespace, &seed.name, &seed.container, image, cause);
             }
             self.settle(&seed.namespace, &seed.name);
         }
         self.clock = today;
-        let template =
-            self.get(&DEPLOYMENTS, &seed.namespace, &seed.name).and_then(|d| d.pointer("/spec/template"));
-        if let Some(kept) = template.cloned().and_then(|template| seed.owner.keep(template)) {
+        let found = self.workload(&seed.namespace, &seed.name);
+        let template = found.and_then(|(_, found)| found.pointer("/spec/template").cloned());
+        if let Some(kept) = template.and_then(|template| seed.owner.keep(template)) {
             self.kept.insert((seed.namespace.clone(), seed.name.clone()), kept);
         }
     }
 
-    /// Lets only this Deployment's controllers run until its rollout is done.
+    /// The workload of this name, of whatever kind.
+    fn workload(&self, namespace: &str, name: &str) -> Option<(&'static Resource, Arc<Value>)> {
+        WORKLOADS.into_iter().find_map(|r| Some((r, Arc::clone(self.get(r, namespace, name)?))))
+    }
+
+    /// Lets only this workload's controllers run until its rollout is done.
     fn settle(&mut self, namespace: &str, name: &str) {
         for _ in 0..PATIENCE {
             self.step(super::replicaset::STEP, Some((namespace, name)));
-            let done = self.get(&DEPLOYMENTS, namespace, name).is_none_or(|d| {
-                let reason = d
-                    .pointer("/status/conditions")
-                    .and_then(Value::as_array)
-                    .is_some_and(|all| all.iter().any(|c| text(c, "/reason") == "NewReplicaSetAvailable"));
-                let pods = self.list_named(&PODS, namespace, &format!("{name}-"));
-                let leaving = pods.iter().any(|p| p.pointer("/metadata/deletionTimestamp").is_some());
-                reason
-                    && !leaving
-                    && number(d, "/status/observedGeneration") == number(d, "/metadata/generation")
-                    && number(d, "/status/availableReplicas") == number(d, "/spec/replicas")
-                    && number(d, "/status/replicas") == number(d, "/status/updatedReplicas")
-            });
-            if done {
+            let Some((resource, found)) = self.workload(namespace, name) else { return };
+            if text(&found, "/status/phase") == "Paused" {
+                // Nobody was there in those days to promote it: it went through.
+                let mut found = (*found).clone();
+                set(&mut found, &["status", "promoteFull"], true.into());
+                self.update(resource, found, Writer { manager: "ci", subresource: "status" });
+                continue;
+            }
+            let pods = self.list_named(&PODS, namespace, &format!("{name}-"));
+            let leaving = pods.iter().any(|p| p.pointer("/metadata/deletionTimestamp").is_some());
+            if !leaving && is_over(resource, &found) {
                 return;
             }
         }
@@ -137,8 +192,8 @@ impl State {
         image: &str,
         cause: &str,
     ) -> bool {
-        let Some(found) = self.get(&DEPLOYMENTS, namespace, name) else { return false };
-        let mut object = (**found).clone();
+        let Some((resource, found)) = self.workload(namespace, name) else { return false };
+        let mut object = (*found).clone();
         if !set_container_image(&mut object, container, image) {
             return false;
         }
@@ -147,7 +202,7 @@ impl State {
         }
         let generation = number(&object, "/metadata/generation") + 1;
         set(&mut object, &["metadata", "generation"], generation.into());
-        let stored = self.update(&DEPLOYMENTS, object, Writer { manager: "ci", subresource: "" });
+        let stored = self.update(resource, object, Writer { manager: "ci", subresource: "" });
         if let Some(kept) = self.kept.get_mut(&(namespace.to_owned(), name.to_owned()))
             && let Some(template) = stored.pointer("/spec/template")
         {
@@ -156,12 +211,13 @@ impl State {
         true
     }
 
-    /// The images of a Deployment's pods with the number of ready ones.
+    /// The images of a workload's pods with the number of ready ones.
     pub(super) fn images(&self, namespace: &str, name: &str) -> Vec<(String, u32)> {
         let mut found: BTreeMap<String, u32> = BTreeMap::new();
-        for set in self.replica_sets_of(namespace, name) {
+        let itself = self.workload(namespace, name).map(|(_, workload)| workload);
+        for owner in self.replica_sets_of(namespace, name).into_iter().chain(itself) {
             for pod in self.list_named(&PODS, namespace, &format!("{name}-")) {
-                if controlled_by(&pod, text(&set, "/metadata/uid")) {
+                if controlled_by(&pod, text(&owner, "/metadata/uid")) {
                     let count = found.entry(text(&pod, "/spec/containers/0/image").to_owned()).or_default();
                     *count += u32::from(super::replicaset::is_ready(&pod));
                 }
@@ -180,11 +236,43 @@ impl State {
         }
     }
 
-    fn replica_sets_of(&self, namespace: &str, name: &str) -> Vec<std::sync::Arc<Value>> {
-        let Some(deployment) = self.get(&DEPLOYMENTS, namespace, name) else { return Vec::new() };
-        let uid = text(deployment, "/metadata/uid");
+    fn replica_sets_of(&self, namespace: &str, name: &str) -> Vec<Arc<Value>> {
+        let Some((_, workload)) = self.workload(namespace, name) else { return Vec::new() };
+        let uid = text(&workload, "/metadata/uid");
         let made = self.list_named(&REPLICASETS, namespace, &format!("{name}-"));
         made.into_iter().filter(|set| controlled_by(set, uid)).collect()
+    }
+}
+
+/// Whether a workload runs what it asks for, by its own controller's word.
+fn is_over(resource: &Resource, workload: &Value) -> bool {
+    let same = |a: &str, b: &str| number(workload, a) == number(workload, b);
+    let observed = same("/status/observedGeneration", "/metadata/generation");
+    match resource.kind {
+        "Deployment" => {
+            let conditions = workload.pointer("/status/conditions").and_then(Value::as_array);
+            let whole = |c: &Value| text(c, "/reason") == "NewReplicaSetAvailable";
+            conditions.is_some_and(|all| all.iter().any(whole))
+                && observed
+                && same("/status/availableReplicas", "/spec/replicas")
+                && same("/status/replicas", "/status/updatedReplicas")
+        }
+        "StatefulSet" => {
+            observed
+                && same("/status/readyReplicas", "/spec/replicas")
+                && text(workload, "/status/updateRevision") == text(workload, "/status/currentRevision")
+        }
+        "DaemonSet" => {
+            observed
+                && same("/status/numberAvailable", "/status/desiredNumberScheduled")
+                && same("/status/updatedNumberScheduled", "/status/desiredNumberScheduled")
+        }
+        _ => {
+            let generation = number(workload, "/metadata/generation").to_string();
+            text(workload, "/status/observedGeneration") == generation
+                && text(workload, "/status/phase") == "Healthy"
+                && same("/status/replicas", "/status/updatedReplicas")
+        }
     }
 }
 

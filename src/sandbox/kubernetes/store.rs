@@ -64,8 +64,10 @@ pub(super) struct State {
     pub(super) writes: Vec<WriteRecord>,
     /// The kubelet's memory, by pod UID.
     pub(super) lives: BTreeMap<String, Life>,
-    /// The newest generation that the Deployment controller has heard of, by Deployment UID.
+    /// The newest generation that its controller has heard of, by a workload's UID.
     pub(super) noticed: BTreeMap<String, i64>,
+    /// What a Rollout's controller saw move last, and when, by UID.
+    pub(super) stirred: BTreeMap<String, (String, Duration)>,
     /// What GitOps tools keep, by namespace and name.
     pub(super) kept: BTreeMap<(String, String), Kept>,
 }
@@ -90,6 +92,7 @@ impl State {
             writes: Vec::new(),
             lives: BTreeMap::new(),
             noticed: BTreeMap::new(),
+            stirred: BTreeMap::new(),
             kept: BTreeMap::new(),
         };
         for namespace in ["default", "kube-system"] {
@@ -199,7 +202,7 @@ impl State {
             if let Some(metadata) = metadata.as_object_mut() {
                 metadata.insert("uid".into(), uid.into());
                 metadata.insert("creationTimestamp".into(), fields::seconds(self.clock).into());
-                if resource.group == "apps" {
+                if resource.has_generation() {
                     metadata.insert("generation".into(), 1.into());
                 }
             }

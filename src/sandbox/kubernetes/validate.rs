@@ -1,6 +1,6 @@
-//! What the API server refuses to store: missing, wrong and immutable fields of a Deployment.
+//! What the API server refuses to store: missing, wrong and immutable fields of a workload.
 
-use super::resource::{DEPLOYMENTS, PODS, Resource};
+use super::resource::{DAEMONSETS, DEPLOYMENTS, PODS, Resource, STATEFULSETS};
 use super::status::{Cause, Failure};
 use super::store::text;
 use serde_json::Value;
@@ -10,8 +10,8 @@ pub(super) fn check(resource: &Resource, old: Option<&Value>, new: &Value) -> Re
     types(resource, new)?;
     let name = text(new, "/metadata/name");
     let mut causes = Vec::new();
-    if resource.plural == DEPLOYMENTS.plural {
-        deployment(new, &mut causes);
+    if [DEPLOYMENTS.plural, STATEFULSETS.plural, DAEMONSETS.plural].contains(&resource.plural) {
+        template(new, &mut causes);
         if old.is_some_and(|old| old.pointer("/spec/selector") != new.pointer("/spec/selector")) {
             let shown = go_selector(new.pointer("/spec/selector"));
             causes.push(invalid("spec.selector", &shown, "field is immutable"));
@@ -35,7 +35,7 @@ fn invalid(field: &str, value: &str, why: &str) -> Cause {
     }
 }
 
-fn deployment(object: &Value, causes: &mut Vec<Cause>) {
+fn template(object: &Value, causes: &mut Vec<Cause>) {
     for counter in ["replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"] {
         if let Some(value) =
             object.pointer(&format!("/spec/{counter}")).and_then(Value::as_i64).filter(|v| *v < 0)

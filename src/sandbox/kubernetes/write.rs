@@ -4,7 +4,7 @@ use super::defaults;
 use super::fields::Writer;
 use super::patch::Dialect;
 use super::request::{Answer, Call};
-use super::resource::{DEPLOYMENTS, PODS, Scope};
+use super::resource::{DEPLOYMENTS, PODS, Scope, WORKLOADS};
 use super::scale;
 use super::status::{Failure, Target};
 use super::store::{State, number, set, text};
@@ -80,8 +80,8 @@ pub(super) fn create(state: &mut State, call: &Call, target: &Target<'_>) -> Res
     if state.get(resource, target.namespace, &name).is_some() {
         return Err(Failure::already_exists(resource, &name));
     }
-    if resource.plural == DEPLOYMENTS.plural {
-        defaults::deployment(&mut object);
+    if WORKLOADS.contains(&resource) {
+        defaults::workload(resource, &mut object);
         set(&mut object, &["status"], json!({}));
     }
     validate::check(resource, None, &object)?;
@@ -95,7 +95,7 @@ pub(super) fn create(state: &mut State, call: &Call, target: &Target<'_>) -> Res
 
 /// PATCH of an object, its status or its scale.
 pub(super) fn patch(state: &mut State, call: &Call, target: &Target<'_>) -> Result<Answer, Failure> {
-    let dialect = Dialect::of(call.header(header::CONTENT_TYPE))?;
+    let dialect = Dialect::of(call.header(header::CONTENT_TYPE), target.resource)?;
     let effect = effect(call)?;
     let old = existing(state, target)?;
     let shown = if target.subresource == "scale" { scale::of(&old) } else { (*old).clone() };
@@ -130,12 +130,10 @@ fn finish(
     let scaled = target.subresource == "scale";
     let mut object = match target.subresource {
         "scale" => rescaled(old, &new)?,
-        "status" => with_status(old, &new),
+        "status" => with_status(target, old, &new),
         _ => main_update(target, old, new),
     };
-    if target.resource.plural == DEPLOYMENTS.plural {
-        defaults::deployment(&mut object);
-    }
+    defaults::workload(target.resource, &mut object);
     validate::check(target.resource, Some(old), &object)?;
     bump_generation(target, old, &mut object);
     let writer = Writer { manager: call.manager(), subresource: target.subresource };
@@ -216,11 +214,12 @@ fn main_update(target: &Target<'_>, old: &Value, mut new: Value) -> Value {
     new
 }
 
-/// The status subresource: only the status moves, and the annotations.
-fn with_status(old: &Value, new: &Value) -> Value {
+/// The status subresource: only the status moves, and the annotations of what the server itself defines.
+fn with_status(target: &Target<'_>, old: &Value, new: &Value) -> Value {
     let mut object = old.clone();
     set(&mut object, &["status"], new.get("status").cloned().unwrap_or_else(|| json!({})));
-    if let Some(annotations) = new.pointer("/metadata/annotations") {
+    let notes = new.pointer("/metadata/annotations").filter(|_| !target.resource.is_custom());
+    if let Some(annotations) = notes {
         set(&mut object, &["metadata", "annotations"], annotations.clone());
     }
     object
@@ -240,10 +239,10 @@ fn rescaled(old: &Value, new: &Value) -> Result<Value, Failure> {
     Ok(object)
 }
 
-/// A Deployment's generation moves with its spec and also with its annotations; a ReplicaSet's with its spec.
+/// A Deployment's generation moves with its spec and also with its annotations; any other's with its spec.
 /// A write to the status moves neither.
 fn bump_generation(target: &Target<'_>, old: &Value, object: &mut Value) {
-    if target.resource.group != "apps" || target.subresource == "status" {
+    if !target.resource.has_generation() || target.subresource == "status" {
         return;
     }
     let notes = target.resource.plural == DEPLOYMENTS.plural

@@ -34,6 +34,8 @@ fn rollout() -> Rollout {
         revisions: vec![revision("v2", Standing::Current), revision("v1", Standing::Past)],
         began: Some(Now::START.wall),
         took: Some(Duration::from_secs(120)),
+        steps: None,
+        patience: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),
