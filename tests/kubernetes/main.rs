@@ -9,6 +9,7 @@
 )]
 
 mod cluster;
+mod kinds;
 mod scripted;
 
 use std::collections::BTreeMap;
@@ -69,16 +70,20 @@ fn provider(folder: &Path, names: &[&str]) -> Arc<dyn Provider> {
 
 /// The same, whose requests take at most `seconds`.
 fn provider_within(folder: &Path, names: &[&str], seconds: i64) -> Arc<dyn Provider> {
+    let named: Vec<_> = names.iter().map(|name| (*name, format!("deployment/{name}"))).collect();
+    provider_of(folder, &named, seconds)
+}
+
+/// The provider of services that run as these workloads.
+fn provider_of(folder: &Path, workloads: &[(&str, String)], seconds: i64) -> Arc<dyn Provider> {
     let path = folder.join("config").to_str().unwrap().to_owned();
-    let bounds = names
+    let bounds = workloads
         .iter()
-        .map(|name| Bound {
+        .map(|(name, workload)| Bound {
             role: Role::Deploy,
             service: ServiceName::new(name),
             environment: Some(EnvironmentName::new("production")),
-            settings: Settings::default()
-                .with_text("namespace", "shop")
-                .with_text("workload", &format!("deployment/{name}")),
+            settings: Settings::default().with_text("namespace", "shop").with_text("workload", workload),
         })
         .collect();
     let spec = SourceSpec {

@@ -3,10 +3,15 @@
 use crate::domain::Verb;
 use crate::provider::enforcement::{By, Enforced, Enforcement, GuardFact, VerbFacts};
 
-const REQUEST: &str = "PATCH /apis/apps/v1/namespaces/{namespace}/deployments/{name}";
+const REQUEST: &str = "PATCH /apis/{group}/{version}/namespaces/{namespace}/{workloads}/{name}";
+const ORDER: &str = "PATCH /apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/{name}/status";
+const OF_STEPS: GuardFact = GuardFact::InRequest(
+    "JSON-Patch `test` of uid, generation, image, the coming revision's hash and the step that it is at",
+);
+const NEEDS_ORDER: &str = "Argo Rollouts; `patch` on `rollouts/status` (asked beforehand)";
 const GUARD: GuardFact =
     GuardFact::InRequest("JSON-Patch `test` of uid, generation, and the container's name and image");
-const NEEDS: &str = "`patch` on `deployments` (asked beforehand by a SelfSubjectAccessReview)";
+const NEEDS: &str = "`patch` on the workload (asked beforehand by a SelfSubjectAccessReview)";
 
 const fn verb(verb: Verb, remains: &'static str, proof: &'static str) -> VerbFacts {
     VerbFacts { verb, request: REQUEST, guard: GUARD, remains, needs: NEEDS, proof }
@@ -17,23 +22,53 @@ pub(super) const FACTS: Enforcement = Enforcement {
     verbs: &[
         verb(
             Verb::Promote,
-            "nothing of the Deployment: a moved one answers 422",
+            "nothing of the workload: a moved one answers 422",
             "the rollout is done by `kubectl rollout status`'s own order, every ready pod with its labels runs the very \
-             digest, and not fewer replicas are asked for than before",
+             digest, and not fewer replicas are asked for than before. A rollout in steps promises only that it has begun: \
+             what comes is asked for and some of it is ready",
         ),
         verb(
             Verb::RollBack,
-            "nothing of the Deployment: a moved one answers 422. The template is sent whole as it was shown; a \
-             ReplicaSet that is pruned meanwhile changes nothing about it",
+            "nothing of the workload: a moved one answers 422. The template is sent whole as it was shown; a revision \
+             that is pruned meanwhile changes nothing about it",
             "as for promote",
         ),
         verb(
             Verb::Pause,
-            "nothing of the Deployment: a moved one answers 422",
+            "nothing of the workload: a moved one answers 422",
             "`spec.paused` is observed, as many replicas are asked for as before, and what rolled out has not reached its \
              end",
         ),
-        verb(Verb::Resume, "nothing of the Deployment: a moved one answers 422", "it is no longer paused"),
+        verb(
+            Verb::Resume,
+            "nothing of the workload: a moved one answers 422. What Argo Rollouts pauses at a step is let go on in its \
+             status, at that very step",
+            "it is no longer paused; a rollout in steps is beyond the step that held it",
+        ),
+        VerbFacts {
+            verb: Verb::PromoteFully,
+            request: ORDER,
+            guard: OF_STEPS,
+            remains: "nothing of the Rollout: a moved one answers 422",
+            needs: NEEDS_ORDER,
+            proof: "as for promote: everything runs it, and it is the stable revision",
+        },
+        VerbFacts {
+            verb: Verb::Abort,
+            request: ORDER,
+            guard: OF_STEPS,
+            remains: "nothing of the Rollout: a moved one answers 422",
+            needs: NEEDS_ORDER,
+            proof: "it says that it is aborted, and the coming revision has no share of the traffic",
+        },
+        VerbFacts {
+            verb: Verb::Retry,
+            request: ORDER,
+            guard: OF_STEPS,
+            remains: "nothing of the Rollout: a moved one answers 422",
+            needs: NEEDS_ORDER,
+            proof: "it no longer says that it is aborted",
+        },
     ],
     enforced: &[
         Enforced {
@@ -42,7 +77,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
             how: "RBAC and admission; an answer about permission that cannot be read counts as no",
         },
         Enforced {
-            what: "no change of a paused Deployment",
+            what: "no change of a paused workload",
             by: By::Cockpit,
             how: "refused as kubectl does; the server would accept it",
         },
@@ -77,12 +112,17 @@ pub(super) const FACTS: Enforcement = Enforcement {
     always: &[
         "A roll back brings the pod template back and nothing else: not replicas, ConfigMaps, Secrets, Services, nor any \
          data or schema.",
+        "A StatefulSet or DaemonSet has no pause, no deadline and no failed state: after ten minutes without its end its \
+         rollout counts as stuck, by us.",
+        "Aborting a Rollout leaves the aborted template in its specification: the next change or retry begins from it.",
         "While a rollout is paused, pods of both revisions run on, no deadline is judged, and no roll back is possible.",
         "A registry that wants a login says nothing about an image: no credential is ever sent there.",
         "An autoscaler sets the replicas between its bounds; only a number outside them is told.",
     ],
-    reads: "`get`, `list`, `watch` on `deployments`, `replicasets` and `pods` of the namespace (without `watch` each look \
-            asks, without `list` only the Deployment is seen). For warnings before a roll back also `get` on \
+    reads: "`get`, `list`, `watch` on the workload's kind (`deployments`, `statefulsets`, `daemonsets`, `rollouts`), on what \
+            remembers its revisions (`replicasets` or `controllerrevisions`) and on `pods` of the namespace (without \
+            `watch` each look asks, without `list` only the workload is seen); for Rollouts also on `analysisruns`, else \
+            only their summary is told. For warnings before a roll back also `get` on \
             `configmaps` and `secrets` (their metadata; the values are never asked for) and `list` on \
             `horizontalpodautoscalers`: without the former a note says what could not be seen, without the latter the \
             number of replicas asked for counts.",

@@ -1,22 +1,27 @@
 //! What we may in the cluster, asked by the reviews that Kubernetes has for that: they are posed as objects and
 //! create nothing, so they go out as reads.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::Kubernetes;
 use super::link::Link;
-use super::{Binding, Kubernetes};
+use super::species::{Resource, Species};
 use crate::provider::examine::Finding;
 
-/// Verb, API group and resource of everything that is asked for.
-const WANTED: [(&str, &str, &str); 6] = [
-    ("get", "apps", "deployments"),
-    ("list", "apps", "deployments"),
-    ("watch", "apps", "deployments"),
-    ("list", "apps", "replicasets"),
-    ("list", "", "pods"),
-    ("patch", "apps", "deployments"),
-];
+/// Verb and what it is done to, for everything that workloads of these kinds need.
+fn wanted(species: &BTreeSet<Species>) -> Vec<(&'static str, Resource)> {
+    let mut wanted = BTreeSet::new();
+    for kind in species {
+        let verbs = ["get", "list", "watch", "patch"];
+        wanted.extend(verbs.map(|verb| (verb, Resource::Of(*kind))));
+        wanted.insert(("list", kind.memory()));
+    }
+    wanted.insert(("list", Resource::Pods));
+    wanted.into_iter().collect()
+}
 
 /// What the answers to the reviews add up to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,20 +43,20 @@ impl Kubernetes {
                 Finding::ill("TLS", why, "kubectl config set-cluster NAME --certificate-authority=FILE")
             }
         });
-        let mut namespaces: Vec<&Binding> = Vec::new();
+        let mut namespaces: BTreeMap<&str, BTreeSet<Species>> = BTreeMap::new();
         for binding in &self.bindings {
-            if !namespaces.iter().any(|known| known.namespace == binding.namespace) {
-                namespaces.push(binding);
-            }
+            namespaces.entry(&binding.namespace).or_default().insert(binding.species);
         }
-        findings.extend(join_all(namespaces.into_iter().map(|binding| in_namespace(link, binding))).await);
+        let each = namespaces.iter().map(|(name, species)| in_namespace(link, name, species));
+        findings.extend(join_all(each).await);
         findings
     }
 }
 
-async fn in_namespace(link: &Link, binding: &Binding) -> Finding {
-    let reviews = WANTED.iter().map(|(verb, group, resource)| async move {
-        (format!("{verb} {resource}"), review(link, &binding.namespace, verb, group, resource).await)
+async fn in_namespace(link: &Link, namespace: &str, species: &BTreeSet<Species>) -> Finding {
+    let reviews = wanted(species).into_iter().map(|(verb, resource)| async move {
+        let what = format!("{verb} {}", resource.plural());
+        (what, review(link, namespace, verb, resource.group(), resource.plural()).await)
     });
     let mut told = Told::default();
     for (what, allowed) in join_all(reviews).await {
@@ -61,7 +66,7 @@ async fn in_namespace(link: &Link, binding: &Binding) -> Finding {
             None => told.untold += 1,
         }
     }
-    says(&binding.namespace, &told)
+    says(namespace, species, &told)
 }
 
 async fn review(link: &Link, namespace: &str, verb: &str, group: &str, resource: &str) -> Option<bool> {
@@ -74,7 +79,9 @@ async fn review(link: &Link, namespace: &str, verb: &str, group: &str, resource:
     answer.pointer("/status/allowed").and_then(Value::as_bool)
 }
 
-fn says(namespace: &str, told: &Told) -> Finding {
+fn says(namespace: &str, species: &BTreeSet<Species>, told: &Told) -> Finding {
+    let workloads = species.iter().map(|s| format!("{}.{}", Resource::Of(*s).plural(), s.group()));
+    let workloads = workloads.collect::<Vec<_>>().join(",");
     let role = |verbs: &str, resources: &str| {
         format!(
             "kubectl create role gonogo --namespace={namespace} --verb={verbs} --resource={resources}   # and a rolebinding"
@@ -83,13 +90,16 @@ fn says(namespace: &str, told: &Told) -> Finding {
     let reads = told.denied.iter().any(|what| !what.starts_with("patch"));
     if reads {
         let denied = told.denied.join(", ");
-        let mend = role("get,list,watch", "deployments.apps,replicasets.apps,pods");
+        let memories: BTreeSet<String> =
+            species.iter().map(|s| format!("{}.apps", s.memory().plural())).collect();
+        let memories = memories.into_iter().collect::<Vec<_>>().join(",");
+        let mend = role("get,list,watch", &format!("{workloads},{memories},pods"));
         return Finding::ill("permissions", format!("{namespace}: we may not {denied}"), mend);
     }
     if !told.denied.is_empty() {
         let says =
-            format!("{namespace}: everything can be seen and nothing changed: we may not patch deployments");
-        return Finding::worth("permissions", says, role("patch", "deployments.apps"));
+            format!("{namespace}: everything can be seen and nothing changed: we may not patch {workloads}");
+        return Finding::worth("permissions", says, role("patch", &workloads));
     }
     if told.untold > 0 {
         let says = format!("{namespace}: the cluster does not answer what we may");
@@ -119,7 +129,7 @@ mod tests {
             (told(&["list pods"], 0), Standing::Ill, "list pods"),
             (told(&[], 6), Standing::Worth, "does not answer"),
         ] {
-            let finding = says("shop", &told);
+            let finding = says("shop", &BTreeSet::from([Species::Deployment]), &told);
             assert_eq!(finding.standing, standing);
             assert!(finding.says.as_str().contains(word), "{}", finding.says);
             assert_eq!(finding.mend.is_some(), standing != Standing::Well);

@@ -105,6 +105,16 @@ impl Resource {
         }
     }
 
+    /// Its API group; empty for the core.
+    pub(super) const fn group(self) -> &'static str {
+        match self {
+            Self::Of(species) => species.group(),
+            Self::ReplicaSets | Self::ControllerRevisions => "apps",
+            Self::AnalysisRuns => "argoproj.io",
+            Self::Pods => "",
+        }
+    }
+
     /// The path of all its objects in a namespace.
     pub(super) fn path(self, namespace: &str) -> String {
         format!("{}/namespaces/{namespace}/{}", self.api(), self.plural())

@@ -133,7 +133,19 @@ impl Cluster {
         self.change(|state| state.set_image(namespace, name, container, image, cause))
     }
 
-    /// The images of a Deployment's pods, each with the number of its ready pods, in order of name.
+    /// An object as it is stored, by its resource's plural name.
+    #[must_use]
+    pub fn object(&self, plural: &str, namespace: &str, name: &str) -> Option<serde_json::Value> {
+        let resource = resource::ALL.into_iter().find(|r| r.plural == plural)?;
+        self.look().get(resource, namespace, name).map(|object| (**object).clone())
+    }
+
+    /// Changes an object as somebody else would with a merge patch.
+    pub fn merge(&self, plural: &str, namespace: &str, name: &str, patch: &serde_json::Value) {
+        self.change(|state| state.merge(plural, namespace, name, patch));
+    }
+
+    /// The images of a workload's pods, each with the number of its ready pods, in order of name.
     #[must_use]
     pub fn images(&self, namespace: &str, name: &str) -> Vec<(String, u32)> {
         self.look().images(namespace, name)

@@ -211,6 +211,17 @@ impl State {
         true
     }
 
+    /// Changes an object as somebody else does.
+    pub(super) fn merge(&mut self, plural: &str, namespace: &str, name: &str, patch: &Value) {
+        let Some(resource) = super::resource::ALL.into_iter().find(|r| r.plural == plural) else { return };
+        let Some(found) = self.get(resource, namespace, name) else { return };
+        let mut object = (**found).clone();
+        json_patch::merge(&mut object, patch);
+        let generation = number(&object, "/metadata/generation") + 1;
+        set(&mut object, &["metadata", "generation"], generation.into());
+        self.update(resource, object, Writer { manager: "kubectl-patch", subresource: "" });
+    }
+
     /// The images of a workload's pods with the number of ready ones.
     pub(super) fn images(&self, namespace: &str, name: &str) -> Vec<(String, u32)> {
         let mut found: BTreeMap<String, u32> = BTreeMap::new();
