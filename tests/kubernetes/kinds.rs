@@ -228,7 +228,8 @@ async fn what_would_not_be_replaced_by_its_controller_is_not_promoted() {
         assert!(day.cluster.set_image("shop", "web", "web", &format!("{IMAGE}:v3"), ""));
         day.see("held", |r| matches!(&r.phase, Phase::Paused(why) if why.as_str().contains(says))).await;
         day.pass(60);
-        day.see("still held", |r| matches!(&r.phase, Phase::Paused(why) if why.as_str().contains(says))).await;
+        day.see("still held", |r| matches!(&r.phase, Phase::Paused(why) if why.as_str().contains(says)))
+            .await;
     }
 }
 

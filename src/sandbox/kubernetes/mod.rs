@@ -36,6 +36,7 @@ mod seed;
 mod selector;
 mod statefulset;
 mod status;
+mod steer;
 mod store;
 mod validate;
 mod watch;
