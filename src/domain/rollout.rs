@@ -300,9 +300,13 @@ impl Rollout {
     }
 
     /// Share of the rollout that is done, 0 to 100; none if nothing is asked for. None as well when the counters
-    /// say 100 while it is still under way: right after a change they tell of the rollout before.
+    /// say 100 while it is still under way: right after a change they tell of the rollout before. Of a rollout in steps
+    /// it is the share of the traffic.
     #[must_use]
     pub fn percent(&self) -> Option<u32> {
+        if let Some(steps) = self.steps.as_ref().filter(|_| !self.at_rest()) {
+            return steps.weight;
+        }
         let done = self.replicas.updated.min(self.replicas.available);
         let percent = done.saturating_mul(100).checked_div(self.replicas.desired)?.min(100);
         (percent < 100 || self.at_rest()).then_some(percent)

@@ -134,7 +134,8 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
     let (name, code) = (&script.name, quoted(&repositories.clone));
     let production = match script.production_on {
         Platform::Kubernetes => {
-            format!("source = \"prod\", namespace = \"production\", workload = \"deployment/{name}\"")
+            let word = script.production_as.word();
+            format!("source = \"prod\", namespace = \"production\", workload = \"{word}/{name}\"")
         }
         Platform::Docker => format!("source = \"swarm\", service = \"{}\"", swarm_name(name)),
     };

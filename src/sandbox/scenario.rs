@@ -8,10 +8,12 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 13] = [
+const EMBEDDED: [(&str, &str); 15] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
+    ("canary-steps", include_str!("scenarios/canary-steps.toml")),
+    ("blue-green", include_str!("scenarios/blue-green.toml")),
     ("build-fails", include_str!("scenarios/build-fails.toml")),
     ("provider-down", include_str!("scenarios/provider-down.toml")),
     ("rate-limited", include_str!("scenarios/rate-limited.toml")),
@@ -83,6 +85,9 @@ pub struct ServiceScript {
     /// Where its production runs.
     #[serde(default)]
     pub production_on: Platform,
+    /// What its production runs as, where that is in the cluster.
+    #[serde(default)]
+    pub production_as: Workload,
     /// Who builds and deploys it.
     #[serde(default)]
     pub ci: Ci,
@@ -148,6 +153,36 @@ pub enum Platform {
     Kubernetes,
     /// A Swarm service.
     Docker,
+}
+
+/// What a service can run as in the cluster.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Workload {
+    /// A Deployment.
+    #[default]
+    Deployment,
+    /// A StatefulSet.
+    StatefulSet,
+    /// A DaemonSet.
+    DaemonSet,
+    /// A Rollout that goes in steps and is measured.
+    Canary,
+    /// A Rollout of two colours.
+    BlueGreen,
+}
+
+impl Workload {
+    /// As a config names it: the kind before the name.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::StatefulSet => "statefulset",
+            Self::DaemonSet => "daemonset",
+            Self::Canary | Self::BlueGreen => "rollout",
+        }
+    }
 }
 
 /// The kinds of CI servers.

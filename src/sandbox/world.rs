@@ -6,10 +6,11 @@
 use super::ci::Servers;
 use super::fault::{Act, Faults, Rule, Server};
 use super::images::reference;
-use super::scenario::{Event, Platform, Scenario, ServiceScript, What};
+use super::scenario::{Event, Platform, Scenario, ServiceScript, What, Workload};
 use super::signals::Signals;
 use super::{alerts::Alerts, docker, kubernetes};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -334,6 +335,24 @@ pub(super) fn swarm_name(service: &str) -> String {
     format!("acme_{service}")
 }
 
+/// What a service runs as in an environment.
+fn shape(script: &ServiceScript, environment: &str) -> kubernetes::Shape {
+    match script.production_as {
+        _ if environment != "production" => kubernetes::Shape::Deployment,
+        Workload::Deployment => kubernetes::Shape::Deployment,
+        Workload::StatefulSet => kubernetes::Shape::StatefulSet,
+        Workload::DaemonSet => kubernetes::Shape::DaemonSet,
+        Workload::BlueGreen => kubernetes::Shape::BlueGreen,
+        Workload::Canary => kubernetes::Shape::Canary(vec![
+            json!({"setWeight": 25}),
+            json!({"pause": {}}),
+            json!({"analysis": {"templates": [{"templateName": "success-rate"}]}}),
+            json!({"setWeight": 50}),
+            json!({"pause": {"duration": "20s"}}),
+        ]),
+    }
+}
+
 /// Puts a service's images and workloads on the platforms.
 fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, registry: &str, service: &Service) {
     let script = &service.script;
@@ -356,6 +375,7 @@ fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, regist
                 image: reference(registry, &script.name, tag),
                 change_cause: tag.clone(),
                 replicas: place.replicas,
+                shape: shape(script, place.environment),
                 history: older.iter().map(|t| (reference(registry, &script.name, t), (*t).clone())).collect(),
                 ..Default::default()
             }),
@@ -368,6 +388,10 @@ fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, regist
                 ..Default::default()
             }),
         }
+    }
+    for bad in &script.bad {
+        cluster
+            .set_conclusion(&reference(registry, &script.name, &bad.version), kubernetes::Conclusion::Fails);
     }
     if let (Some(newest), true) = (newest, script.slow_start > 0) {
         let pause = Duration::from_secs(script.slow_start);

@@ -6,7 +6,7 @@ use super::board;
 use super::panel::{self, Title};
 use super::scene::{Age, Scene, bar, phase_sign, verdict_words};
 use super::sheet::{Sheet, Words, write_lines};
-use super::{text, way_back};
+use super::{steps, text, way_back};
 use crate::app::model::Panel;
 use crate::app::spot::Spot;
 use crate::domain::time::{ago, spoken};
@@ -162,6 +162,7 @@ fn details(
     if !what.is_empty() {
         lines.push(scene.words().gap(3).say(sign.role(), "▸ ").say(Role::Base, what).within(room));
     }
+    lines.extend(steps::lines(scene, rollout, room, whole));
     for early in &rollout.signs {
         lines.push(
             scene.words().gap(3).sign(Sign::Warning).gap(1).say(Role::Hold, early.as_str()).within(room),

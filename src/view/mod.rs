@@ -53,6 +53,7 @@ mod sample;
 mod scene;
 mod sheet;
 mod sources;
+mod steps;
 mod tabs;
 mod text;
 mod wall;

@@ -5,6 +5,7 @@ use super::super::name::EnvironmentName;
 use super::super::pipeline::Gate;
 use super::super::rollout::{Artifact, Phase, Rollout};
 use super::super::service::{Environment, Service};
+use super::super::time::ago;
 use super::super::verdict::Standing;
 use super::super::{Mark, SafeText, Seen, Stage, Verdict, World};
 use super::version::coming_from;
@@ -53,6 +54,12 @@ fn phase(case: &mut Case<'_>, name: &EnvironmentName, rollout: &Rollout) {
     let (mark, text) = match &rollout.phase {
         Phase::Done | Phase::RolledBack => (Mark::Judged(Verdict::Go), String::new()),
         Phase::ScaledToZero => (Mark::Judged(Verdict::Hold), format!("{name} is scaled to 0")),
+        Phase::Progressing(what) if overdue(case, rollout) => (
+            Mark::Judged(Verdict::NoGo),
+            format!(
+                "{name}: rollout has not come to its end in time{share}: {what}; the target never says that it failed"
+            ),
+        ),
         Phase::Progressing(what) => {
             (Mark::Running(percent), format!("{name}: rollout under way{share}: {what}"))
         }
@@ -61,6 +68,12 @@ fn phase(case: &mut Case<'_>, name: &EnvironmentName, rollout: &Rollout) {
         Phase::Failed(why) => (Mark::Judged(Verdict::NoGo), format!("{name}: rollout failed: {why}")),
     };
     case.say(Stage::Deploy, Some(name), mark, &text);
+}
+
+/// Whether a rollout that its target never calls failed has taken longer than it may.
+fn overdue(case: &Case<'_>, rollout: &Rollout) -> bool {
+    let (Some(patience), Some(began)) = (rollout.patience, rollout.began) else { return false };
+    ago(case.now.wall, began) > patience
 }
 
 fn operate(case: &mut Case<'_>, name: &EnvironmentName, rollout: &Rollout) {
