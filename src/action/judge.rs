@@ -246,6 +246,8 @@ fn runs(artifact: &Artifact, prepared: &Prepared, rollout: &Rollout) -> Judgemen
     }
     match &rollout.phase {
         Phase::Failed(why) => broken(&format!("the rollout failed: {why}")),
+        // Its controller has yet to read the order.
+        Phase::Paused(_) if rollout.steps.is_some() => untouched("the rollout is still held"),
         Phase::Paused(why) => broken(&format!("the rollout is paused: {why}")),
         Phase::Done | Phase::RolledBack => match fewer(prepared, rollout) {
             Some(what) => pending(&what),

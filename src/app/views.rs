@@ -10,10 +10,11 @@ use super::wall;
 use crate::domain::assess::{self, stage_of};
 use crate::domain::code::Commit;
 use crate::domain::record::{Deed, deeds};
+use crate::domain::rollout::{Course, Steps};
 use crate::domain::time::ago;
 use crate::domain::{
-    ActionId, ChangeSet, Job, JobKey, Place, Revision, Run, RunState, SafeText, ServiceName, SourceName,
-    Span, SpanAsk, Verdict,
+    ActionId, ChangeSet, Environment, Job, JobKey, Place, Revision, Rollout, Run, RunState, SafeText,
+    Service, ServiceName, SourceName, Span, SpanAsk, Verdict,
 };
 
 /// A whole screen of the program.
@@ -334,6 +335,18 @@ pub fn worst(model: &Model) -> Option<ServiceName> {
     let bad = worst_off(model);
     let next = bad.iter().find(|(index, _)| *index > here).or_else(|| bad.first());
     next.map(|(_, name)| (*name).clone())
+}
+
+/// Rollouts in steps that wait for a human, in board order.
+#[must_use]
+pub fn held(model: &Model) -> Vec<(Place, &Rollout, &Steps)> {
+    let places = model.setup.services.iter().flat_map(|s| s.environments.iter().map(move |e| (s, e)));
+    let waits = |(service, environment): (&Service, &Environment)| {
+        let rollout = model.world.rollout(service, environment)?.value;
+        let steps = rollout.steps.as_ref().filter(|steps| steps.course == Course::Held)?;
+        Some((Place { service: service.name.clone(), environment: environment.name.clone() }, rollout, steps))
+    };
+    places.filter_map(waits).collect()
 }
 
 /// The first service in board order that is NO-GO, else the first on HOLD, if any is.

@@ -8,11 +8,13 @@ use super::sheet::{Sheet, Words};
 use super::text::{self, counted};
 use crate::app::command::{Command, available, entry_of};
 use crate::app::model::{Action, ActionStage, Answered};
+use crate::app::views;
 use crate::domain::assess::{lane, tested};
 use crate::domain::code::FileKind;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
+use crate::domain::rollout::Steps;
 use crate::domain::time::{ago, spoken};
-use crate::domain::{Assessment, ChangeSet, Gate, SafeText, Seen, Stage, Verdict};
+use crate::domain::{Assessment, ChangeSet, Gate, Place, Rollout, SafeText, Seen, Stage, Verdict};
 use crate::theme::{Role, Sign};
 
 /// The gate that the card tells of: the one that the keys would act on, else the oldest.
@@ -270,6 +272,11 @@ fn quiet_words(scene: Scene<'_>) -> Words<'_> {
     } else {
         words.sign(Sign::Good).gap(1).say(Role::Base, "Nothing waits for you.")
     };
+    let held = views::held(scene.model);
+    let here = held.iter().find(|(place, ..)| Some(&place.service) == scene.model.selected.as_ref());
+    if let Some((place, rollout, steps)) = here.or(held.first()) {
+        return held_words(scene, place, (rollout, steps), held.len());
+    }
     match (scene.service, scene.assessment) {
         (Some(service), Some(assessment)) if assessment.verdict != Verdict::Go => {
             let words = words.gap(2).say(Role::Strong, text::name(service.name.as_str(), 24));
@@ -281,6 +288,29 @@ fn quiet_words(scene: Scene<'_>) -> Words<'_> {
         }
         _ => words,
     }
+}
+
+/// A rollout that waits at one of its steps, with the keys that move it.
+fn held_words<'a>(
+    scene: Scene<'a>,
+    place: &Place,
+    (rollout, steps): (&Rollout, &Steps),
+    all: usize,
+) -> Words<'a> {
+    let words = scene.words().sign(Sign::Waiting).gap(1);
+    let words = words.say(Role::Strong, text::name(place.service.as_str(), 24)).say(Role::Base, " in ");
+    let words = words.say(Role::Strong, text::name(place.environment.as_str(), 20));
+    let words = words.say(Role::Waiting, " waits for you").say(Role::Base, ": ");
+    let words = words.say(Role::Accent, text::name(rollout.target.label(), 20));
+    let words = words.maybe(Role::Base, steps.weight.map(|weight| format!(" at {weight} %")));
+    let words = words.maybe(Role::Base, steps.now().map(|(_, step)| format!(", {step}"))).gap(2);
+    let words = if scene.model.selected.as_ref() == Some(&place.service) {
+        let commands = [Command::Resume, Command::Abort, Command::PromoteFully];
+        commands.into_iter().fold(words, |words, command| key(scene, words, command).gap(2))
+    } else {
+        words.say(Role::Muted, format!("select {} to decide", place.service)).gap(2)
+    };
+    words.maybe(Role::Muted, (all > 1).then(|| format!("and {} more", all - 1)))
 }
 
 /// What is being carried out: the newest action that has not ended, in one line.

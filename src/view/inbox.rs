@@ -9,14 +9,17 @@ use crate::app::filter;
 use crate::app::joint::Mark;
 use crate::app::model::Panel;
 use crate::app::spot::Spot;
+use crate::app::views;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
+use crate::domain::rollout::Steps;
 use crate::domain::time::{ago, spoken};
-use crate::domain::{Gate, Seen};
+use crate::domain::{Gate, Place, Rollout, Seen};
 use crate::theme::{Role, Sign};
 
 /// Rows that the inbox wants: two for each gate, and the frame.
 pub(super) fn rows(scene: Scene<'_>) -> u16 {
-    u16::try_from(scene.model.inbox.len().max(1) * 2 + 2).unwrap_or(u16::MAX)
+    let held = views::held(scene.model).len();
+    u16::try_from(scene.model.inbox.len().max(1) * 2 + held + 2).unwrap_or(u16::MAX)
 }
 
 /// Draws the inbox.
@@ -45,6 +48,16 @@ pub(super) fn draw(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
 /// The gates that can be seen; returns how many lie below.
 fn body(scene: Scene<'_>, inside: &mut Sheet<'_>) -> usize {
     let inbox = &scene.model.inbox;
+    // Rollouts that wait at a step stand below the gates, where there is room: they are moved from their service.
+    let held = views::held(scene.model);
+    let gates = u16::try_from(inbox.len() * 2).unwrap_or(u16::MAX);
+    for (y, (place, rollout, steps)) in (gates..inside.height()).zip(&held) {
+        let room = usize::from(inside.width());
+        inside.line(y, &held_row(scene, place, rollout, steps).within(room));
+    }
+    if inbox.is_empty() && !held.is_empty() {
+        return held.len().saturating_sub(usize::from(inside.height()));
+    }
     if inbox.is_empty() {
         let unheard = scene.model.world.sources().any(|(_, state)| state.last.is_none());
         let line = if unheard { "nothing waits as far as is known yet" } else { "nothing waits for a human" };
@@ -75,6 +88,15 @@ fn body(scene: Scene<'_>, inside: &mut Sheet<'_>) -> usize {
         }
     }
     inbox.len().saturating_sub(first + visible)
+}
+
+fn held_row<'a>(scene: Scene<'a>, place: &Place, rollout: &Rollout, steps: &Steps) -> Words<'a> {
+    let words = scene.words().gap(2).sign(Sign::Waiting).gap(1);
+    let words = words.say(Role::Strong, text::name(place.service.as_str(), 24)).say(Role::Muted, " in ");
+    let words = words.say(Role::Base, text::name(place.environment.as_str(), 20)).gap(2);
+    let words = words.say(Role::Accent, text::name(rollout.target.label(), 20));
+    let words = words.maybe(Role::Base, steps.weight.map(|weight| format!(" {weight} %")));
+    words.maybe(Role::Muted, steps.now().map(|(_, step)| format!("  {step}")))
 }
 
 fn row<'a>(scene: Scene<'a>, seen: &Seen<Gate>) -> Words<'a> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::action::{Judgement, judge};
-use crate::domain::rollout::{LEAST_REPLICAS, UNDER_WAY};
+use crate::domain::rollout::{Course, LEAST_REPLICAS, Steps, Strategy, UNDER_WAY};
 
 /// What is judged, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,6 +230,62 @@ fn pauses() {
         ("as many as before", Promise::Paused, least("3"), paused(3, 1, 4), Holds),
         ("still paused", Promise::Resumed, vec![], paused(3, 1, 4), Untouched),
         ("resumed", Promise::Resumed, vec![], done(), Holds),
+    ]);
+}
+
+#[test]
+fn rollouts_in_steps() {
+    use Word::{Broken, Holds, Pending, Untouched};
+    let steps = |course, at, weight| Steps {
+        strategy: Strategy::Canary,
+        words: vec!["25 %".into(), "pause".into(), "50 %".into()],
+        at,
+        weight: Some(weight),
+        stable: Some(artifact("v2")),
+        course,
+        analyses: Vec::new(),
+    };
+    let look = |course, at, weight, ready| {
+        let phase = match course {
+            Course::Held => Phase::Paused("a pause of its steps".into()),
+            Course::Aborted => Phase::Failed("aborted".into()),
+            Course::Going => Phase::Progressing("x".into()),
+            Course::Over => Phase::Done,
+        };
+        let (steps, ready): (_, u32) = (steps(course, at, weight), ready);
+        Seen::rollout(move |r| {
+            r.running = vec![
+                Running { artifact: artifact("v2"), ready: 3 - ready.min(3) },
+                Running { artifact: artifact("v1"), ready },
+            ];
+            (r.phase, r.steps) = (phase, Some(steps));
+        })
+    };
+    let other = || Seen::rollout(|r| r.target = artifact("v2"));
+    let plain = || Seen::rollout(|_| {});
+    let begun = || Promise::Begun { artifact: artifact("v1") };
+    let on = || Promise::WentOn { step: 1 };
+    let runs = || Promise::Runs { artifact: artifact("v1") };
+    table(vec![
+        ("begun and held", begun(), vec![], look(Course::Held, 1, 25, 1), Holds),
+        ("begun, none of it ready", begun(), vec![], look(Course::Going, 0, 25, 0), Pending),
+        ("begun and given up", begun(), vec![], look(Course::Aborted, 0, 0, 1), Broken),
+        ("the other one is asked for", begun(), vec![], other(), Untouched),
+        ("still held at the step", on(), vec![], look(Course::Held, 1, 25, 1), Untouched),
+        ("at the next step", on(), vec![], look(Course::Going, 2, 50, 1), Holds),
+        ("held at a later step", on(), vec![], look(Course::Held, 2, 50, 2), Holds),
+        ("over", on(), vec![], look(Course::Over, 3, 100, 3), Holds),
+        ("begun anew", on(), vec![], look(Course::Going, 0, 25, 1), Broken),
+        ("given up instead", on(), vec![], look(Course::Aborted, 0, 0, 0), Broken),
+        ("no steps any more", on(), vec![], plain(), Broken),
+        ("aborted", Promise::Aborted, vec![], look(Course::Aborted, 0, 0, 0), Holds),
+        ("aborted, and it still serves", Promise::Aborted, vec![], look(Course::Aborted, 0, 25, 1), Pending),
+        ("not aborted", Promise::Aborted, vec![], look(Course::Held, 1, 25, 1), Untouched),
+        ("too late to abort", Promise::Aborted, vec![], look(Course::Over, 3, 100, 3), Broken),
+        ("still aborted", Promise::Retried, vec![], look(Course::Aborted, 0, 0, 0), Untouched),
+        ("begun again", Promise::Retried, vec![], look(Course::Going, 0, 25, 0), Holds),
+        ("promoted fully, not read yet", runs(), vec![], look(Course::Held, 1, 25, 1), Untouched),
+        ("promoted fully", runs(), vec![], look(Course::Over, 3, 100, 3), Holds),
     ]);
 }
 

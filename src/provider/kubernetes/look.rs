@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::Binding;
+use super::act::Fresh;
 use super::analysis::AnalysisRun;
 use super::history;
 use super::link::Link;
@@ -158,6 +159,17 @@ pub(super) fn asked(namespace: &Namespace, workload: &Workload, container: &str)
     let by_set = history::pods_of(workload, &owned, &pods);
     let newest = history::current(workload, &owned).and_then(|set| by_set.get(set.meta.uid.as_str()));
     history::artifact(&workload.containers, container, newest.map_or(&[], Vec::as_slice))
+}
+
+/// What the stable revision of a Rollout runs, as far as the watches know.
+pub(super) fn stable(namespace: &Namespace, fresh: &Fresh) -> Option<Artifact> {
+    let workload = &fresh.workload;
+    let owned = history::owned(workload, &namespace.memory(workload.species).ok()?.all());
+    let stable = history::stable(workload, &owned)?;
+    let pods = namespace.pods.all();
+    let by_set = history::pods_of(workload, &owned, &pods);
+    let its = by_set.get(stable.meta.uid.as_str()).map_or(&[][..], Vec::as_slice);
+    Some(history::artifact(&stable.containers, &fresh.container, its))
 }
 
 /// Who we are there. Servers before 1.28 do not say.

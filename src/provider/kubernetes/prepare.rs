@@ -49,6 +49,16 @@ pub(super) async fn prepare(
         None => fresh.asked(),
     };
     edit.hazards.extend(hazard::of_sameness(&fresh, intent.verb, &from, &edit.to));
+    if !matches!(intent.verb, Verb::Promote | Verb::RollBack) {
+        let stable = open.namespaces.get(&binding.namespace).filter(|_| intent.verb == Verb::Abort);
+        edit.to =
+            stable.and_then(|namespace| look::stable(namespace, &fresh)).unwrap_or_else(|| from.clone());
+    }
+    let guard = if edit.requests.iter().any(|request| request.part == Part::Status) {
+        "JSON-Patch test of uid, generation, image, the coming revision and its step"
+    } else {
+        "JSON-Patch test of uid, generation and image"
+    };
     let mut permission = permission(link, binding, &edit.requests).await;
     if let Some(objection) = link.trust.objection() {
         permission = Permission::Denied(SafeText::new(objection));
@@ -79,7 +89,7 @@ pub(super) async fn prepare(
         differences: edit.differences,
         hazards: edit.hazards,
         permission,
-        guard: Guard::Server(SafeText::new("JSON-Patch test of uid, generation and image")),
+        guard: Guard::Server(SafeText::new(guard)),
         promise: edit.promise,
         deadline: edit.deadline,
         way_back: edit.way_back,
