@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::scripted::{Reply, Scripted};
 use crate::world::{
     NEW, OLD, approve, at, carry_out, credential_only_in, intent, lines, live, log, look, only, pipeline,
-    provider, remarks, requests, run, runs, seen, server, table, version,
+    provider, remarks, requests, run, runs, seen, server, table, text, version,
 };
 
 const PROJECT: &str = "/api/v4/projects/acme%2Fshop";
@@ -179,7 +179,7 @@ async fn a_refusal_says_what_gitlab_said_in_whatever_shape_and_is_no_acceptance(
 async fn patience_is_asked_for_in_plain_text_with_the_time_in_a_header() {
     let server = project(&[], &[]).await;
     let until = crate::world::now().as_second() + 42;
-    let reply = Reply::text(429, "Retry later\n").with("ratelimit-reset", until.to_string());
+    let reply = text(429, "Retry later\n").with("ratelimit-reset", until.to_string());
     server.reply("GET", &format!("{PROJECT}/pipelines"), reply);
     let fault = look(&shop(&server)).await.unwrap_err();
     assert_eq!(fault.cause, Cause::RateLimited, "{fault}");
@@ -243,8 +243,7 @@ async fn somebody_elses_start_is_told_with_their_name() {
 async fn the_trace_of_a_job_is_read_without_its_terminal_sequences() {
     let server = project(&[one(3, "running", NEW)], &[]).await;
     server.get(&format!("{PROJECT}/jobs/11"), &job(11, "build", "build", "running"));
-    let trace =
-        Reply::text(200, "\u{1b}[0KRunning with gitlab-runner\u{1b}[0;m\n\u{1b}[32;1mdone\u{1b}[0;m\n");
+    let trace = text(200, "\u{1b}[0KRunning with gitlab-runner\u{1b}[0;m\n\u{1b}[32;1mdone\u{1b}[0;m\n");
     server.reply("GET", &format!("{PROJECT}/jobs/11/trace"), trace);
     let shop = shop(&server);
     let answer = log(&shop, run("gitlab", "3"), "11").await;

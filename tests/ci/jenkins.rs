@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::scripted::{Reply, Scripted};
 use crate::world::{
     NEW, OLD, approve, at, carry_out, intent, lines, live, log, look, only, pipeline, provider, remarks,
-    requests, run, runs, seen, server, table, version,
+    requests, run, runs, seen, server, table, text, version,
 };
 
 const JOB: &str = "/job/acme/job/shop";
@@ -70,11 +70,7 @@ async fn waiting(parameters: &Value) -> Scripted {
     let one = build(16, &Value::Null, JOB);
     let server = jenkins(std::slice::from_ref(&one)).await;
     server.get(&format!("{JOB}/16/api/json"), &waits(&one, parameters));
-    server.reply(
-        "GET",
-        &format!("{JOB}/16/logText/progressiveText"),
-        Reply::text(200, "Started by user Rhea\n"),
-    );
+    server.reply("GET", &format!("{JOB}/16/logText/progressiveText"), text(200, "Started by user Rhea\n"));
     server
 }
 
@@ -126,7 +122,7 @@ async fn a_token_needs_no_crumb_and_a_refusal_says_what_its_header_says() {
     let plan = shop.prepare(&approve(&gate)).await.unwrap();
     let path = format!("{JOB}/16/input/Ef95dd50/proceedEmpty");
     let words = "mara need to have Job/Build permission to submit this.";
-    server.reply("POST", &path, Reply::text(400, "<html>oops</html>").with("x-error", words));
+    server.reply("POST", &path, text(400, "<html>oops</html>").with("x-error", words));
     server.asked();
     let fault = carry_out(&shop, &plan).await.unwrap_err();
     assert_eq!(fault.reached, Reached::No, "{fault:?}");
@@ -282,7 +278,7 @@ async fn who_decided_stands_in_the_console_and_one_that_is_gone_hides_no_gate() 
     let console =
         "[Pipeline] input\nDeploy to production?\nProceed or Abort\nApproved by Omar Ben\n[Pipeline] sh\n";
     server.get(&format!("{JOB}/16/api/json"), &build(16, &Value::Null, JOB));
-    server.reply("GET", &format!("{JOB}/16/logText/progressiveText"), Reply::text(200, console));
+    server.reply("GET", &format!("{JOB}/16/logText/progressiveText"), text(200, console));
     let fault = shop.prepare(&approve(&gate)).await.unwrap_err();
     assert_eq!(fault.cause, Cause::Moved);
     assert!(fault.to_string().contains("approved by Omar Ben"), "{fault}");
@@ -291,7 +287,7 @@ async fn who_decided_stands_in_the_console_and_one_that_is_gone_hides_no_gate() 
     let seen = shop.observe(&ask).await.unwrap();
     assert_eq!((reviews(&seen)[0].decision, reviews(&seen)[0].by.as_str()), (Decision::Approved, "Omar Ben"));
     server.get(&format!("{JOB}/16/api/json"), &waits(&build(16, &Value::Null, JOB), &json!([])));
-    server.reply("GET", &format!("{JOB}/16/logText/progressiveText"), Reply::text(404, ""));
+    server.reply("GET", &format!("{JOB}/16/logText/progressiveText"), text(404, ""));
     let seen = shop.observe(&ask).await.unwrap();
     assert!(reviews(&seen).is_empty());
     assert_eq!(only(&seen).key, gate.key);
@@ -302,7 +298,7 @@ async fn a_console_that_grows_says_so() {
     let server = waiting(&json!([])).await;
     let shop = shop(&server);
     seen(&shop).await;
-    let growing = Reply::text(200, "+ make\n").with("x-more-data", "true").with("x-text-size", "7");
+    let growing = text(200, "+ make\n").with("x-more-data", "true").with("x-text-size", "7");
     server.reply("GET", &format!("{JOB}/16/logText/progressiveText"), growing);
     let answer = log(&shop, run("jenkins", "16"), "3").await;
     assert!(lines(&answer).contains("+ make"));
@@ -319,8 +315,7 @@ async fn a_login_page_with_200_is_no_look_and_a_queue_is_told() {
     );
     let shop = shop(&server);
     assert!(remarks(&seen(&shop).await).contains("next available executor"));
-    let page =
-        Reply::text(200, "<html><form>Sign in</form></html>").with("content-type", "text/html;charset=utf-8");
+    let page = text(200, "<html><form>Sign in</form></html>").with("content-type", "text/html;charset=utf-8");
     server.reply("GET", &format!("{JOB}/api/json"), page);
     let fault = look(&shop).await.unwrap_err();
     assert!(format!("{:?}", fault.hint).contains("login"), "{fault:?}");

@@ -11,7 +11,7 @@ use gonogo::domain::{
 use gonogo::provider::{Provider, SecretPlace, SourceSpec, kind};
 use jiff::Timestamp;
 
-use crate::scripted::Scripted;
+use crate::scripted::{Reply, Scripted};
 
 pub(crate) const NEW: &str = "4f2c8b6d00000000000000000000000000000001";
 pub(crate) const OLD: &str = "9be1aa0000000000000000000000000000000002";
@@ -23,6 +23,11 @@ pub(crate) fn now() -> Timestamp {
 
 pub(crate) async fn server() -> Scripted {
     Scripted::start(now()).await
+}
+
+/// An answer in plain text.
+pub(crate) fn text(status: u16, body: &str) -> Reply {
+    Reply { status, headers: Vec::new(), body: body.to_owned() }.with("content-type", "text/plain")
 }
 
 /// Settings with a table of texts.

@@ -94,8 +94,14 @@ fn readable(id: u32) -> Vec<&'static str> {
 fn nobody_of_the_same_user_reads_the_memory() {
     let folder = tempfile::tempdir().unwrap();
     let Running(child) = &serving(folder.path());
-    let control = readable(as_somebody("/bin/sleep", &["600"]).spawn().map(Running).unwrap().0.id());
-    assert!(control.contains(&"environ") && control.contains(&"mem"), "the control can be read: {control:?}");
+    // A process that has only just begun is still the kernel's for a moment.
+    let sleeper = as_somebody("/bin/sleep", &["600"]).spawn().map(Running).unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    let mut control = Vec::new();
+    while !(control.contains(&"environ") && control.contains(&"mem")) {
+        assert!(Instant::now() < end, "the control can be read: {control:?}");
+        control = readable(sleeper.0.id());
+    }
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let cores = limits.lines().find(|l| l.starts_with("Max core file size")).unwrap();
     assert_eq!(cores.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{cores}");

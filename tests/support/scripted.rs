@@ -28,18 +28,14 @@ pub(crate) struct Asked {
 /// One canned answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Reply {
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self { status, headers: Vec::new(), body: body.to_string() }
-    }
-
-    pub(crate) fn text(status: u16, body: &str) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_owned() }.with("content-type", "text/plain")
     }
 
     pub(crate) fn empty(status: u16) -> Self {

@@ -118,9 +118,16 @@ impl GitHub {
             self.identity(),
         )?;
         self.memory.watch(project, run.id);
+        let waiting = waiting(&jobs);
+        // All were asked at once: the decision may have come between the answers. A gate that no job waits for is either
+        // one that was decided meanwhile, or one whose jobs GitHub does not tell.
+        let pending = if waiting.is_empty() {
+            self.api.fresh::<Vec<wire::Pending>>(&pending_path).await?
+        } else {
+            pending
+        };
         let others = pending.len() > 1;
         let Some(pending) = pending.into_iter().find(|p| p.environment.id == id) else {
-            // Both were asked at once: the decision may have come between the two answers.
             let approvals = self.api.fresh::<Vec<wire::Approval>>(&approvals_path).await?;
             return Err(gone(&run, &approvals, id));
         };
@@ -129,7 +136,6 @@ impl GitHub {
             let rules = self.api.fresh_if_told::<wire::CustomRules>(&rules).await?;
             return Err(unpressable(&pending, &rules.map_or(Vec::new(), |rules| gates::app_names(&rules))));
         }
-        let waiting = waiting(&jobs);
         let path = project.path(&format!("/environments/{}", segment(pending.environment.name.as_str())));
         let commit_path = project.path(&format!("/commits/{}", run.head_sha.as_str()));
         let (rules, commit) =
