@@ -7,6 +7,8 @@ mod logs;
 mod model;
 #[path = "frames/results.rs"]
 mod results;
+#[path = "frames/steps.rs"]
+mod steps;
 
 use std::path::Path;
 use std::time::Duration;
@@ -83,6 +85,9 @@ const SCENES: &[Scene] = &[
     ("own-keys", own_keys),
     ("changes", || after(model::release_day(), &[Key::Char('d')])),
     ("why", || after(search(), &[Key::Char('v')])),
+    ("steps-held", steps::held),
+    ("steps-aborted", steps::aborted),
+    ("steps-colours", || after(steps::colours(), &[Key::Char('3')])),
     ("tests-failed", results::failed),
     ("tests", || after(results::failed(), &[Key::Char('t')])),
     ("refused", || after(select(model::release_day(), "ledger"), &[Key::Char('a')])),
@@ -388,6 +393,9 @@ portraits! {
     the_reasons "why"
     tests_that_failed_although_the_run_goes_on "tests-failed"
     every_test_that_failed "tests"
+    a_rollout_that_waits_at_a_step "steps-held"
+    a_rollout_that_an_analysis_stopped "steps-aborted"
+    a_switch_of_colours "steps-colours"
     a_key_that_cannot_act "refused"
     health_in_zoom "health"
     filtering "filter"

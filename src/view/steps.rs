@@ -22,7 +22,6 @@ pub(super) fn lines(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: boo
     if !steps.words.is_empty() {
         lines.push(course(scene, steps, room));
     }
-    lines.extend(steps.analyses.iter().flat_map(|analysis| measured(scene, analysis, room)));
     if steps.course == Course::Aborted && whole {
         let keys = &scene.model.setup.keys;
         let (again, back) = (
@@ -32,6 +31,7 @@ pub(super) fn lines(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: boo
         let text = format!("still asked for: {}  {again} retry  {back} roll back", rollout.target.label());
         lines.push(scene.words().gap(3).sign(Sign::Warning).gap(1).say(Role::Hold, text).within(room));
     }
+    lines.extend(steps.analyses.iter().flat_map(|analysis| measured(scene, analysis, room)));
     lines
 }
 
