@@ -159,14 +159,26 @@ impl Desk {
         }
     }
 
+    /// Types the name that a dialog on top asks for.
+    pub(crate) fn type_name(&mut self, name: &str) {
+        for letter in name.chars() {
+            self.press(Key::Char(letter));
+        }
+    }
+
     /// Confirms the plan on top and does what the executor does.
     pub(crate) async fn confirm(&mut self) {
-        self.press(Key::BackTab);
-        let field = match self.model.overlays.last() {
+        let field = |desk: &Self| match desk.model.overlays.last() {
             Some(Overlay::Dialog(dialog)) => dialog.field,
             _ => panic!("no dialog"),
         };
-        assert_eq!(field, Field::Confirm);
+        for _ in 0..3 {
+            self.press(Key::BackTab);
+            if field(self) == Field::Confirm {
+                break;
+            }
+        }
+        assert_eq!(field(self), Field::Confirm);
         self.press(Key::Enter);
         while let Some(effect) = self.queue.pop_front() {
             if let Effect::Execute { id, plan } = effect {
