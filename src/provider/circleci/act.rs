@@ -59,7 +59,8 @@ impl CircleCi {
         let path = format!("/workflow/{}", segment(key.id.as_str()));
         let workflow: wire::Workflow = self.api.get(&path).await?;
         if workflow.id != key.id {
-            let text = format!("asked for workflow {}, CircleCI answered with {}", key.id, workflow.id);
+            let text =
+                format!("field id: asked for workflow {}, CircleCI answered with {}", key.id, workflow.id);
             return Err(Fault::new(Cause::Malformed, text));
         }
         if let Some(slug) = workflow.project_slug.as_ref().filter(|slug| **slug != watch.slug.as_str())
@@ -95,6 +96,13 @@ impl CircleCi {
         };
         if !waits(job) {
             return Err(self.gone(job).await);
+        }
+        if let Some(newer) = self.run_again_as(&fresh).await? {
+            let text = format!(
+                "{} was run again, as workflow {newer}: nobody waits for this approval",
+                fresh.called()
+            );
+            return Err(Fault::new(Cause::Moved, text));
         }
         let before = fresh.jobs.iter().filter(|other| {
             let word = if decision == Decision::Approved { "success" } else { "canceled" };
@@ -174,6 +182,15 @@ impl CircleCi {
             word => format!("{} does not wait: it is {word}", job.name),
         };
         Fault::new(Cause::Moved, text)
+    }
+
+    /// The workflow that is the newest rerun of this one, if there is any.
+    async fn run_again_as(&self, fresh: &Fresh<'_>) -> Result<Option<SafeText>, Fault> {
+        let path = format!("/pipeline/{}/workflow", segment(fresh.pipeline.id.as_str()));
+        let (all, _) = self.api.list::<wire::Workflow>(&path).await?;
+        let (id, name, created) = (&fresh.workflow.id, &fresh.workflow.name, fresh.workflow.created_at);
+        let newer = all.into_iter().filter(|o| o.id != *id && o.name == *name && o.created_at > created);
+        Ok(newer.max_by_key(|other| other.created_at).map(|other| other.id))
     }
 
     /// Newer pipelines of the same branch: this would ship an older commit.

@@ -60,7 +60,8 @@ impl GitLab {
         let (pipeline, all) =
             tokio::try_join!(self.api.get::<wire::Pipeline>(&path), jobs(&self.api, watch, at))?;
         if pipeline.id != at.pipeline {
-            let text = format!("asked for pipeline {}, GitLab answered with {}", at.pipeline, pipeline.id);
+            let text =
+                format!("field id: asked for pipeline {}, GitLab answered with {}", at.pipeline, pipeline.id);
             return Err(Fault::new(Cause::Malformed, text));
         }
         Ok(Fresh { watch, at, pipeline, all })
@@ -100,11 +101,15 @@ impl GitLab {
         let me = self.me().await?;
         let watch = fresh.watch;
         let found = deployment(&self.api, watch, id).await?;
-        let quorum = approvals::quorum(&found);
         let environment = found.environment.as_ref().map_or_else(SafeText::default, |e| e.name.clone());
         if found.status != "blocked" {
             return Err(gone(&found, &environment));
         }
+        let quorum = approvals::quorum(&found).ok_or_else(|| {
+            let text =
+                format!("deployment {id}: field pending_approval_count: not told how many must approve");
+            Fault::new(Cause::Malformed, text)
+        })?;
         let before = approvals::reviews(&found).iter().filter(|review| review.decision == decision).count();
         let missing = quorum.needed.saturating_sub(quorum.given).saturating_sub(1);
         let job = found.deployable.as_ref().map(|job| job.id);
@@ -139,6 +144,12 @@ impl GitLab {
         basis.push(Basis::new("approvals", format!("{} of {}", quorum.given, quorum.needed)));
         basis.push(Basis::new("job", job.map(|job| job.to_string()).unwrap_or_default()));
         let mut hazards = self.hazards(fresh).await?;
+        if job.is_none() && decision == Decision::Approved {
+            hazards.push(Hazard::new(
+                Severity::Warning,
+                "GitLab does not say which job this is of: somebody must start it there",
+            ));
+        }
         hazards.extend(fresh.own_hazards((&found, &me), (&quorum, missing), decision));
         let guard = Guard::LookAgain(
             "GitLab checks that the deployment still waits and that nobody decides twice; it answers 400 otherwise and \
@@ -198,6 +209,10 @@ impl GitLab {
         let found = fresh.all.iter().find(|job| job.id == id);
         let Some(job) = found.filter(|job| job.status == "manual" && !job.archived) else {
             return Err(match found {
+                Some(job) if job.status == "scheduled" => {
+                    Fault::new(Cause::Refused, format!("{} is started by its timer", job.name))
+                        .with_hint("start it at GitLab if it must be sooner")
+                }
                 Some(job) => {
                     let by = job.user.as_ref().and_then(|user| user.username.as_ref());
                     let by = by.map(|by| format!(" by {by}")).unwrap_or_default();

@@ -166,17 +166,13 @@ pub(super) struct TestSummary {
     pub(super) total: TestTotal,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// All of it is told where any is: a count that is missing is not none.
+#[derive(Debug, Deserialize)]
 pub(super) struct TestTotal {
-    #[serde(default)]
     pub(super) count: u64,
-    #[serde(default)]
     pub(super) success: u64,
-    #[serde(default)]
     pub(super) failed: u64,
-    #[serde(default)]
     pub(super) skipped: u64,
-    #[serde(default)]
     pub(super) error: u64,
 }
 
