@@ -11,7 +11,7 @@ use super::write::quoted;
 pub(super) enum Ci {
     Gitlab,
     Jenkins,
-    CircleCi,
+    Circle,
 }
 
 impl Ci {
@@ -20,7 +20,7 @@ impl Ci {
         match file {
             ".gitlab-ci.yml" => Some(Self::Gitlab),
             "Jenkinsfile" => Some(Self::Jenkins),
-            ".circleci/config.yml" => Some(Self::CircleCi),
+            ".circleci/config.yml" => Some(Self::Circle),
             _ => None,
         }
     }
@@ -30,7 +30,7 @@ impl Ci {
         match self {
             Self::Gitlab => "gitlab",
             Self::Jenkins => "jenkins",
-            Self::CircleCi => "circleci",
+            Self::Circle => "circleci",
         }
     }
 }
@@ -91,7 +91,7 @@ fn part(found: &Found, checkout: &Checkout, ci: Ci, file: Option<&'static str>) 
     let (source, pipeline, doubt) = match ci {
         Ci::Gitlab => gitlab(found, hub),
         Ci::Jenkins => jenkins(found, hub),
-        Ci::CircleCi => circleci(found, hub),
+        Ci::Circle => circleci(found, hub),
     };
     Part { ci, file, source, pipeline, doubt }
 }

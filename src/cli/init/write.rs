@@ -242,12 +242,9 @@ fn environments(
         let name = quoted(name);
         let workload = quoted(&format!("deployment/{}", choice.service));
         line(text, format_args!("\n  {dash}[[service.environment]]\n  {dash}name = {name}"));
-        match source {
-            // What these call an environment of their own.
-            Some(source @ (GITHUB | "gitlab")) => {
-                line(text, format_args!("  {dash}live = {{ source = \"{source}\", environment = {name} }}"));
-            }
-            _ => {}
+        // What these call an environment of their own.
+        if let Some(source @ (GITHUB | "gitlab")) = source {
+            line(text, format_args!("  {dash}live = {{ source = \"{source}\", environment = {name} }}"));
         }
         line(
             text,

@@ -97,13 +97,7 @@ impl CircleCi {
         if !waits(job) {
             return Err(self.gone(job).await);
         }
-        if let Some(newer) = self.run_again_as(&fresh).await? {
-            let text = format!(
-                "{} was run again, as workflow {newer}: nobody waits for this approval",
-                fresh.called()
-            );
-            return Err(Fault::new(Cause::Moved, text));
-        }
+        self.not_run_again(&fresh).await?;
         let before = fresh.jobs.iter().filter(|other| {
             let word = if decision == Decision::Approved { "success" } else { "canceled" };
             other.is_approval() && other.name == job.name && other.status == word
@@ -184,13 +178,16 @@ impl CircleCi {
         Fault::new(Cause::Moved, text)
     }
 
-    /// The workflow that is the newest rerun of this one, if there is any.
-    async fn run_again_as(&self, fresh: &Fresh<'_>) -> Result<Option<SafeText>, Fault> {
+    /// That no rerun took this workflow's place: what still waits in it is dead.
+    async fn not_run_again(&self, fresh: &Fresh<'_>) -> Result<(), Fault> {
         let path = format!("/pipeline/{}/workflow", segment(fresh.pipeline.id.as_str()));
         let (all, _) = self.api.list::<wire::Workflow>(&path).await?;
         let (id, name, created) = (&fresh.workflow.id, &fresh.workflow.name, fresh.workflow.created_at);
         let newer = all.into_iter().filter(|o| o.id != *id && o.name == *name && o.created_at > created);
-        Ok(newer.max_by_key(|other| other.created_at).map(|other| other.id))
+        let Some(newest) = newer.max_by_key(|other| other.created_at) else { return Ok(()) };
+        let (called, id) = (fresh.called(), newest.id);
+        let text = format!("{called} was run again, as workflow {id}: nobody waits for this approval");
+        Err(Fault::new(Cause::Moved, text))
     }
 
     /// Newer pipelines of the same branch: this would ship an older commit.

@@ -92,6 +92,12 @@ pub(super) fn may_decide(deployment: &wire::Deployment, me: &Me) -> MayDecide {
     }
 }
 
+/// Whether a deployment waits for us, in words that are known: a new word is not one that says that it no longer does.
+pub(super) fn may_wait(deployment: &wire::Deployment) -> bool {
+    let over = ["created", "running", "success", "failed", "canceled", "skipped"];
+    !over.contains(&deployment.status.as_str())
+}
+
 /// What was decided about a deployment so far.
 pub(super) fn reviews(deployment: &wire::Deployment) -> Vec<Review> {
     let environment = deployment.environment.as_ref().map(|environment| environment.name.clone());
@@ -118,7 +124,7 @@ mod tests {
 
     fn deployment(approvals: serde_json::Value, pending: u64, rules: serde_json::Value) -> wire::Deployment {
         serde_json::from_value(json!({
-            "id": 1, "status": "blocked", "environment": {"name": "production"},
+            "id": 1, "status": "blocked", "environment": {"id": 31, "name": "production"},
             "pending_approval_count": pending, "approvals": approvals, "approval_summary": {"rules": rules},
         }))
         .unwrap()

@@ -37,7 +37,7 @@ pub fn look(answers: &Answers) -> Result<(Vec<Run>, Vec<Gate>), Fault> {
         let id = Whereabouts { project: None, pipeline: pipeline.id }.id();
         let key = RunKey { source: SourceName::new("gitlab"), service: watch.service.clone(), id };
         let about = About { watch: &watch, pipeline, key, all: &all, jobs: in_order(&all), me: &me };
-        let waits = |one: &&wire::Deployment| one.status == "blocked" && about.holds(one);
+        let waits = |one: &&wire::Deployment| approvals::may_wait(one) && about.holds(one);
         let ours: Vec<&wire::Deployment> = waiting.iter().filter(waits).collect();
         gates.extend(about.gates(&ours, answers.jobs.date(), &mut Held::new()));
         let reviews = ours.iter().flat_map(|one| approvals::reviews(one)).collect();

@@ -93,6 +93,11 @@ fn pipeline_of(deployment: &wire::Deployment) -> Option<u64> {
     Some(deployment.deployable.as_ref()?.pipeline.as_ref()?.id)
 }
 
+/// Whether a deployment is of the commit that a pipeline runs on.
+fn of_commit(deployment: &wire::Deployment, pipeline: &wire::Pipeline) -> bool {
+    deployment.sha.is_some() && deployment.sha == pipeline.sha
+}
+
 /// A deployment with its approvals.
 pub(super) async fn deployment(api: &Api, watch: &Watch, id: u64) -> Result<wire::Deployment, Fault> {
     api.get(&format!("{}/deployments/{id}", watch.path)).await
@@ -110,9 +115,9 @@ impl Looker<'_> {
         let asked = self.ask.runs_of(self.source, &watch.service);
         let mut waiting = Vec::new();
         for one in blocked(self.api, watch).await? {
-            // The list does not tell the approvals. What no longer waits, or says something new, is no gate.
+            // The list does not tell the approvals. It may no longer wait by now.
             let whole = deployment(self.api, watch, one.id).await?;
-            waiting.extend((whole.status == "blocked").then_some(whole));
+            waiting.extend(approvals::may_wait(&whole).then_some(whole));
         }
         let mut sight = Sight::default();
         let mut known = BTreeSet::new();
@@ -128,7 +133,8 @@ impl Looker<'_> {
             let newest = references.insert(&pipeline.reference);
             let left = pipeline.status == "manual" && !newest;
             passed_over += usize::from(left);
-            let waits = approved.contains(&pipeline.id);
+            let untold = |one: &wire::Deployment| pipeline_of(one).is_none() && of_commit(one, pipeline);
+            let waits = approved.contains(&pipeline.id) || waiting.iter().any(untold);
             let detail = place == 0 || wanted || waits || (moves && !left && detailed < DETAILED);
             detailed += usize::from(moves && detail);
             self.add(watch, (at, pipeline), (detail, wanted), &waiting, &mut sight).await?;
@@ -209,7 +215,10 @@ impl Looker<'_> {
         let all = if detail { self.jobs(watch, at, ended && !wanted).await? } else { Vec::new() };
         let key = RunKey { source: self.source.clone(), service: watch.service.clone(), id: id.clone() };
         let about = About { watch, pipeline, key, all: &all, jobs: in_order(&all), me: self.me };
-        let ours: Vec<&wire::Deployment> = waiting.iter().filter(|one| about.holds(one)).collect();
+        let taken =
+            |one: &wire::Deployment| sight.gates.iter().any(|gate| gate.key.id == deployed(one).as_str());
+        let ours: Vec<&wire::Deployment> =
+            waiting.iter().filter(|one| about.holds(one) && !taken(one)).collect();
         for one in &ours {
             locked(&self.memory.deployments).entry(id.clone()).or_default().insert(one.id);
         }
@@ -330,6 +339,11 @@ pub(super) struct About<'a> {
     pub(super) me: &'a Me,
 }
 
+/// The id of a deployment's gate.
+fn deployed(deployment: &wire::Deployment) -> String {
+    format!("deployment:{}", deployment.id)
+}
+
 fn safe(url: Option<&SafeText>) -> Option<SafeText> {
     url.filter(|url| url.as_str().starts_with("https://")).cloned()
 }
@@ -359,8 +373,14 @@ impl About<'_> {
     /// Whether a deployment is one of this pipeline's.
     pub(super) fn holds(&self, deployment: &wire::Deployment) -> bool {
         let job = deployment.deployable.as_ref();
-        pipeline_of(deployment) == Some(self.pipeline.id)
-            || job.is_some_and(|job| self.jobs.iter().any(|other| other.id == job.id))
+        match pipeline_of(deployment) {
+            Some(id) => id == self.pipeline.id,
+            // Where its pipeline is not told, it is that of its job, or one of its commit.
+            None => {
+                job.is_some_and(|job| self.jobs.iter().any(|other| other.id == job.id))
+                    || of_commit(deployment, self.pipeline)
+            }
+        }
     }
 
     fn actor(&self) -> Option<SafeText> {
@@ -403,13 +423,20 @@ impl About<'_> {
     fn approval(&self, deployment: &wire::Deployment) -> Gate {
         let unnamed = SafeText::new("a protected environment");
         let title = deployment.environment.as_ref().map_or(&unnamed, |environment| &environment.name);
-        Gate {
+        let quorum = approvals::quorum(deployment);
+        let readable = deployment.status == "blocked" && deployment.environment.is_some() && quorum.is_some();
+        let gate = Gate {
             since: deployment.created_at,
             reviewers: approvals::reviewers(deployment),
-            may_decide: approvals::may_decide(deployment, self.me),
-            quorum: approvals::quorum(deployment),
-            ..self.gate(format!("deployment:{}", deployment.id), title)
+            quorum,
+            ..self.gate(deployed(deployment), title)
+        };
+        if readable {
+            return Gate { may_decide: approvals::may_decide(deployment, self.me), ..gate };
         }
+        // It is shown, since something waits; what it waits for cannot be read, so nobody decides it here.
+        let why = "GitLab does not tell what it waits for in words that are known: decide it there";
+        Gate { waits_for: WaitsFor::OtherSystem, may_decide: MayDecide::No(why.into()), ..gate }
     }
 
     /// A job that somebody must start.

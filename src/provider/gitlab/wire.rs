@@ -116,6 +116,7 @@ pub(super) struct Deployment {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Environment {
+    pub(super) id: u64,
     pub(super) name: SafeText,
     #[serde(default)]
     pub(super) external_url: Option<SafeText>,

@@ -14,7 +14,7 @@ use super::bindings::Watch;
 use super::inputs::{self, Waiting};
 use super::stages::{self, Known, build_state, moment};
 use super::{console, reports, wire};
-use crate::domain::pipeline::{Review, WaitsFor};
+use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
 use crate::domain::{
     Ask, Fault, Gate, GateKey, Job, Run, RunKey, RunState, SafeText, ServiceName, Sha, SourceName, TestReport,
 };
@@ -186,15 +186,14 @@ impl Looker<'_> {
         let reviews = if wanted { console::reviews(self.api, &path).await? } else { Vec::new() };
         let (source, me, web) = (self.source, self.identity.as_ref(), self.web);
         let about = About { source, me, web, watch, found, path: &path };
-        let paused = jobs.iter().find(|job| job.state == RunState::WaitingForHuman);
+        // A stage holds those that wait within it, and stands before them.
+        let paused = jobs.iter().rfind(|job| job.state == RunState::WaitingForHuman);
         let since = paused.and_then(|job| job.started);
         sight.gates.extend(waiting.iter().map(|waiting| about.gate(waiting, since)));
         // A stage that is paused waits, also where nobody tells for what.
+        let untold = paused.filter(|_| waiting.is_empty() && !ended);
+        sight.gates.extend(untold.map(|stage| about.paused(stage)));
         let waits = !waiting.is_empty() || paused.is_some();
-        if waits && waiting.is_empty() && !ended {
-            let text = format!("{} is paused, and Jenkins does not tell for what", title(&found.build));
-            sight.pipeline.remarks.push(SafeText::new(&text));
-        }
         let tests = match detail && (ended || !waiting.is_empty()) {
             true => self.report(&path, ended).await?,
             false => None,
@@ -267,6 +266,22 @@ impl About<'_> {
             no_reject: None,
             asks: waiting.asks().iter().map(|parameter| parameter.name.clone()).collect(),
             url: self.url(),
+        }
+    }
+
+    /// A stage that waits for something that is not told.
+    fn paused(&self, stage: &Job) -> Gate {
+        let unknown = Waiting {
+            id: SafeText::new(&format!("stage {}", stage.id)),
+            message: stage.name.clone(),
+            submitters: None,
+            parameters: None,
+        };
+        let why = "Jenkins does not tell what it waits for: look at it there";
+        Gate {
+            waits_for: WaitsFor::OtherSystem,
+            may_decide: MayDecide::No(why.into()),
+            ..self.gate(&unknown, stage.started)
         }
     }
 

@@ -173,3 +173,40 @@ async fn a_trace_has_no_markers_of_sections_and_none_before_its_job_begins() {
     assert!(matches!(none, LogAnswer::NotYet(_)), "{none:?}");
     assert!(!server.asked().iter().any(|asked| asked.path.contains("/jobs/12/trace")));
 }
+
+#[tokio::test]
+async fn a_deployment_that_cannot_be_read_is_shown_and_not_decided() {
+    for (key, value) in [
+        ("status", json!("brand-new")),
+        ("pending_approval_count", json!(null)),
+        ("environment", json!(null)),
+    ] {
+        let server = blocked(1).await;
+        let mut odd = deployment(5, 100, 1);
+        odd[key] = value;
+        server.get(&format!("{PROJECT}/deployments/5"), &odd);
+        let shop = shop(&server);
+        let gate = only(&seen(&shop).await).clone();
+        assert_eq!(gate.waits_for, WaitsFor::OtherSystem, "{key}");
+        let fault = shop.prepare(&approve(&gate)).await.unwrap_err();
+        assert_eq!(fault.reached, Reached::No, "{key}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_that_does_not_tell_its_pipeline_is_one_of_its_commit_once() {
+    let server = blocked(1).await;
+    server.get(&format!("{PROJECT}/pipelines"), &json!([one(101, "success", NEW), one(100, "manual", NEW)]));
+    server.get(&format!("{PROJECT}/pipelines/101"), &one(101, "success", NEW));
+    server.get(&format!("{PROJECT}/pipelines/101/jobs"), &json!([job(10, "build", "build", "success")]));
+    server.get(&format!("{PROJECT}/pipelines/100/jobs"), &json!([job(10, "build", "build", "success")]));
+    server.get(&format!("{PROJECT}/pipelines/101/bridges"), &json!([]));
+    let mut odd = deployment(5, 100, 1);
+    odd["deployable"] = json!(null);
+    server.get(&format!("{PROJECT}/deployments/5"), &odd);
+    let shop = shop(&server);
+    let seen = seen(&shop).await;
+    let plan = shop.prepare(&approve(only(&seen))).await.unwrap();
+    assert_eq!(plan.steps.len(), 1, "its job is not known, so it cannot be started");
+    assert!(format!("{:?}", plan.hazards).contains("somebody must start it there"));
+}

@@ -1,13 +1,13 @@
 //! Jenkins' traps that its documentation names: context paths, ids that are the same in every build, queues, trees.
 
+use gonogo::domain::pipeline::WaitsFor;
 use gonogo::domain::{Cause, Promise, Reached, Settings, Target, Verb};
 use serde_json::{Value, json};
 
 use crate::recorded::jenkins::*;
 use crate::scripted::Reply;
 use crate::world::{
-    NEW, approve, carry_out, intent, lines, log, look, only, provider, remarks, requests, run, seen, server,
-    version,
+    NEW, approve, carry_out, intent, lines, log, look, only, provider, requests, run, seen, server, version,
 };
 
 #[tokio::test]
@@ -159,10 +159,11 @@ async fn a_stage_that_is_paused_waits_also_where_nobody_tells_for_what() {
     let tree = json!({"status": "ok", "data": {"complete": false, "stages": [
         {"id": "9", "name": "production", "state": "paused", "children": []}]}});
     server.get(&format!("{JOB}/16/stages/tree"), &tree);
-    let seen = seen(&shop(&server)).await;
-    assert!(seen.gates.is_empty());
+    let shop = shop(&server);
+    let seen = seen(&shop).await;
+    assert_eq!(only(&seen).waits_for, WaitsFor::OtherSystem);
+    assert!(shop.prepare(&approve(only(&seen))).await.is_err(), "and nobody decides it here");
     assert_eq!(crate::world::runs(&seen)[0].state, gonogo::domain::RunState::WaitingForHuman);
-    assert!(remarks(&seen).contains("does not tell for what"), "{}", remarks(&seen));
     assert_eq!(crate::world::runs(&seen)[0].revision.as_str(), NEW);
 }
 
@@ -180,4 +181,23 @@ async fn a_report_that_sums_others_up_counts_and_what_is_named_has_failed() {
     let told = report(&seen(&shop(&server)).await);
     assert_eq!((told.failed, told.failures.len()), (1, 1));
     assert!(told.gap.unwrap().as_str().contains("1 named"));
+}
+
+#[tokio::test]
+async fn an_input_that_does_not_tell_what_it_asks_for_is_not_given() {
+    let server = waiting(&json!([])).await;
+    let shop = shop(&server);
+    let gate = only(&seen(&shop).await).clone();
+    for untold in [Some(Value::Null), None] {
+        let mut build = waits(&build(16, &Value::Null, JOB), &json!([]));
+        let input = build.pointer_mut("/actions/4/executions/0/input").unwrap().as_object_mut().unwrap();
+        match untold {
+            Some(null) => drop(input.insert("parameters".to_owned(), null)),
+            None => drop(input.remove("parameters")),
+        }
+        server.get(&format!("{JOB}/16/api/json"), &build);
+        let fault = shop.prepare(&approve(&gate)).await.unwrap_err();
+        assert_eq!((fault.cause, fault.reached), (Cause::Malformed, Reached::No), "{fault}");
+        assert!(fault.to_string().contains("parameters"), "{fault}");
+    }
 }
