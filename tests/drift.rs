@@ -4,6 +4,7 @@
 //! A provider joins with a [`Member`]: its recorded answers, and how they are given.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test's own machinery fails by panicking"
 )]
