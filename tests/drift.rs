@@ -4,12 +4,16 @@
 //! A provider joins with a [`Member`]: its recorded answers, and how they are given.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test's own machinery fails by panicking"
 )]
 
 #[path = "drift/change.rs"]
 mod change;
+#[path = "ci/recorded/mod.rs"]
+#[expect(dead_code, reason = "shared with the tests of these providers")]
+mod ci;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "only the credential of it is used here")]
 mod faults;
@@ -25,6 +29,8 @@ mod kube;
 mod lie;
 #[path = "drift/metrics.rs"]
 mod metrics;
+#[path = "drift/pipelines.rs"]
+mod pipelines;
 #[path = "support/scripted.rs"]
 #[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
 mod scripted;
@@ -83,6 +89,7 @@ fn members() -> Vec<Start> {
     all.extend(targets::members());
     all.extend(metrics::members());
     all.extend(github::members());
+    all.extend(pipelines::members());
     all
 }
 

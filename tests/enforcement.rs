@@ -7,6 +7,9 @@
     reason = "a test's own machinery fails by panicking"
 )]
 
+#[path = "ci/recorded/mod.rs"]
+#[expect(dead_code, reason = "shared with the tests of these providers")]
+mod ci;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "only the credential of it is used here")]
 mod faults;
@@ -26,6 +29,7 @@ mod swarm;
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod world;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gonogo::domain::{
@@ -90,55 +94,82 @@ fn the_page_is_what_the_code_says() {
     );
 }
 
-/// Whether a request is one of a template: what is in braces may be anything without a slash, a query is not compared.
+/// Whether a request is one of a template: what is in braces may be anything without a slash, or with slashes where there
+/// is one in the braces; a query is not compared.
 fn fits(template: &str, method: &str, path: &str) -> bool {
+    fn matches(template: &str, path: &str) -> bool {
+        let Some((before, rest)) = template.split_once('{') else { return template == path };
+        let (name, after) = rest.split_once('}').unwrap();
+        let Some(path) = path.strip_prefix(before) else { return false };
+        let most = if name.contains('/') { path.len() } else { path.find('/').unwrap_or(path.len()) };
+        (1..=most).any(|end| path.is_char_boundary(end) && matches(after, &path[end..]))
+    }
     let Some((wanted, template)) = template.split_once(' ') else { return false };
-    let path = path.split('?').next().unwrap();
-    let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
-    wanted == method
-        && template.len() == path.len()
-        && template.iter().zip(&path).all(|(t, p)| (t.starts_with('{') && !p.is_empty()) || t == p)
+    wanted == method && matches(template, path.split('?').next().unwrap())
 }
 
-/// A plan is what the table says of its verb.
-fn compared(kind_: &str, verb: Verb, prepared: &Prepared) {
+/// The requests of a table's entry in their order, each with its alternatives: `POST /a or POST /b, then POST /c`.
+fn templates(request: &'static str) -> Vec<Vec<&'static str>> {
+    request.split(", then ").map(|one| one.split(" or ").collect()).collect()
+}
+
+/// A plan is what the table says of its verb; which of the table's requests it is.
+fn compared(kind_: &str, verb: Verb, prepared: &Prepared) -> BTreeSet<&'static str> {
     let facts = kind(kind_).unwrap().enforcement;
     let found = facts.verbs.iter().find(|v| v.verb == verb);
     let facts = found.unwrap_or_else(|| panic!("{kind_} can {} and its table does not say so", verb.word()));
+    let mut used = BTreeSet::new();
+    let mut rest = templates(facts.request).into_iter();
     for step in &prepared.steps {
-        assert!(fits(facts.request, &step.method, &step.path), "{} is not {}", step.path, facts.request);
+        let one = |all: Vec<&'static str>| all.into_iter().find(|one| fits(one, &step.method, &step.path));
+        let found = rest.find_map(one);
+        used.insert(found.unwrap_or_else(|| panic!("{} is not {}", step.path, facts.request)));
     }
+    assert!(!used.is_empty(), "{kind_} {} sends nothing", verb.word());
     let same = match (&prepared.guard, facts.guard) {
         (Guard::Server(_), GuardFact::InRequest(_)) | (Guard::LookAgain(_), GuardFact::LookAgain(_)) => true,
         (Guard::Server(_) | Guard::LookAgain(_), _) => false,
     };
     assert!(same, "{kind_} {}: {:?} is not {:?}", verb.word(), prepared.guard, facts.guard);
+    used
 }
 
 /// Prepares every verb on every target that a verb could have; what is refused must not be in the table, and what is not
-/// must be.
-async fn all_verbs(kind_: &str, provider: &Arc<dyn Provider>, target: impl Fn(Verb) -> Target, shop: &str) {
+/// must be. Which of the table's requests were among the plans.
+async fn all_verbs(
+    kind_: &str,
+    provider: &Arc<dyn Provider>,
+    target: impl Fn(Verb) -> Target,
+    shop: &str,
+) -> BTreeSet<&'static str> {
     provider.observe(&Ask::default()).await.unwrap();
+    let mut used = BTreeSet::new();
     for verb in VERBS {
         let intent = Intent {
             verb,
             service: ServiceName::new(shop),
             place: Some(Place::new(shop, "production")),
             target: target(verb),
-            source: SourceName::new(if kind_ == "github" { "github" } else { "prod" }),
+            source: SourceName::new(if shop == "shop" { kind_ } else { "prod" }),
             reason: None,
             answers: std::collections::BTreeMap::new(),
         };
         let in_table = kind(kind_).unwrap().enforcement.verbs.iter().any(|v| v.verb == verb);
         match provider.prepare(&intent).await {
-            Ok(prepared) => {
-                compared(kind_, verb, &prepared);
-            }
+            Ok(prepared) => used.extend(compared(kind_, verb, &prepared)),
             Err(fault) => {
                 assert!(!in_table, "{kind_} cannot {}, and its table says so: {fault}", verb.word())
             }
         }
     }
+    used
+}
+
+/// Nothing is in a kind's table that no plan sends.
+fn whole(kind_: &str, used: &BTreeSet<&'static str>) {
+    let verbs = kind(kind_).unwrap().enforcement.verbs;
+    let told: BTreeSet<&str> = verbs.iter().flat_map(|v| templates(v.request)).flatten().collect();
+    assert_eq!(&told, used, "{kind_}");
 }
 
 fn run() -> RunKey {
@@ -162,7 +193,8 @@ async fn kubernetes_does_what_its_table_says() {
     let kube = Kube::start(&["v1", "v2"]).await;
     let back = kube.lock().image("v1");
     let new = format!("{}/shop/web:v3", kube.lock().host);
-    all_verbs("kubernetes", &kube.provider, |verb| at_target(verb, "web-v1", &back, &new), "web").await;
+    let target = |verb| at_target(verb, "web-v1", &back, &new);
+    whole("kubernetes", &all_verbs("kubernetes", &kube.provider, target, "web").await);
 }
 
 #[tokio::test]
@@ -174,7 +206,8 @@ async fn docker_does_what_its_table_says() {
     };
     let back = image("PreviousSpec");
     let new = "registry.test/acme/web:v3";
-    all_verbs("docker", &swarm.provider, |verb| at_target(verb, "previous", &back, new), "web").await;
+    let target = |verb| at_target(verb, "previous", &back, new);
+    whole("docker", &all_verbs("docker", &swarm.provider, target, "web").await);
 }
 
 #[tokio::test]
@@ -204,7 +237,86 @@ async fn github_does_what_its_table_says() {
         }),
         other => at_target(other, "previous", "web:v1", "web:v2"),
     };
-    all_verbs("github", &provider, target, "shop").await;
+    whole("github", &all_verbs("github", &provider, target, "shop").await);
+}
+
+/// The targets of a CI provider: its gate, a run that has failed, one that is under way, a version.
+fn at_ci(kind_: &str, verb: Verb, gate: &GateKey, failed: &str, running: &str) -> Target {
+    match verb {
+        Verb::Approve | Verb::Reject => Target::Gate(gate.clone()),
+        Verb::Rerun => Target::Run(ci::world::run(kind_, failed)),
+        Verb::Cancel => Target::Run(ci::world::run(kind_, running)),
+        Verb::Promote => ci::world::version(Some("v2.8.0")),
+        other => at_target(other, "previous", "web:v1", "web:v2"),
+    }
+}
+
+/// The plan of one more intent.
+async fn one_more(
+    (kind_, provider): (&str, &Arc<dyn Provider>),
+    verb: Verb,
+    target: Target,
+) -> BTreeSet<&'static str> {
+    let prepared = provider.prepare(&ci::world::intent(kind_, verb, target)).await.unwrap();
+    compared(kind_, verb, &prepared)
+}
+
+#[tokio::test]
+async fn gitlab_does_what_its_table_says() {
+    use ci::gitlab::{PROJECT, blocked, job, one, project, shop};
+    let server = blocked(1).await;
+    for (id, status) in [(98, "failed"), (99, "running")] {
+        server
+            .get(&format!("{PROJECT}/pipelines/{id}"), &one(id, status, world::OLD))
+            .get(&format!("{PROJECT}/pipelines/{id}/jobs"), &json!([job(id, "build", "build", status)]));
+    }
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    let target = |verb| at_ci("gitlab", verb, &gate, "98", "99");
+    let mut used = all_verbs("gitlab", &provider, target, "shop").await;
+    // A manual job is started, and that is all.
+    let jobs = [job(11, "deploy production", "deploy", "manual")];
+    let server = project(&[one(100, "manual", world::NEW)], &jobs).await;
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    used.extend(one_more(("gitlab", &provider), Verb::Approve, Target::Gate(gate)).await);
+    whole("gitlab", &used);
+}
+
+#[tokio::test]
+async fn jenkins_does_what_its_table_says() {
+    use ci::jenkins::{JOB, build, shop, shop_with, waiting};
+    let server = waiting(&json!([])).await;
+    server.get(&format!("{JOB}/15/api/json"), &build(15, &json!("FAILURE"), JOB));
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    let target = |verb| at_ci("jenkins", verb, &gate, "15", "16");
+    let mut used = all_verbs("jenkins", &provider, target, "shop").await;
+    // An input that asks for something, and a job without parameters.
+    let server = waiting(&json!([{"name": "DRY", "type": "BooleanParameterDefinition"}])).await;
+    used.extend(one_more(("jenkins", &shop(&server)), Verb::Approve, Target::Gate(gate)).await);
+    let provider = shop_with(&server, "token", Settings::default(), Settings::default());
+    used.extend(one_more(("jenkins", &provider), Verb::Promote, ci::world::version(None)).await);
+    whole("jenkins", &used);
+}
+
+#[tokio::test]
+async fn circleci_does_what_its_table_says() {
+    use ci::circleci::{API, jobs, page, project, shop, shop_with, workflow};
+    let at = "2026-08-20T09:00:00Z";
+    let server = project(&[workflow("w-1", "on_hold", at)], &jobs()).await;
+    for (id, status) in [("w-2", "failed"), ("w-3", "running")] {
+        server
+            .get(&format!("{API}/workflow/{id}"), &workflow(id, status, at))
+            .get(&format!("{API}/workflow/{id}/job"), &page(&[]));
+    }
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    let target = |verb| at_ci("circleci", verb, &gate, "w-2", "w-3");
+    let mut used = all_verbs("circleci", &provider, target, "shop").await;
+    let defined = shop_with(&server, Settings::default().with_text("definition", "def-1"));
+    used.extend(one_more(("circleci", &defined), Verb::Promote, ci::world::version(Some("v2.8.0"))).await);
+    whole("circleci", &used);
 }
 
 #[test]

@@ -49,9 +49,18 @@ impl Desk {
 
     /// A `gh` that is logged in to these hosts.
     fn gh(&self, hosts: &[&str]) {
+        self.logged_in("gh", hosts, "account");
+    }
+
+    /// A `glab` that is.
+    fn glab(&self, hosts: &[&str]) {
+        self.logged_in("glab", hosts, "as");
+    }
+
+    fn logged_in(&self, name: &str, hosts: &[&str], word: &str) {
         let lines: String =
-            hosts.iter().map(|h| format!("echo '  Logged in to {h} account ada (keyring)'\n")).collect();
-        let program = self.at("bin/gh");
+            hosts.iter().map(|h| format!("echo '  Logged in to {h} {word} ada (keyring)'\n")).collect();
+        let program = self.at("bin").join(name);
         fs::write(&program, format!("#!/bin/sh\n{lines}")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
     }
@@ -222,4 +231,84 @@ fn what_does_not_answer_is_a_comment_and_kubeconfig_plugins_are_not_run() {
     assert_eq!(sources(&kube(closed)), ["git", "github"]);
     assert_eq!(sources(&kube(open.local_addr().unwrap())), ["git", "github", "cluster"]);
     assert!(!sentinel.exists());
+}
+
+const GITLAB: &str = "deploy:\n  stage: deploy\n  environment:\n    name: production\n  when: manual\nreview:\n  \
+                      environment: review/$CI_COMMIT_REF_SLUG\n";
+
+/// The part of a text from its source of this name to the next empty line, without the signs of a comment.
+fn uncommented(text: &str, name: &str) -> String {
+    let start =
+        text.find(&format!("# [[source]]\n# name = \"{name}\"")).unwrap_or_else(|| panic!("{name}: {text}"));
+    let part = text.get(start..).unwrap().split("\n\n").next().unwrap();
+    part.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect()
+}
+
+/// What a service says of its pipeline.
+fn pipeline(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.starts_with("pipeline")).collect()
+}
+
+#[test]
+fn a_repository_at_gitlab_becomes_a_source_and_a_service_with_the_environments_of_its_jobs() {
+    let desk = Desk::new();
+    desk.repository("git@gitlab.com:acme/shop/checkout.git", &[(".gitlab-ci.yml", GITLAB)]);
+    let text = desk.printed(&[("GITLAB_TOKEN", "glpat-notatoken")]);
+    let config = loaded(&text);
+    assert_eq!(sources(&config), ["git", "gitlab"]);
+    assert!(text.contains("token = { env = \"GITLAB_TOKEN\" }") && !text.contains("glpat"), "{text}");
+    assert_eq!(pipeline(&text), ["pipeline = { source = \"gitlab\", project = \"acme/shop/checkout\" }"]);
+    let environments: Vec<_> = config.services[0].environments.iter().map(|e| e.name.to_string()).collect();
+    assert_eq!(environments, ["production"]);
+    assert!(text.contains("live = { source = \"gitlab\", environment = \"production\" }"), "{text}");
+    // Without a token all of it is there, as a comment.
+    let text = desk.printed(&[]);
+    assert_eq!(sources(&loaded(&text)), ["git"]);
+    assert!(
+        text.contains("# pipeline = { source = \"gitlab\", project = \"acme/shop/checkout\" }"),
+        "{text}"
+    );
+    assert_eq!(sources(&loaded(&uncommented(&text, "gitlab"))), ["gitlab"]);
+}
+
+#[test]
+fn a_gitlab_of_ones_own_gets_its_token_from_glab_and_nobody_else_gets_any() {
+    let desk = Desk::new();
+    desk.repository("https://git.example.test/acme/checkout.git", &[(".gitlab-ci.yml", GITLAB)]);
+    desk.glab(&["git.example.test"]);
+    let text = desk.printed(&[("GITLAB_TOKEN", "glpat-notatoken")]);
+    assert_eq!(sources(&loaded(&text)), ["git", "gitlab"]);
+    assert!(text.contains("url = \"https://git.example.test\""), "{text}");
+    let command =
+        "token = { command = [\"glab\", \"config\", \"get\", \"token\", \"--host\", \"git.example.test\"] }";
+    assert!(text.contains(command) && !text.contains("glpat"), "{text}");
+    desk.glab(&["gitlab.com"]);
+    let text = desk.printed(&[("GITLAB_TOKEN", "glpat-notatoken")]);
+    assert_eq!(sources(&loaded(&text)), ["git"], "the remote is no reason to send a token anywhere");
+    assert!(!text.contains("git.example.test") && !text.contains("glpat"), "{text}");
+    assert_eq!(sources(&loaded(&uncommented(&text, "gitlab"))), ["gitlab"]);
+}
+
+#[test]
+fn a_file_of_circleci_or_jenkins_becomes_a_source_or_a_comment_that_could_be_one() {
+    let desk = Desk::new();
+    desk.repository(
+        "git@github.com:acme/checkout.git",
+        &[(".circleci/config.yml", "version: 2.1\n"), ("Jenkinsfile", "pipeline {}\n")],
+    );
+    let text = desk.printed(&[("CIRCLE_TOKEN", "notatoken")]);
+    assert_eq!(sources(&loaded(&text)), ["git", "github", "circleci"]);
+    assert_eq!(pipeline(&text), ["pipeline = { source = \"circleci\", project = \"gh/acme/checkout\" }"]);
+    assert!(text.contains("# pipeline = { source = \"jenkins\", job = \"folder/checkout\" }"), "{text}");
+    let jenkins = loaded(&uncommented(&text, "jenkins"));
+    assert_eq!(sources(&jenkins), ["jenkins"]);
+    let text = desk.printed(&[]);
+    assert_eq!(sources(&loaded(&text)), ["git", "github"]);
+    assert_eq!(sources(&loaded(&uncommented(&text, "circleci"))), ["circleci"]);
+    // Elsewhere than at GitHub and Bitbucket the slug cannot be known.
+    let desk = Desk::new();
+    desk.repository("git@git.example.test:acme/checkout.git", &[(".circleci/config.yml", "version: 2.1\n")]);
+    let text = desk.printed(&[("CIRCLE_TOKEN", "notatoken")]);
+    assert_eq!(sources(&loaded(&text)), ["git"]);
+    assert!(text.contains("circleci/ORG-ID/PROJECT-ID") && !text.contains("example.test:"), "{text}");
 }

@@ -45,7 +45,8 @@ pub enum GuardFact {
 pub struct VerbFacts {
     /// Which.
     pub verb: Verb,
-    /// Method and path; what is in braces is filled in.
+    /// Method and path; what is in braces is filled in. `or` between those of which one is sent, `, then` before one that
+    /// may follow.
     pub request: &'static str,
     /// What ties it to what was shown.
     pub guard: GuardFact,

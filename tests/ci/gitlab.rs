@@ -1,86 +1,17 @@
 //! GitLab: gates that hide, quorums, retries, refusals in every shape, what is started and what is read.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use gonogo::domain::log::LogAnswer;
-use gonogo::domain::{Cause, Decision, Promise, Reached, Retry, Role, RunState, Settings, Target, Verb};
-use gonogo::provider::Provider;
-use serde_json::{Value, json};
+use gonogo::domain::{Cause, Decision, Promise, Reached, Retry, RunState, Target, Verb};
+use serde_json::json;
 
-use crate::scripted::{Reply, Scripted};
+use crate::recorded::gitlab::*;
+use crate::scripted::Reply;
 use crate::world::{
-    NEW, OLD, approve, at, carry_out, credential_only_in, intent, lines, live, log, look, only, pipeline,
-    provider, remarks, requests, run, runs, seen, server, table, text, version,
+    NEW, OLD, approve, carry_out, credential_only_in, intent, lines, log, look, only, remarks, requests, run,
+    runs, seen, text, version,
 };
-
-const PROJECT: &str = "/api/v4/projects/acme%2Fshop";
-
-fn shop(server: &Scripted) -> Arc<dyn Provider> {
-    let dispatch = table("variables", &[("VERSION", "$version"), ("IN", "$environment")]);
-    let bounds = vec![
-        pipeline(Settings::default().with_text("project", "acme/shop")),
-        live("production"),
-        at(Role::Dispatch, "production", dispatch),
-    ];
-    provider("gitlab", "token", Settings::default().with_text("url", &server.url), bounds)
-}
-
-fn one(id: u64, status: &str, sha: &str) -> Value {
-    json!({
-        "id": id, "iid": id, "project_id": 42, "sha": sha, "ref": "main", "status": status, "source": "push",
-        "created_at": "2026-08-20T09:00:00.123Z", "updated_at": "2026-08-20T09:12:41Z", "user": {"id": 3, "username": "rhea"},
-        "web_url": format!("https://gitlab.test/acme/shop/-/pipelines/{id}"), "a_new_key": null
-    })
-}
-
-fn job(id: u64, name: &str, stage: &str, status: &str) -> Value {
-    json!({
-        "id": id, "name": name, "stage": stage, "status": status, "allow_failure": false, "archived": false,
-        "created_at": "2026-08-20T09:00:00Z", "started_at": "2026-08-20T09:01:00Z", "finished_at": null,
-        "user": {"id": 9, "username": "omar"}, "commit": {"title": "feat: more"}, "pipeline": {"id": 100}
-    })
-}
-
-fn deployment(id: u64, pipeline: u64, pending: u64) -> Value {
-    json!({
-        "id": id, "iid": id, "ref": "main", "sha": NEW, "status": "blocked", "created_at": "2026-08-20T09:12:40Z",
-        "updated_at": "2026-08-20T09:12:40Z", "user": {"id": 3, "username": "rhea"},
-        "environment": {"id": 1, "name": "production", "external_url": "https://shop.test"},
-        "deployable": {"id": 11, "name": "deploy", "status": "manual", "pipeline": {"id": pipeline}},
-        "pending_approval_count": pending, "approvals": [],
-        "approval_summary": {"rules": [
-            {"group_id": 5, "access_level_description": "sre", "required_approvals": pending, "deployment_approvals": []}]}
-    })
-}
-
-/// A project without anything but these pipelines, each with these jobs.
-async fn project(pipelines: &[Value], jobs: &[Value]) -> Scripted {
-    let server = server().await;
-    server
-        .get("/api/v4/user", &json!({"id": 7, "username": "mara"}))
-        .get(&format!("{PROJECT}/pipelines"), &json!(pipelines))
-        .get(&format!("{PROJECT}/deployments"), &json!([]))
-        .get(&format!("{PROJECT}/freeze_periods"), &json!([]));
-    for one in pipelines {
-        let id = &one["id"];
-        server
-            .get(&format!("{PROJECT}/pipelines/{id}"), one)
-            .get(&format!("{PROJECT}/pipelines/{id}/jobs"), &json!(jobs))
-            .get(&format!("{PROJECT}/pipelines/{id}/bridges"), &json!([]));
-    }
-    server
-}
-
-/// One pipeline that waits for approval of production, by so many.
-async fn blocked(pending: u64) -> Scripted {
-    let jobs = [job(11, "deploy", "deploy", "manual"), job(10, "build", "build", "success")];
-    let server = project(&[one(100, "manual", NEW)], &jobs).await;
-    let waits = format!("{PROJECT}/deployments?status=blocked&order_by=id&sort=desc&per_page=50");
-    server.get(&waits, &json!([deployment(5, 100, pending)]));
-    server.get(&format!("{PROJECT}/deployments/5"), &deployment(5, 100, pending));
-    server
-}
 
 #[tokio::test]
 async fn a_deployment_that_waits_is_a_gate_even_if_its_pipeline_has_left_the_list() {

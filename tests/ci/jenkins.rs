@@ -1,78 +1,16 @@
 //! Jenkins: crumbs, branches, plugins that are there or not, commits of libraries, refusals in headers, consoles.
 
-use std::sync::Arc;
-
 use gonogo::domain::log::LogAnswer;
 use gonogo::domain::pipeline::MayDecide;
-use gonogo::domain::{Cause, Decision, Reached, Role, RunState, Settings, Target, Verb};
-use gonogo::provider::Provider;
+use gonogo::domain::{Cause, Decision, Reached, RunState, Settings, Target, Verb};
 use serde_json::{Value, json};
 
-use crate::scripted::{Reply, Scripted};
+use crate::recorded::jenkins::*;
+use crate::scripted::Reply;
 use crate::world::{
-    NEW, OLD, approve, at, carry_out, intent, lines, live, log, look, only, pipeline, provider, remarks,
-    requests, run, runs, seen, server, table, text, version,
+    NEW, OLD, approve, carry_out, intent, lines, log, look, only, remarks, requests, run, runs, seen, text,
+    version,
 };
-
-const JOB: &str = "/job/acme/job/shop";
-
-fn shop_with(server: &Scripted, secret: &str, own: Settings) -> Arc<dyn Provider> {
-    let settings = Settings::default().with_text("url", &server.url).with_text("user", "mara");
-    let dispatch = table("parameters", &[("VERSION", "$version")]);
-    let bounds = vec![
-        pipeline(own.with_text("job", "acme/shop")),
-        live("production"),
-        at(Role::Dispatch, "production", dispatch),
-    ];
-    provider("jenkins", secret, settings, bounds)
-}
-
-fn shop(server: &Scripted) -> Arc<dyn Provider> {
-    shop_with(server, "token", Settings::default())
-}
-
-fn checkout(remote: &str, sha: &str) -> Value {
-    json!({"_class": "hudson.plugins.git.util.BuildData", "remoteUrls": [remote],
-        "lastBuiltRevision": {"SHA1": sha, "branch": [{"name": "refs/remotes/origin/main"}]}})
-}
-
-/// A build as the API tells it; its address names the host that the administrator configured, not ours.
-fn build(number: u64, result: &Value, path: &str) -> Value {
-    json!({
-        "_class": "org.jenkinsci.plugins.workflow.job.WorkflowRun", "number": number, "result": result,
-        "building": result.is_null(), "timestamp": 1_787_216_400_000_i64, "duration": 0, "displayName": format!("#{number}"),
-        "url": format!("https://ci.internal.test{path}/{number}/"),
-        "actions": [{}, null, {"_class": "hudson.model.CauseAction",
-            "causes": [{"shortDescription": "Started by user Rhea", "userId": "rhea"}]},
-            checkout("https://git.test/acme/shop.git", NEW)]
-    })
-}
-
-fn waits(build: &Value, parameters: &Value) -> Value {
-    let mut build = build.clone();
-    build["actions"].as_array_mut().unwrap().push(json!({
-        "_class": "org.jenkinsci.plugins.workflow.support.steps.input.InputAction",
-        "executions": [{"id": "Ef95dd50", "settled": false, "input": {
-            "id": "Ef95dd50", "message": "Deploy to production?", "submitter": "mara,sre", "parameters": parameters}}]
-    }));
-    build
-}
-
-async fn jenkins(builds: &[Value]) -> Scripted {
-    let server = server().await;
-    server.get("/whoAmI/api/json", &json!({"name": "mara", "anonymous": false}));
-    server.get(&format!("{JOB}/api/json"), &json!({"name": "shop", "builds": builds}));
-    server
-}
-
-/// One build that waits for an input.
-async fn waiting(parameters: &Value) -> Scripted {
-    let one = build(16, &Value::Null, JOB);
-    let server = jenkins(std::slice::from_ref(&one)).await;
-    server.get(&format!("{JOB}/16/api/json"), &waits(&one, parameters));
-    server.reply("GET", &format!("{JOB}/16/logText/progressiveText"), text(200, "Started by user Rhea\n"));
-    server
-}
 
 #[tokio::test]
 async fn an_input_is_a_gate_wherever_the_builds_own_address_points() {
@@ -94,7 +32,7 @@ async fn an_input_is_a_gate_wherever_the_builds_own_address_points() {
 #[tokio::test]
 async fn a_password_is_sent_with_the_crumb_of_its_session_and_nothing_without_one() {
     let server = waiting(&json!([])).await;
-    let shop = shop_with(&server, "password", Settings::default());
+    let shop = shop_with(&server, "password", Settings::default(), with_version());
     let gate = only(&seen(&shop).await).clone();
     let plan = shop.prepare(&approve(&gate)).await.unwrap();
     let crumb = json!({"crumb": "c0ffee", "crumbRequestField": "Jenkins-Crumb"});
@@ -149,7 +87,8 @@ async fn branches_of_a_multibranch_project_keep_their_names_and_are_addressed_as
     found.sort();
     let both = [("job/feature%252Fx/7", "feature/x"), ("job/main/9", "main")];
     assert_eq!(found, both.map(|(id, branch)| (id.to_owned(), branch.to_owned())));
-    let shop = shop_with(&server, "token", Settings::default().with_text("branch", "feature/x"));
+    let shop =
+        shop_with(&server, "token", Settings::default().with_text("branch", "feature/x"), with_version());
     let seen = crate::world::seen(&shop).await;
     assert_eq!(runs(&seen).len(), 1, "only the branch that was asked for");
 }
@@ -213,7 +152,8 @@ async fn the_commit_is_the_projects_and_never_a_librarys() {
     actions.extend([library.clone(), checkout("https://git.test/acme/monolith.git", NEW)]);
     let server = jenkins(&[two]).await;
     assert_eq!(runs(&seen(&shop(&server)).await)[0].revision.as_str(), "");
-    let configured = shop_with(&server, "token", Settings::default().with_text("remote", "/monolith"));
+    let configured =
+        shop_with(&server, "token", Settings::default().with_text("remote", "/monolith"), with_version());
     assert_eq!(runs(&seen(&configured).await)[0].revision.as_str(), NEW);
 }
 

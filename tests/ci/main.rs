@@ -7,11 +7,22 @@
     reason = "a test's own machinery fails by panicking"
 )]
 
+#[path = "../support/canary.rs"]
+#[expect(dead_code, reason = "shared with the tests of secrets, which search files")]
+mod canary;
 mod circleci;
 mod gitlab;
 mod jenkins;
-mod world;
+mod oddities {
+    mod circleci;
+    mod gitlab;
+    mod jenkins;
+}
+mod recorded;
+mod secrets;
 
 #[path = "../support/scripted.rs"]
 #[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
 mod scripted;
+
+use recorded::world;

@@ -52,6 +52,9 @@ pub(crate) fn in_sight(source: &str, part: Part, seen: &Observation) -> BTreeSet
         if run.state.passed() {
             good.insert(format!("run {}", run.key.id));
         }
+        if run.tests.as_ref().is_some_and(|tests| tests.failed == 0) {
+            good.insert(format!("tests of {}", run.number));
+        }
         for job in &run.jobs {
             if job.state.passed() {
                 good.insert(format!("job {}", job.name));

@@ -13,6 +13,8 @@ mod journal;
 #[path = "../journal/memory.rs"]
 #[expect(dead_code, reason = "the journal's own tests make the disk fail, too")]
 mod memory;
+#[path = "targets/pipelines.rs"]
+mod pipelines;
 #[path = "targets/reports.rs"]
 mod reports;
 #[path = "targets/text.rs"]
@@ -40,6 +42,9 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "freeze", run: text::freeze },
     Target { name: "git", run: text::git },
     Target { name: "github", run: answers::github },
+    Target { name: "gitlab", run: pipelines::gitlab },
+    Target { name: "jenkins", run: pipelines::jenkins },
+    Target { name: "circleci", run: pipelines::circleci },
     Target { name: "prometheus", run: answers::prometheus },
     Target { name: "alertmanager", run: answers::alertmanager },
     Target { name: "docker", run: answers::docker },

@@ -32,7 +32,7 @@ fn schema(description: &Value, method: &Method, path: &str, status: u16) -> Opti
 }
 
 /// Fails with the first thing that the description does not allow.
-fn check(description: &Value, method: &Method, path: &str, status: u16, body: &Value) {
+pub(super) fn check(description: &Value, method: &Method, path: &str, status: u16, body: &Value) {
     let schema = schema(description, method, path, status)
         .unwrap_or_else(|| panic!("{method} {path} {status} is not described"));
     let validator = jsonschema::validator_for(&schema).unwrap();

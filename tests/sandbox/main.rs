@@ -12,6 +12,7 @@ mod alerting;
 mod faults;
 mod github;
 mod github_schema;
+mod gitlab_schema;
 mod house;
 mod lanes;
 mod stories;

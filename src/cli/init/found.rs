@@ -38,6 +38,10 @@ pub(super) struct Found {
     pub(super) glab: Option<Logins>,
     /// A variable that holds a GitHub token: its name.
     pub(super) variable: Option<&'static str>,
+    /// Whether `$GITLAB_TOKEN` holds something.
+    pub(super) gitlab_token: bool,
+    /// A variable that holds a CircleCI token: its name.
+    pub(super) circleci_token: Option<&'static str>,
     /// Contexts of the kubeconfig whose names are names.
     pub(super) contexts: Vec<Context>,
     /// The Docker Engine's address.
@@ -56,7 +60,7 @@ pub(super) struct Checkout {
     pub(super) hub: Option<Hub>,
     /// File names of GitHub workflows, the likeliest to release first.
     pub(super) workflows: Vec<String>,
-    /// Environments that the workflows deploy to, in the order of their appearance.
+    /// Environments that the workflows, or GitLab's jobs, deploy to, in the order of their appearance.
     pub(super) environments: Vec<String>,
     /// Other CI files.
     pub(super) others: Vec<&'static str>,
@@ -108,6 +112,11 @@ impl Found {
     pub(super) fn login(&self, host: &str) -> Option<&Login> {
         self.gh.as_ref()?.all().iter().find(|login| login.host == host)
     }
+
+    /// The same of `glab`.
+    pub(super) fn glab_login(&self, host: &str) -> Option<&Login> {
+        self.glab.as_ref()?.all().iter().find(|login| login.host == host)
+    }
 }
 
 /// Looks around `start`.
@@ -121,8 +130,18 @@ pub(super) async fn look(start: &Path, env: &Env) -> Found {
         url(env, "ALERTMANAGER_URL", "/-/ready"),
     );
     let variable = ["GITHUB_TOKEN", "GH_TOKEN"].into_iter().find(|name| has(env, name));
-    let checkout = checkout(start);
-    Found { checkout, gh: Some(gh), glab: Some(glab), variable, contexts, docker, prometheus, alertmanager }
+    Found {
+        checkout: checkout(start),
+        gh: Some(gh),
+        glab: Some(glab),
+        variable,
+        gitlab_token: has(env, "GITLAB_TOKEN"),
+        circleci_token: ["CIRCLE_TOKEN", "CIRCLECI_CLI_TOKEN"].into_iter().find(|name| has(env, name)),
+        contexts,
+        docker,
+        prometheus,
+        alertmanager,
+    }
 }
 
 fn has(env: &Env, name: &str) -> bool {
@@ -146,8 +165,10 @@ fn checkout(start: &Path) -> Option<Checkout> {
     let origin = found.remotes.iter().find(|(name, _)| name == "origin");
     let hub = origin.or_else(|| found.remotes.first()).and_then(|(_, url)| hub(url));
     let texts = workflows(&folder);
+    // GitLab's file says it in the same words.
+    let gitlab = text_of(&folder.join(".gitlab-ci.yml"));
     let mut environments: Vec<String> = Vec::new();
-    for name in texts.iter().flat_map(|(_, text)| environments_of(text)) {
+    for name in texts.iter().map(|(_, text)| text).chain(&gitlab).flat_map(|text| environments_of(text)) {
         if !environments.contains(&name) {
             environments.push(name);
         }

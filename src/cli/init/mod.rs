@@ -3,6 +3,7 @@
 //! Asks at the most three questions, each with what is usual; none with `--yes` or without a terminal.
 
 mod found;
+mod pipelines;
 mod write;
 
 use std::collections::BTreeMap;
@@ -139,6 +140,7 @@ fn told(found: &Found) -> Vec<String> {
         lines.push(format!("repository    {}", checkout.folder.display()));
         if let Some(hub) = &checkout.hub {
             let how = match (write::may_ask(found, hub), found.login(&hub.host), found.variable) {
+                (false, _, _) if pipelines::may_ask_gitlab(found, hub) => String::new(),
                 (false, _, _) => "; not github.com and no host of `gh`, so nothing is sent there".to_owned(),
                 (true, Some(login), _) => format!("; gh is logged in as {}", login.account),
                 (true, None, Some(variable)) => format!("; token from ${variable}"),

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use super::found::{Checkout, Found, Hub, Place, is_name};
+use super::pipelines::{self, Part};
 
 /// What the operator chose, or what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +93,9 @@ fn sources(text: &mut String, found: &Found, choice: &Choice) {
             "\n# [[source]]\n# name = \"github\"\n# kind = \"github\"\n# token = { command = [\"gh\", \"auth\", \"token\"] }\n",
         ),
     }
+    for part in pipelines::parts(found) {
+        text.push_str(&part.source());
+    }
     kubernetes(text, found, choice);
     docker(text, found.docker.as_ref());
     measured(text, "prometheus", found.prometheus.as_ref());
@@ -174,7 +178,10 @@ fn service(text: &mut String, found: &Found, checkout: &Checkout, choice: &Choic
     let path = quoted(&checkout.folder.to_string_lossy());
     line(text, format_args!("\n[[service]]\nname = {name}\ncode = {{ source = \"git\", path = {path} }}"));
     let hub = checkout.hub.as_ref().filter(|hub| may_ask(found, hub));
+    let parts = pipelines::parts(found);
+    let chosen = chosen(hub, choice, &parts);
     match (hub, &choice.workflow) {
+        _ if chosen.is_some_and(|source| source != GITHUB) => {}
         (Some(hub), Some(workflow)) => line(
             text,
             format_args!(
@@ -189,27 +196,45 @@ fn service(text: &mut String, found: &Found, checkout: &Checkout, choice: &Choic
                 format_args!("pipeline = {{ source = \"github\", project = {} }}", quoted(&hub.project)),
             );
         }
+        (None, _) if !parts.is_empty() => {}
         (None, _) => text.push_str(
             "# pipeline = { source = \"github\", project = \"acme/checkout\", workflow = \"release.yml\" }\n",
         ),
     }
-    for file in &checkout.others {
-        line(text, format_args!("# {file} was found; kinds of sources that read pipelines: docs/providers"));
+    for part in &parts {
+        let dash = if chosen == Some(part.ci.name()) { "" } else { "# " };
+        line(text, format_args!("{dash}{}", part.pipeline));
     }
-    environments(text, found, checkout, choice, hub.is_some());
+    environments(text, found, checkout, choice, chosen);
 }
 
-fn environments(text: &mut String, found: &Found, checkout: &Checkout, choice: &Choice, github: bool) {
+const GITHUB: &str = "github";
+
+/// The source that tells of the service's pipeline: it has one. GitHub where workflows are, else whoever is certain.
+fn chosen(hub: Option<&Hub>, choice: &Choice, parts: &[Part]) -> Option<&'static str> {
+    let certain = || parts.iter().find(|part| part.certain()).map(|part| part.ci.name());
+    match (hub, &choice.workflow) {
+        (Some(_), Some(_)) => Some(GITHUB),
+        (Some(_), None) => certain().or(Some(GITHUB)),
+        (None, _) => certain(),
+    }
+}
+
+fn environments(
+    text: &mut String,
+    found: &Found,
+    checkout: &Checkout,
+    choice: &Choice,
+    source: Option<&'static str>,
+) {
     let namespace = found.contexts.iter().find(|c| Some(&c.name) == choice.context.as_ref());
     let namespace = quoted(namespace.and_then(|c| c.namespace.as_deref()).unwrap_or("default"));
     let named = &checkout.environments;
-    let shown: Vec<&str> = if github && !named.is_empty() {
-        named.iter().map(String::as_str).take(8).collect()
-    } else {
-        vec!["production"]
-    };
-    let dash = if github && !named.is_empty() { "" } else { "# " };
-    if !dash.is_empty() {
+    let known = source.is_some() && !named.is_empty();
+    let shown: Vec<&str> =
+        if known { named.iter().map(String::as_str).take(8).collect() } else { vec!["production"] };
+    let dash = if known { "" } else { "# " };
+    if !known {
         text.push_str("\n  # Where it runs, in the order of promotion.");
     }
     for name in shown {
@@ -217,8 +242,9 @@ fn environments(text: &mut String, found: &Found, checkout: &Checkout, choice: &
         let name = quoted(name);
         let workload = quoted(&format!("deployment/{}", choice.service));
         line(text, format_args!("\n  {dash}[[service.environment]]\n  {dash}name = {name}"));
-        if github {
-            line(text, format_args!("  {dash}live = {{ source = \"github\", environment = {name} }}"));
+        // What these call an environment of their own.
+        if let Some(source @ (GITHUB | "gitlab")) = source {
+            line(text, format_args!("  {dash}live = {{ source = \"{source}\", environment = {name} }}"));
         }
         line(
             text,

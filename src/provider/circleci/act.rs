@@ -59,7 +59,8 @@ impl CircleCi {
         let path = format!("/workflow/{}", segment(key.id.as_str()));
         let workflow: wire::Workflow = self.api.get(&path).await?;
         if workflow.id != key.id {
-            let text = format!("asked for workflow {}, CircleCI answered with {}", key.id, workflow.id);
+            let text =
+                format!("field id: asked for workflow {}, CircleCI answered with {}", key.id, workflow.id);
             return Err(Fault::new(Cause::Malformed, text));
         }
         if let Some(slug) = workflow.project_slug.as_ref().filter(|slug| **slug != watch.slug.as_str())
@@ -96,6 +97,7 @@ impl CircleCi {
         if !waits(job) {
             return Err(self.gone(job).await);
         }
+        self.not_run_again(&fresh).await?;
         let before = fresh.jobs.iter().filter(|other| {
             let word = if decision == Decision::Approved { "success" } else { "canceled" };
             other.is_approval() && other.name == job.name && other.status == word
@@ -174,6 +176,18 @@ impl CircleCi {
             word => format!("{} does not wait: it is {word}", job.name),
         };
         Fault::new(Cause::Moved, text)
+    }
+
+    /// That no rerun took this workflow's place: what still waits in it is dead.
+    async fn not_run_again(&self, fresh: &Fresh<'_>) -> Result<(), Fault> {
+        let path = format!("/pipeline/{}/workflow", segment(fresh.pipeline.id.as_str()));
+        let (all, _) = self.api.list::<wire::Workflow>(&path).await?;
+        let (id, name, created) = (&fresh.workflow.id, &fresh.workflow.name, fresh.workflow.created_at);
+        let newer = all.into_iter().filter(|o| o.id != *id && o.name == *name && o.created_at > created);
+        let Some(newest) = newer.max_by_key(|other| other.created_at) else { return Ok(()) };
+        let (called, id) = (fresh.called(), newest.id);
+        let text = format!("{called} was run again, as workflow {id}: nobody waits for this approval");
+        Err(Fault::new(Cause::Moved, text))
     }
 
     /// Newer pipelines of the same branch: this would ship an older commit.

@@ -44,7 +44,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
         },
         VerbFacts {
             verb: Verb::Promote,
-            request: "POST /project/{slug}/pipeline",
+            request: "POST /project/{vcs/org/repo}/pipeline or POST /project/{vcs/org/repo}/pipeline/run",
             guard: GuardFact::LookAgain("CircleCI checks only that the reference is there"),
             remains: "the branch may move; leave `branch` out to ship the version's own tag",
             needs: PUSHES,

@@ -64,6 +64,13 @@ pub(super) async fn told(
     Ok(tell(LogAnswer::Here(Arc::new(reader.log(end)))))
 }
 
+/// Reads the pieces of one output.
+pub(super) fn feed(bytes: &[u8], reader: &mut LogReader) -> Result<(), serde_json::Error> {
+    let pieces: Vec<wire::Output> = serde_json::from_slice(bytes)?;
+    pieces.iter().for_each(|piece| reader.feed(piece.message.as_bytes()));
+    Ok(())
+}
+
 /// Reads the output of every action, one after the other; why reading stopped, if it did.
 async fn read(
     logs: &Logs,
@@ -89,9 +96,8 @@ async fn read(
             Ok(Fetched::Answered(_)) => continue,
             Err(fault) => return Some(SafeText::new(&fault.to_string())),
         }
-        match serde_json::from_slice::<Vec<wire::Output>>(&bytes) {
-            Ok(pieces) => pieces.iter().for_each(|piece| reader.feed(piece.message.as_bytes())),
-            Err(_) => return Some(SafeText::new(&format!("the output of {name} is no JSON"))),
+        if feed(&bytes, reader).is_err() {
+            return Some(SafeText::new(&format!("the output of {name} is no JSON")));
         }
         reader.feed(b"\n");
         if matches!(

@@ -249,13 +249,13 @@ fn refused(pipeline: &wire::Pipeline) -> Option<SafeText> {
 }
 
 /// A workflow with everything around it.
-struct About<'a> {
-    watch: &'a Watch,
-    pipeline: &'a wire::Pipeline,
-    workflow: &'a wire::Workflow,
-    key: RunKey,
-    attempt: u64,
-    cloud: bool,
+pub(super) struct About<'a> {
+    pub(super) watch: &'a Watch,
+    pub(super) pipeline: &'a wire::Pipeline,
+    pub(super) workflow: &'a wire::Workflow,
+    pub(super) key: RunKey,
+    pub(super) attempt: u64,
+    pub(super) cloud: bool,
 }
 
 impl About<'_> {
@@ -266,7 +266,7 @@ impl About<'_> {
         })
     }
 
-    fn gate(&self, job: &wire::Job) -> Gate {
+    pub(super) fn gate(&self, job: &wire::Job) -> Gate {
         Gate {
             key: GateKey { run: self.key.clone(), attempt: self.attempt, id: job.id.clone() },
             environment: self.watch.environment(&job.name).cloned(),
@@ -288,7 +288,7 @@ impl About<'_> {
         }
     }
 
-    fn run(&self, jobs: &[wire::Job], reviews: Vec<Review>) -> Run {
+    pub(super) fn run(&self, jobs: &[wire::Job], reviews: Vec<Review>) -> Run {
         let (pipeline, workflow) = (self.pipeline, self.workflow);
         let mut state = workflow_state(&workflow.status);
         // A workflow that runs or fails elsewhere may wait for somebody all the same.

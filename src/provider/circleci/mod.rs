@@ -27,6 +27,8 @@ mod act;
 mod api;
 mod bindings;
 mod enforcement;
+#[doc(hidden)]
+pub mod fuzz;
 mod logs;
 mod look;
 mod reports;

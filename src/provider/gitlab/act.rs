@@ -60,7 +60,8 @@ impl GitLab {
         let (pipeline, all) =
             tokio::try_join!(self.api.get::<wire::Pipeline>(&path), jobs(&self.api, watch, at))?;
         if pipeline.id != at.pipeline {
-            let text = format!("asked for pipeline {}, GitLab answered with {}", at.pipeline, pipeline.id);
+            let text =
+                format!("field id: asked for pipeline {}, GitLab answered with {}", at.pipeline, pipeline.id);
             return Err(Fault::new(Cause::Malformed, text));
         }
         Ok(Fresh { watch, at, pipeline, all })
@@ -100,11 +101,7 @@ impl GitLab {
         let me = self.me().await?;
         let watch = fresh.watch;
         let found = deployment(&self.api, watch, id).await?;
-        let quorum = approvals::quorum(&found);
-        let environment = found.environment.as_ref().map_or_else(SafeText::default, |e| e.name.clone());
-        if found.status != "blocked" {
-            return Err(gone(&found, &environment));
-        }
+        let (environment, quorum) = waiting(&found)?;
         let before = approvals::reviews(&found).iter().filter(|review| review.decision == decision).count();
         let missing = quorum.needed.saturating_sub(quorum.given).saturating_sub(1);
         let job = found.deployable.as_ref().map(|job| job.id);
@@ -136,6 +133,8 @@ impl GitLab {
         let mut basis = fresh.basis();
         basis.push(Basis::new("deployment", id.to_string()));
         basis.push(Basis::new("deployment status", found.status.as_str()));
+        let known = found.environment.as_ref().map(|environment| environment.id.to_string());
+        basis.push(Basis::new("environment", format!("{environment} ({})", known.unwrap_or_default())));
         basis.push(Basis::new("approvals", format!("{} of {}", quorum.given, quorum.needed)));
         basis.push(Basis::new("job", job.map(|job| job.to_string()).unwrap_or_default()));
         let mut hazards = self.hazards(fresh).await?;
@@ -198,6 +197,10 @@ impl GitLab {
         let found = fresh.all.iter().find(|job| job.id == id);
         let Some(job) = found.filter(|job| job.status == "manual" && !job.archived) else {
             return Err(match found {
+                Some(job) if job.status == "scheduled" => {
+                    Fault::new(Cause::Refused, format!("{} is started by its timer", job.name))
+                        .with_hint("start it at GitLab if it must be sooner")
+                }
                 Some(job) => {
                     let by = job.user.as_ref().and_then(|user| user.username.as_ref());
                     let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
@@ -367,6 +370,12 @@ impl Fresh<'_> {
                 "you started this deployment: GitLab refuses your approval unless the project allows that",
             ));
         }
+        if found.deployable.is_none() && decision == Decision::Approved {
+            hazards.push(Hazard::new(
+                Severity::Warning,
+                "GitLab does not say which job this is of: somebody must start it there",
+            ));
+        }
         if missing > 0 && decision == Decision::Approved {
             let who: Vec<&str> = quorum.missing.iter().map(SafeText::as_str).collect();
             let who = if who.is_empty() { String::new() } else { format!(" (asked: {})", who.join(", ")) };
@@ -419,6 +428,20 @@ fn when(at: Timestamp) -> String {
 
 fn counted(count: usize) -> String {
     if count == 1 { "one job".to_owned() } else { format!("{count} jobs") }
+}
+
+/// What a deployment is for, and how many must approve it; a fault where it does not wait, or does not tell.
+fn waiting(found: &wire::Deployment) -> Result<(SafeText, Quorum), Fault> {
+    let name = found.environment.as_ref().map(|environment| environment.name.clone());
+    if found.status != "blocked" {
+        return Err(gone(found, &name.unwrap_or_default()));
+    }
+    let untold = |field: &str| {
+        let text = format!("deployment {}: field {field} is not told", found.id);
+        Fault::new(Cause::Malformed, text).with_hint("decide it at GitLab")
+    };
+    let name = name.ok_or_else(|| untold("environment"))?;
+    Ok((name, approvals::quorum(found).ok_or_else(|| untold("pending_approval_count"))?))
 }
 
 /// Why a deployment cannot be decided any more, and by whom it was.

@@ -48,16 +48,22 @@ fn asked(rule: &wire::Rule) -> SafeText {
     }
 }
 
-pub(super) fn quorum(deployment: &wire::Deployment) -> Quorum {
+/// How many of how many; none if it is not told how many are missing.
+pub(super) fn quorum(deployment: &wire::Deployment) -> Option<Quorum> {
     let by: Vec<SafeText> =
         deployment.approvals.iter().filter(|a| approved(a)).map(|a| name(a.user.as_ref())).collect();
     let given = u64::try_from(by.len()).unwrap_or(u64::MAX);
-    let pending = deployment.pending_approval_count.unwrap_or_default();
+    let needed = given.saturating_add(deployment.pending_approval_count?);
+    Some(Quorum { given, needed, by, missing: missing(deployment) })
+}
+
+/// Whose approvals are missing by the rules.
+fn missing(deployment: &wire::Deployment) -> Vec<SafeText> {
     let missing = rules(deployment).iter().filter(|rule| {
         let there = rule.deployment_approvals.iter().filter(|a| approved(a)).count();
         u64::try_from(there).unwrap_or(u64::MAX) < rule.required_approvals
     });
-    Quorum { given, needed: given.saturating_add(pending), by, missing: missing.map(asked).collect() }
+    missing.map(asked).collect()
 }
 
 /// Everybody that the rules ask.
@@ -67,7 +73,7 @@ pub(super) fn reviewers(deployment: &wire::Deployment) -> Vec<SafeText> {
 
 pub(super) fn may_decide(deployment: &wire::Deployment, me: &Me) -> MayDecide {
     if deployment.approvals.iter().any(|approval| me.is(approval.user.as_ref())) {
-        let missing = quorum(deployment).missing;
+        let missing = missing(deployment);
         let missing: Vec<&str> = missing.iter().map(SafeText::as_str).collect();
         return MayDecide::No(SafeText::new(&format!(
             "you have decided already; each user decides once, missing: {}",
@@ -84,6 +90,12 @@ pub(super) fn may_decide(deployment: &wire::Deployment, me: &Me) -> MayDecide {
         }
         _ => MayDecide::Unknown,
     }
+}
+
+/// Whether a deployment waits for us, in words that are known: a new word is not one that says that it no longer does.
+pub(super) fn may_wait(deployment: &wire::Deployment) -> bool {
+    let over = ["created", "running", "success", "failed", "canceled", "skipped"];
+    !over.contains(&deployment.status.as_str())
 }
 
 /// What was decided about a deployment so far.
@@ -112,7 +124,7 @@ mod tests {
 
     fn deployment(approvals: serde_json::Value, pending: u64, rules: serde_json::Value) -> wire::Deployment {
         serde_json::from_value(json!({
-            "id": 1, "status": "blocked", "environment": {"name": "production"},
+            "id": 1, "status": "blocked", "environment": {"id": 31, "name": "production"},
             "pending_approval_count": pending, "approvals": approvals, "approval_summary": {"rules": rules},
         }))
         .unwrap()
@@ -129,7 +141,7 @@ mod tests {
                 {"group_id": 2, "access_level_description": "qa", "required_approvals": 1, "deployment_approvals": []},
             ]),
         );
-        let quorum = quorum(&one);
+        let quorum = quorum(&one).unwrap();
         assert_eq!((quorum.given, quorum.needed), (1, 2));
         assert_eq!(quorum.missing, [SafeText::new("team:qa")]);
         assert_eq!(reviews(&one).len(), 1);

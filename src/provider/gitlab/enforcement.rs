@@ -11,9 +11,10 @@ pub(super) const FACTS: Enforcement = Enforcement {
     verbs: &[
         VerbFacts {
             verb: Verb::Approve,
-            request: "POST /projects/{id}/deployments/{deployment}/approval",
+            request: "POST /projects/{id}/deployments/{deployment}/approval, then POST /projects/{id}/jobs/{job}/play",
             guard: GuardFact::LookAgain("GitLab checks that it still waits and that nobody decides twice"),
-            remains: "an approval alone starts nothing: `POST /projects/{id}/jobs/{job}/play` follows where it is the last",
+            remains: "an approval alone starts nothing: its job is started where the approval is the last, and of a manual \
+                      job nothing is approved, only started",
             needs: ACTS,
             proof: "the deployment lists one approval more, and the gate no longer waits where it was the last; of a \
                     manual job, that it was started",

@@ -36,7 +36,7 @@ const KEPT: usize = 256;
 const SELDOM: u64 = 4;
 
 /// A job that was seen to wait: which, and since when.
-type Held = BTreeMap<u64, Option<Timestamp>>;
+pub(super) type Held = BTreeMap<u64, Option<Timestamp>>;
 
 /// What one look remembers for the next.
 #[derive(Default)]
@@ -93,6 +93,11 @@ fn pipeline_of(deployment: &wire::Deployment) -> Option<u64> {
     Some(deployment.deployable.as_ref()?.pipeline.as_ref()?.id)
 }
 
+/// Whether a deployment is of the commit that a pipeline runs on.
+fn of_commit(deployment: &wire::Deployment, pipeline: &wire::Pipeline) -> bool {
+    deployment.sha.is_some() && deployment.sha == pipeline.sha
+}
+
 /// A deployment with its approvals.
 pub(super) async fn deployment(api: &Api, watch: &Watch, id: u64) -> Result<wire::Deployment, Fault> {
     api.get(&format!("{}/deployments/{id}", watch.path)).await
@@ -110,8 +115,9 @@ impl Looker<'_> {
         let asked = self.ask.runs_of(self.source, &watch.service);
         let mut waiting = Vec::new();
         for one in blocked(self.api, watch).await? {
-            // The list does not tell the approvals.
-            waiting.push(deployment(self.api, watch, one.id).await?);
+            // The list does not tell the approvals. It may no longer wait by now.
+            let whole = deployment(self.api, watch, one.id).await?;
+            waiting.extend(approvals::may_wait(&whole).then_some(whole));
         }
         let mut sight = Sight::default();
         let mut known = BTreeSet::new();
@@ -127,7 +133,8 @@ impl Looker<'_> {
             let newest = references.insert(&pipeline.reference);
             let left = pipeline.status == "manual" && !newest;
             passed_over += usize::from(left);
-            let waits = approved.contains(&pipeline.id);
+            let untold = |one: &wire::Deployment| pipeline_of(one).is_none() && of_commit(one, pipeline);
+            let waits = approved.contains(&pipeline.id) || waiting.iter().any(untold);
             let detail = place == 0 || wanted || waits || (moves && !left && detailed < DETAILED);
             detailed += usize::from(moves && detail);
             self.add(watch, (at, pipeline), (detail, wanted), &waiting, &mut sight).await?;
@@ -208,23 +215,15 @@ impl Looker<'_> {
         let all = if detail { self.jobs(watch, at, ended && !wanted).await? } else { Vec::new() };
         let key = RunKey { source: self.source.clone(), service: watch.service.clone(), id: id.clone() };
         let about = About { watch, pipeline, key, all: &all, jobs: in_order(&all), me: self.me };
-        let ours: Vec<&wire::Deployment> = waiting.iter().filter(|one| about.holds(one)).collect();
+        let taken =
+            |one: &wire::Deployment| sight.gates.iter().any(|gate| gate.key.id == deployed(one).as_str());
+        let ours: Vec<&wire::Deployment> =
+            waiting.iter().filter(|one| about.holds(one) && !taken(one)).collect();
         for one in &ours {
             locked(&self.memory.deployments).entry(id.clone()).or_default().insert(one.id);
-            sight.gates.push(about.approval(one));
         }
-        let jobs_of = |one: &&wire::Deployment| one.deployable.as_ref().map(|job| job.id);
-        let approved: BTreeSet<u64> = ours.iter().filter_map(jobs_of).collect();
-        let now = self.api.meter().date;
         let mut held = locked(&self.memory.held).get(&id).cloned().unwrap_or_default();
-        for job in about.jobs.iter().filter(|job| !job.archived && !approved.contains(&job.id)) {
-            if job.status == "manual" {
-                let since = *held.entry(job.id).or_insert(now.or(job.created_at));
-                sight.gates.push(about.manual(job, since));
-            } else if job.status == "scheduled" {
-                sight.gates.push(about.timer(job));
-            }
-        }
+        sight.gates.extend(about.gates(&ours, self.api.meter().date, &mut held));
         if !held.is_empty() {
             remember(&self.memory.held, id.clone(), held.clone(), KEPT);
         }
@@ -291,7 +290,12 @@ impl Looker<'_> {
             ];
             let path = query(&format!("{}/deployments", watch.path), &pairs);
             let newest: Option<Vec<wire::Deployment>> = self.api.get_if_told(&path).await?;
-            match newest.into_iter().flatten().next() {
+            // What was asked for is made sure of: an answer to another question is not what is live.
+            let fits = |one: &wire::Deployment| {
+                let named = one.environment.as_ref().is_none_or(|told| told.name == theirs.as_str());
+                one.status == "success" && named
+            };
+            match newest.into_iter().flatten().next().filter(fits) {
                 Some(newest) => {
                     let live = live(&newest);
                     locked(&self.memory.live).insert(place.clone(), live.clone());
@@ -324,15 +328,20 @@ pub(super) fn is_version(reference: &SafeText) -> bool {
 }
 
 /// A pipeline with everything around it.
-struct About<'a> {
-    watch: &'a Watch,
-    pipeline: &'a wire::Pipeline,
-    key: RunKey,
+pub(super) struct About<'a> {
+    pub(super) watch: &'a Watch,
+    pub(super) pipeline: &'a wire::Pipeline,
+    pub(super) key: RunKey,
     /// Every try of every job.
-    all: &'a [wire::Job],
+    pub(super) all: &'a [wire::Job],
     /// The newest tries, in order.
-    jobs: Vec<wire::Job>,
-    me: &'a Me,
+    pub(super) jobs: Vec<wire::Job>,
+    pub(super) me: &'a Me,
+}
+
+/// The id of a deployment's gate.
+fn deployed(deployment: &wire::Deployment) -> String {
+    format!("deployment:{}", deployment.id)
 }
 
 fn safe(url: Option<&SafeText>) -> Option<SafeText> {
@@ -340,11 +349,38 @@ fn safe(url: Option<&SafeText>) -> Option<SafeText> {
 }
 
 impl About<'_> {
+    /// What waits: deployments, and jobs that no deployment holds. `held` learns which jobs do.
+    pub(super) fn gates(
+        &self,
+        ours: &[&wire::Deployment],
+        now: Option<Timestamp>,
+        held: &mut Held,
+    ) -> Vec<Gate> {
+        let mut gates: Vec<Gate> = ours.iter().map(|one| self.approval(one)).collect();
+        let jobs_of = |one: &&wire::Deployment| one.deployable.as_ref().map(|job| job.id);
+        let approved: BTreeSet<u64> = ours.iter().filter_map(jobs_of).collect();
+        for job in self.jobs.iter().filter(|job| !job.archived && !approved.contains(&job.id)) {
+            if job.status == "manual" {
+                let since = *held.entry(job.id).or_insert(now.or(job.created_at));
+                gates.push(self.manual(job, since));
+            } else if job.status == "scheduled" {
+                gates.push(self.timer(job));
+            }
+        }
+        gates
+    }
+
     /// Whether a deployment is one of this pipeline's.
-    fn holds(&self, deployment: &wire::Deployment) -> bool {
+    pub(super) fn holds(&self, deployment: &wire::Deployment) -> bool {
         let job = deployment.deployable.as_ref();
-        pipeline_of(deployment) == Some(self.pipeline.id)
-            || job.is_some_and(|job| self.jobs.iter().any(|other| other.id == job.id))
+        match pipeline_of(deployment) {
+            Some(id) => id == self.pipeline.id,
+            // Where its pipeline is not told, it is that of its job, or one of its commit.
+            None => {
+                job.is_some_and(|job| self.jobs.iter().any(|other| other.id == job.id))
+                    || of_commit(deployment, self.pipeline)
+            }
+        }
     }
 
     fn actor(&self) -> Option<SafeText> {
@@ -387,13 +423,20 @@ impl About<'_> {
     fn approval(&self, deployment: &wire::Deployment) -> Gate {
         let unnamed = SafeText::new("a protected environment");
         let title = deployment.environment.as_ref().map_or(&unnamed, |environment| &environment.name);
-        Gate {
+        let quorum = approvals::quorum(deployment);
+        let readable = deployment.status == "blocked" && deployment.environment.is_some() && quorum.is_some();
+        let gate = Gate {
             since: deployment.created_at,
             reviewers: approvals::reviewers(deployment),
-            may_decide: approvals::may_decide(deployment, self.me),
-            quorum: Some(approvals::quorum(deployment)),
-            ..self.gate(format!("deployment:{}", deployment.id), title)
+            quorum,
+            ..self.gate(deployed(deployment), title)
+        };
+        if readable {
+            return Gate { may_decide: approvals::may_decide(deployment, self.me), ..gate };
         }
+        // It is shown, since something waits; what it waits for cannot be read, so nobody decides it here.
+        let why = "GitLab does not tell what it waits for in words that are known: decide it there";
+        Gate { waits_for: WaitsFor::OtherSystem, may_decide: MayDecide::No(why.into()), ..gate }
     }
 
     /// A job that somebody must start.
@@ -427,7 +470,7 @@ impl About<'_> {
         reviews.collect()
     }
 
-    fn run(&self, reviews: Vec<Review>, tests: Option<TestReport>) -> Run {
+    pub(super) fn run(&self, reviews: Vec<Review>, tests: Option<TestReport>) -> Run {
         let pipeline = self.pipeline;
         let state = pipeline_state(pipeline, &self.jobs);
         Run {

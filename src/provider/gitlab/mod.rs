@@ -27,6 +27,8 @@ mod api;
 mod approvals;
 mod bindings;
 mod enforcement;
+#[doc(hidden)]
+pub mod fuzz;
 mod logs;
 mod look;
 mod reports;

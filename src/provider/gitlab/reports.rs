@@ -13,16 +13,22 @@ pub(super) async fn report(api: &Api, watch: &Watch, at: Whereabouts) -> Result<
     let Some(total) = summary.map(|summary| summary.total).filter(|total| total.count > 0) else {
         return Ok(None);
     };
-    let failed = total.failed.saturating_add(total.error);
-    let (failures, gap) = if failed > 0 { named(api, watch, at).await? } else { (Vec::new(), None) };
-    Ok(Some(TestReport {
+    let failed = total.failed.saturating_add(total.error) > 0;
+    let (failures, gap) = if failed { named(api, watch, at).await? } else { (Vec::new(), None) };
+    Ok(Some(TestReport { gap, ..summed(&total, failures) }))
+}
+
+/// The report with these totals, and with the failed tests that are named.
+pub(super) fn summed(total: &wire::TestTotal, failures: Vec<FailedTest>) -> TestReport {
+    TestReport {
         passed: total.success,
-        failed,
+        failed: total.failed.saturating_add(total.error),
         skipped: total.skipped,
         failures,
         from: "GitLab's test report".into(),
-        gap,
-    }))
+        gap: None,
+    }
+    .agreeing()
 }
 
 /// The tests that failed, by name. A report that is too large to be read is said to be.
@@ -38,11 +44,16 @@ async fn named(
         }
         Err(fault) => return Err(fault),
     };
+    Ok((failures(&report), None))
+}
+
+/// The failed tests that a report names.
+pub(super) fn failures(report: &wire::TestReport) -> Vec<FailedTest> {
     let failed = |case: &&wire::TestCase| {
         case.status.as_ref().is_some_and(|status| matches!(status.as_str(), "failed" | "error"))
     };
     let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases).filter(failed).take(NAMED);
-    let failures = cases.map(|case| FailedTest {
+    let named = cases.map(|case| FailedTest {
         suite: case.classname.clone().unwrap_or_default(),
         name: case.name.clone().unwrap_or_default(),
         says: case
@@ -51,5 +62,5 @@ async fn named(
             .map(|text| SafeText::first_line(text.trim_start()))
             .unwrap_or_default(),
     });
-    Ok((failures.collect(), None))
+    named.collect()
 }

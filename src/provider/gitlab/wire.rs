@@ -116,6 +116,7 @@ pub(super) struct Deployment {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Environment {
+    pub(super) id: u64,
     pub(super) name: SafeText,
     #[serde(default)]
     pub(super) external_url: Option<SafeText>,
@@ -166,17 +167,13 @@ pub(super) struct TestSummary {
     pub(super) total: TestTotal,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// All of it is told where any is: a count that is missing is not none.
+#[derive(Debug, Deserialize)]
 pub(super) struct TestTotal {
-    #[serde(default)]
     pub(super) count: u64,
-    #[serde(default)]
     pub(super) success: u64,
-    #[serde(default)]
     pub(super) failed: u64,
-    #[serde(default)]
     pub(super) skipped: u64,
-    #[serde(default)]
     pub(super) error: u64,
 }
 

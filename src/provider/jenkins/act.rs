@@ -75,7 +75,7 @@ impl Jenkins {
         let mut basis = fresh.basis();
         basis.push(Basis::new("input", waiting.id.as_str()));
         basis.push(Basis::new("message", waiting.message.as_str()));
-        let names: Vec<&str> = waiting.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let names: Vec<&str> = waiting.asks().iter().map(|parameter| parameter.name.as_str()).collect();
         basis.push(Basis::new("asks for", names.join(", ")));
         let differences = fresh.differences((waiting, &form), decision);
         let (sha, branch) = commit(&fresh.build, fresh.watch);
@@ -262,7 +262,7 @@ impl Fresh<'_> {
             let step = Step::post(intent, format!("{input}/abort"), None, &self.effect("aborts", waiting));
             return (step, vec![hazard], "start the build again: it asks anew");
         }
-        let step = if waiting.parameters.is_empty() {
+        let step = if waiting.asks().is_empty() {
             Step::post(intent, format!("{input}/proceedEmpty"), None, &self.effect("proceeds with", waiting))
         } else {
             let effect = self.effect("proceeds, with the values shown, with", waiting);

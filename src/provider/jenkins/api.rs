@@ -45,7 +45,12 @@ impl Api {
 
     /// Asks; a whole answer.
     pub(super) async fn read(&self, path: &str, accept: &str) -> Result<Answer, Fault> {
-        let answer = self.endpoint.read(&Read::get(path).accept(accept)).await?;
+        let answer = self.endpoint.read(&Read::get(path).accept(accept)).await.map_err(|fault| match fault.cause {
+            Cause::Redirected => fault.with_hint(
+                "a login in front of Jenkins? check user and token; if it is the right place, configure it as url",
+            ),
+            _ => fault,
+        })?;
         if let Some(date) = answer.date() {
             let mut known = locked(&self.date);
             *known = Some(known.map_or(date, |known| known.max(date)));

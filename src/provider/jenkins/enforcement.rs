@@ -11,7 +11,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
     verbs: &[
         VerbFacts {
             verb: Verb::Approve,
-            request: "POST /job/{name}/{number}/input/{id}/proceed",
+            request: "POST /job/{folder/name}/{number}/input/{id}/proceed or POST /job/{folder/name}/{number}/input/{id}/proceedEmpty",
             guard: WAITS,
             remains: "somebody else's decision answers 404 or 400 and changes nothing",
             needs: BUILDS,
@@ -19,7 +19,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
         },
         VerbFacts {
             verb: Verb::Reject,
-            request: "POST /job/{name}/{number}/input/{id}/abort",
+            request: "POST /job/{folder/name}/{number}/input/{id}/abort",
             guard: WAITS,
             remains: "somebody else's decision answers 404 or 400 and changes nothing",
             needs: "Job/Cancel, or to be a submitter of the input",
@@ -27,7 +27,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
         },
         VerbFacts {
             verb: Verb::Rerun,
-            request: "POST /job/{name}/{number}/replay/rebuild",
+            request: "POST /job/{folder/name}/{number}/replay/rebuild",
             guard: GuardFact::LookAgain("Jenkins checks nothing"),
             remains: "somebody else's rebuild is a second build",
             needs: "Job/Build",
@@ -35,7 +35,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
         },
         VerbFacts {
             verb: Verb::Cancel,
-            request: "POST /job/{name}/{number}/stop",
+            request: "POST /job/{folder/name}/{number}/stop",
             guard: GuardFact::LookAgain("Jenkins takes it also when the build has ended, and does nothing"),
             remains: "nothing: what has ended stays so",
             needs: "Job/Cancel",
@@ -43,7 +43,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
         },
         VerbFacts {
             verb: Verb::Promote,
-            request: "POST /job/{name}/buildWithParameters",
+            request: "POST /job/{folder/name}/buildWithParameters or POST /job/{folder/name}/build",
             guard: GuardFact::LookAgain("Jenkins checks only that the job can be built"),
             remains: "a build of the same parameters that is in the queue takes this one in",
             needs: "Job/Build",

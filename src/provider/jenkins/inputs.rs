@@ -19,7 +19,8 @@ pub(super) struct Waiting {
     pub(super) message: SafeText,
     /// Who may; none if it is not told, empty if whoever may build.
     pub(super) submitters: Option<Vec<SafeText>>,
-    pub(super) parameters: Vec<wire::Parameter>,
+    /// None if it is not told what is asked for.
+    pub(super) parameters: Option<Vec<wire::Parameter>>,
 }
 
 /// What the input step says about a build; none if it does not say (an old plugin).
@@ -30,7 +31,13 @@ pub(super) fn told(build: &wire::Build) -> Option<Vec<Waiting>> {
         return None;
     }
     let executions = inputs.into_iter().flat_map(|action| action.executions.iter().flatten());
-    Some(executions.filter(|execution| !execution.settled).filter_map(waiting).collect())
+    let executions: Vec<&wire::Execution> = executions.collect();
+    // Whether one still waits is told, or it is asked for elsewhere.
+    if executions.iter().any(|execution| execution.settled.is_none()) {
+        return None;
+    }
+    let waits = executions.into_iter().filter(|execution| execution.settled == Some(false));
+    Some(waits.filter_map(waiting).collect())
 }
 
 fn waiting(execution: &wire::Execution) -> Option<Waiting> {
@@ -41,7 +48,7 @@ fn waiting(execution: &wire::Execution) -> Option<Waiting> {
         id: input.id.clone().or_else(|| execution.id.clone())?,
         message: one_line(input.message.as_ref()),
         submitters: Some(submitters.map(SafeText::new).collect()),
-        parameters: input.parameters.clone().unwrap_or_default(),
+        parameters: input.parameters.clone(),
     })
 }
 
@@ -51,7 +58,7 @@ pub(super) fn pending(input: wire::PendingInput) -> Waiting {
         message: one_line(input.message.as_ref()),
         id: input.id,
         submitters: None,
-        parameters: input.inputs.unwrap_or_default(),
+        parameters: input.inputs,
     }
 }
 
@@ -71,18 +78,28 @@ impl Waiting {
         }
     }
 
+    /// What it asks for, as far as that is told.
+    pub(super) fn asks(&self) -> &[wire::Parameter] {
+        self.parameters.as_deref().unwrap_or_default()
+    }
+
     /// The form with what would be sent.
     ///
     /// # Errors
-    /// An answer that the form does not take.
+    /// An answer that the form does not take, and an input of which it is not told what it asks for.
     pub(super) fn form(&self, answers: &BTreeMap<SafeText, SafeText>) -> Result<Vec<FormField>, Fault> {
-        self.parameters.iter().filter(|parameter| !secret(parameter)).map(|p| field(p, answers)).collect()
+        if self.parameters.is_none() {
+            let text =
+                format!("\u{201c}{}\u{201d}: field parameters: what it asks for is not told", self.message);
+            return Err(Fault::new(Cause::Malformed, text)
+                .with_hint("what is not sent becomes null: open it in the browser"));
+        }
+        self.asks().iter().filter(|parameter| !secret(parameter)).map(|p| field(p, answers)).collect()
     }
 
     /// Values that are never asked for here: secrets, files, and kinds that nobody knows.
     pub(super) fn hazards(&self) -> Vec<Hazard> {
-        let names: Vec<&str> =
-            self.parameters.iter().filter(|p| secret(p)).map(|p| p.name.as_str()).collect();
+        let names: Vec<&str> = self.asks().iter().filter(|p| secret(p)).map(|p| p.name.as_str()).collect();
         if names.is_empty() {
             return Vec::new();
         }
@@ -169,7 +186,7 @@ mod tests {
             id: "Ef95dd50".into(),
             message: "Ship it?".into(),
             submitters: Some(Vec::new()),
-            parameters,
+            parameters: Some(parameters),
         }
     }
 

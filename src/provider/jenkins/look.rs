@@ -14,7 +14,7 @@ use super::bindings::Watch;
 use super::inputs::{self, Waiting};
 use super::stages::{self, Known, build_state, moment};
 use super::{console, reports, wire};
-use crate::domain::pipeline::{Review, WaitsFor};
+use crate::domain::pipeline::{MayDecide, Review, WaitsFor};
 use crate::domain::{
     Ask, Fault, Gate, GateKey, Job, Run, RunKey, RunState, SafeText, ServiceName, Sha, SourceName, TestReport,
 };
@@ -70,13 +70,17 @@ pub(super) async fn builds(api: &Api, watch: &Watch) -> Result<(Vec<Found>, Vec<
         "name,inQueue,queueItem[why],builds[{BUILD}]{{0,20}},jobs[name,url,inQueue,queueItem[why],builds[{BUILD}]{{0,5}}]{{0,50}}"
     );
     let path = query(&format!("{}/api/json", watch.path), &[("tree", tree.as_str())]);
-    let job: wire::Job = api.get(&path).await?;
+    listed(&api.get(&path).await?, watch)
+}
+
+/// The builds in an answer.
+pub(super) fn listed(job: &wire::Job, watch: &Watch) -> Result<(Vec<Found>, Vec<SafeText>), Fault> {
     if job.builds.is_none() && job.jobs.is_none() {
         let fault =
             Fault::new(crate::domain::Cause::Malformed, format!("{}: neither builds nor jobs", watch.name));
         return Err(fault.with_hint("is it a pipeline, or a folder of them?"));
     }
-    let mut remarks: Vec<SafeText> = queued(&job).into_iter().collect();
+    let mut remarks: Vec<SafeText> = queued(job).into_iter().collect();
     let mut found = Vec::new();
     let mut take = |job: &wire::Job, branch: Option<SafeText>| {
         for build in job.builds.iter().flatten() {
@@ -84,7 +88,7 @@ pub(super) async fn builds(api: &Api, watch: &Watch) -> Result<(Vec<Found>, Vec<
             found.push(Found { id, branch: branch.clone(), build: build.clone() });
         }
     };
-    take(&job, None);
+    take(job, None);
     for child in job.jobs.iter().flatten() {
         // The name of a branch's job is encoded once.
         let name = child.name.as_ref().map(|name| SafeText::new(&decoded(name.as_str())));
@@ -180,15 +184,21 @@ impl Looker<'_> {
         // What waits was told a moment later than the list: a build may have ended in between.
         let waiting = if detail && !ended { fresh(self.api, &path).await?.1 } else { Vec::new() };
         let reviews = if wanted { console::reviews(self.api, &path).await? } else { Vec::new() };
-        let about = About { looker: self, watch, found, path: &path };
-        let paused =
-            jobs.iter().find(|job| job.state == RunState::WaitingForHuman).and_then(|job| job.started);
-        sight.gates.extend(waiting.iter().map(|waiting| about.gate(waiting, paused)));
+        let (source, me, web) = (self.source, self.identity.as_ref(), self.web);
+        let about = About { source, me, web, watch, found, path: &path };
+        // A stage holds those that wait within it, and stands before them.
+        let paused = jobs.iter().rfind(|job| job.state == RunState::WaitingForHuman);
+        let since = paused.and_then(|job| job.started);
+        sight.gates.extend(waiting.iter().map(|waiting| about.gate(waiting, since)));
+        // A stage that is paused waits, also where nobody tells for what.
+        let untold = paused.filter(|_| waiting.is_empty() && !ended);
+        sight.gates.extend(untold.map(|stage| about.paused(stage)));
+        let waits = !waiting.is_empty() || paused.is_some();
         let tests = match detail && (ended || !waiting.is_empty()) {
             true => self.report(&path, ended).await?,
             false => None,
         };
-        sight.pipeline.runs.push(Run { jobs, reviews, tests, ..about.run(!waiting.is_empty()) });
+        sight.pipeline.runs.push(Run { jobs, reviews, tests, ..about.run(waits) });
         Ok(())
     }
 
@@ -216,28 +226,26 @@ impl Looker<'_> {
 }
 
 /// A build with everything around it.
-struct About<'a> {
-    looker: &'a Looker<'a>,
-    watch: &'a Watch,
-    found: &'a Found,
-    path: &'a str,
+pub(super) struct About<'a> {
+    pub(super) source: &'a SourceName,
+    pub(super) me: Option<&'a SafeText>,
+    pub(super) web: &'a str,
+    pub(super) watch: &'a Watch,
+    pub(super) found: &'a Found,
+    pub(super) path: &'a str,
 }
 
 impl About<'_> {
     fn key(&self) -> RunKey {
-        RunKey {
-            source: self.looker.source.clone(),
-            service: self.watch.service.clone(),
-            id: self.found.id.clone(),
-        }
+        RunKey { source: self.source.clone(), service: self.watch.service.clone(), id: self.found.id.clone() }
     }
 
     fn url(&self) -> Option<SafeText> {
-        let url = format!("{}{}/", self.looker.web, self.path);
+        let url = format!("{}{}/", self.web, self.path);
         url.starts_with("https://").then(|| SafeText::new(&url))
     }
 
-    fn gate(&self, waiting: &Waiting, paused: Option<Timestamp>) -> Gate {
+    pub(super) fn gate(&self, waiting: &Waiting, paused: Option<Timestamp>) -> Gate {
         let build = &self.found.build;
         let (revision, branch) = commit(build, self.watch);
         Gate {
@@ -251,17 +259,33 @@ impl About<'_> {
             since: paused.or_else(|| moment(build.timestamp)),
             asked_by: actor(build),
             reviewers: waiting.submitters.clone().unwrap_or_default(),
-            may_decide: waiting.may_decide(self.looker.identity.as_ref()),
+            may_decide: waiting.may_decide(self.me),
             timer: None,
             waits_for: WaitsFor::Human,
             quorum: None,
             no_reject: None,
-            asks: waiting.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+            asks: waiting.asks().iter().map(|parameter| parameter.name.clone()).collect(),
             url: self.url(),
         }
     }
 
-    fn run(&self, waits: bool) -> Run {
+    /// A stage that waits for something that is not told.
+    fn paused(&self, stage: &Job) -> Gate {
+        let unknown = Waiting {
+            id: SafeText::new(&format!("stage {}", stage.id)),
+            message: stage.name.clone(),
+            submitters: None,
+            parameters: None,
+        };
+        let why = "Jenkins does not tell what it waits for: look at it there";
+        Gate {
+            waits_for: WaitsFor::OtherSystem,
+            may_decide: MayDecide::No(why.into()),
+            ..self.gate(&unknown, stage.started)
+        }
+    }
+
+    pub(super) fn run(&self, waits: bool) -> Run {
         let build = &self.found.build;
         let (revision, branch) = commit(build, self.watch);
         let state = build_state(build);

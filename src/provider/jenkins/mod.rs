@@ -27,6 +27,8 @@ mod api;
 mod bindings;
 mod console;
 mod enforcement;
+#[doc(hidden)]
+pub mod fuzz;
 mod inputs;
 mod look;
 mod reports;

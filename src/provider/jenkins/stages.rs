@@ -49,9 +49,7 @@ pub(super) async fn of(api: &Api, known: &Known, build: &str) -> Result<Vec<Job>
     if matches!(known.get(), Teller::Unasked | Teller::Graph) {
         if let Some(tree) = api.get_if_there::<wire::Tree>(&format!("{build}/stages/tree")).await? {
             known.set(Teller::Graph);
-            let mut jobs = Vec::new();
-            flat("", &tree.data.stages, 0, &mut jobs);
-            return Ok(jobs);
+            return Ok(in_tree(&tree));
         }
         if known.get() == Teller::Graph {
             // The plugin is there: this build has no stages.
@@ -61,13 +59,25 @@ pub(super) async fn of(api: &Api, known: &Known, build: &str) -> Result<Vec<Job>
     if matches!(known.get(), Teller::Unasked | Teller::View) {
         if let Some(told) = api.get_if_there::<wire::Described>(&format!("{build}/wfapi/describe")).await? {
             known.set(Teller::View);
-            return Ok(told.stages.iter().map(described).collect());
+            return Ok(in_description(&told));
         }
         if known.get() == Teller::Unasked {
             known.set(Teller::Nobody);
         }
     }
     Ok(Vec::new())
+}
+
+/// The stages as Pipeline Graph View tells them.
+pub(super) fn in_tree(tree: &wire::Tree) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    flat("", &tree.data.stages, 0, &mut jobs);
+    jobs
+}
+
+/// The stages as Stage View tells them.
+pub(super) fn in_description(told: &wire::Described) -> Vec<Job> {
+    told.stages.iter().map(described).collect()
 }
 
 /// Parallel and nested stages stand behind the one that holds them, with its name in front.
@@ -143,16 +153,24 @@ fn view_state(word: &SafeText) -> RunState {
 
 /// The state of a build.
 pub(super) fn build_state(build: &wire::Build) -> RunState {
-    match build.result.as_ref().map(SafeText::as_str) {
-        None => RunState::Running,
+    match (build.result.as_ref().map(SafeText::as_str), build.building) {
+        (None, Some(false)) => RunState::Unknown("no result".into()),
+        (None, _) => RunState::Running,
         // A build may know its result before it has ended.
-        Some(_) if build.building => RunState::Running,
-        Some("SUCCESS") => RunState::Passed,
-        Some("UNSTABLE") => RunState::Warned,
-        Some("FAILURE") => RunState::Failed("FAILURE".into()),
-        Some("ABORTED") => RunState::Cancelled,
-        Some("NOT_BUILT") => RunState::Skipped,
-        Some(other) => RunState::Unknown(SafeText::new(other)),
+        (Some(_), Some(true)) => RunState::Running,
+        (Some(word), None) => RunState::Unknown(SafeText::new(&format!("{word}, and perhaps still running"))),
+        (Some(word), Some(false)) => result_state(word),
+    }
+}
+
+fn result_state(word: &str) -> RunState {
+    match word {
+        "SUCCESS" => RunState::Passed,
+        "UNSTABLE" => RunState::Warned,
+        "FAILURE" => RunState::Failed("FAILURE".into()),
+        "ABORTED" => RunState::Cancelled,
+        "NOT_BUILT" => RunState::Skipped,
+        other => RunState::Unknown(SafeText::new(other)),
     }
 }
 

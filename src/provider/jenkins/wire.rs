@@ -41,7 +41,7 @@ pub(super) struct Build {
     #[serde(default)]
     pub(super) result: Option<SafeText>,
     #[serde(default)]
-    pub(super) building: bool,
+    pub(super) building: Option<bool>,
     /// Milliseconds.
     #[serde(default)]
     pub(super) timestamp: i64,
@@ -105,7 +105,7 @@ pub(super) struct Execution {
     #[serde(default)]
     pub(super) id: Option<SafeText>,
     #[serde(default)]
-    pub(super) settled: bool,
+    pub(super) settled: Option<bool>,
     #[serde(default)]
     pub(super) input: Option<Input>,
 }
@@ -228,9 +228,12 @@ pub(super) struct Crumb {
 /// The report of the tests of a build.
 #[derive(Debug, Deserialize)]
 pub(super) struct TestReport {
+    /// Missing of a report that sums others up, which tells how many there are in all.
     #[serde(default, rename = "passCount")]
-    pub(super) passed: u64,
-    #[serde(default, rename = "failCount")]
+    pub(super) passed: Option<u64>,
+    #[serde(default, rename = "totalCount")]
+    pub(super) all: Option<u64>,
+    #[serde(rename = "failCount")]
     pub(super) failed: u64,
     #[serde(default, rename = "skipCount")]
     pub(super) skipped: u64,

@@ -5,7 +5,7 @@
 //! approvals; an approval starts nothing; every refusal of one is 400; jobs come newest first and in no order of stages;
 //! cancelling answers 200 whatever there was to cancel; private things are not found.
 //!
-//! Source: docs.gitlab.com/api; the answers are held against its schema in `tests/gitlab`.
+//! Source: docs.gitlab.com/api; the answers are held against its description in `tests/sandbox`.
 
 mod act;
 mod front;
