@@ -24,7 +24,6 @@ mod people;
 #[path = "github/sandbox.rs"]
 mod sandbox;
 #[path = "support/scripted.rs"]
-#[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]
 mod scripted;
 #[path = "github/world.rs"]
 mod world;

@@ -143,18 +143,18 @@ async fn what_a_server_repeats_of_a_credential_is_not_said() {
 async fn a_log_that_repeats_a_credential_does_not_show_it() {
     let scanner = scanner();
     for case in cases().await {
-        let text = format!("+ curl -H 'Authorization: Bearer {SECRET}'\nnext\n");
+        let trace = format!("+ curl -H 'Authorization: Bearer {SECRET}'\nnext\n");
         let job = match case.name {
             "gitlab" => {
                 let job = gitlab::job(11, "deploy", "deploy", "running");
                 case.server.get(&format!("{}/jobs/11", gitlab::PROJECT), &job);
-                case.server.reply("GET", &format!("{}/jobs/11/trace", gitlab::PROJECT), text(200, &text));
+                case.server.reply("GET", &format!("{}/jobs/11/trace", gitlab::PROJECT), text(200, &trace));
                 "11"
             }
             "circleci" => continue,
             _ => {
                 let console = format!("{}/16/logText/progressiveText", jenkins::JOB);
-                case.server.reply("GET", &console, text(200, &text));
+                case.server.reply("GET", &console, text(200, &trace));
                 "3"
             }
         };

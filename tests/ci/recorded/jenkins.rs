@@ -7,7 +7,7 @@ use gonogo::provider::Provider;
 use serde_json::{Value, json};
 
 use super::world::{NEW, at, live, pipeline, provider, server, table, text};
-use crate::scripted::{Reply, Scripted};
+use crate::scripted::Scripted;
 
 pub(crate) const JOB: &str = "/job/acme/job/shop";
 
