@@ -7,6 +7,9 @@
     reason = "a test's own machinery fails by panicking"
 )]
 
+#[path = "hazards/declared.rs"]
+#[expect(dead_code, reason = "shared with the tests of lies")]
+mod declared;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "only the credential of it is used here")]
 mod faults;
@@ -36,6 +39,7 @@ use gonogo::provider::enforcement::{GuardFact, Measured, page};
 use gonogo::provider::{KINDS, Provider, kind};
 use serde_json::json;
 
+use self::declared::Declared;
 use self::kube::Kube;
 use self::lie::Lie;
 use self::swarm::Swarm;
@@ -93,6 +97,10 @@ fn the_page_is_what_the_code_says() {
 /// Whether a request is one of a template: what is in braces may be anything without a slash, a query is not compared.
 fn fits(template: &str, method: &str, path: &str) -> bool {
     let Some((wanted, template)) = template.split_once(' ') else { return false };
+    if wanted == "RUN" {
+        let words: Vec<String> = serde_json::from_str(path).unwrap_or_default();
+        return wanted == method && words.first().is_some_and(|program| program.starts_with('/'));
+    }
     let path = path.split('?').next().unwrap();
     let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
     wanted == method
@@ -175,6 +183,12 @@ async fn docker_does_what_its_table_says() {
     let back = image("PreviousSpec");
     let new = "registry.test/acme/web:v3";
     all_verbs("docker", &swarm.provider, |verb| at_target(verb, "previous", &back, new), "web").await;
+}
+
+#[tokio::test]
+async fn declared_commands_do_what_their_table_says() {
+    let place = Declared::start();
+    all_verbs("command", &place.provider, |verb| at_target(verb, "r-v1", "web:v1", "web:v3"), "web").await;
 }
 
 #[tokio::test]
