@@ -1,7 +1,7 @@
 //! Read-only is a state of the whole process, so this has a process of its own: no declared change is run, and looks
 //! go on.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "command/house.rs"]
 #[expect(dead_code, reason = "shared with the tests of the provider")]

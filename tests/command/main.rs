@@ -2,12 +2,7 @@
 //!
 //! The programs are `/bin/sh` with a script of the test's: nothing is written and executed at the same time.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test's own machinery fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own machinery fails by panicking")]
 
 mod asked;
 mod changed;

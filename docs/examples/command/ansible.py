@@ -158,7 +158,8 @@ def tell(asked, place):
         "remarks": [f"{host} has no version" for host in absent[:10]],
     }
     if not running:
-        answer.update(phase="stopped" if not silent else "unknown", target={"version": "none"})
+        answer.update(phase="unknown" if silent else "stopped", target={"version": "none"})
+        answer["replicas"]["desired"] = len(silent)
     elif len(running) > 1 or silent or absent:
         answer.update(phase="unknown", says=", ".join(f"{one['version']} on {one['ready']}" for one in running))
     runs = running[0]["version"] if running else None

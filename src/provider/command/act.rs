@@ -223,7 +223,7 @@ fn step(fresh: &Fresh<'_>, want: &Want<'_>) -> Result<Step, Fault> {
 
 fn basis(fresh: &Fresh<'_>, from: &Artifact) -> Vec<Basis> {
     let state = fresh.state;
-    let phase = state.phase();
+    let phase = state.phase(fresh.place);
     let under_way = matches!(phase, Phase::Progressing(_) | Phase::RollingBack(_));
     let mut basis = vec![
         Basis::new("object", &state.id),
@@ -324,7 +324,7 @@ fn hazards(fresh: &Fresh<'_>, want: &Want<'_>, from: &Artifact, to: Option<&Arti
         );
         hazards.push(Hazard::new(Severity::Blocking, text));
     }
-    match state.phase() {
+    match state.phase(fresh.place) {
         Phase::Progressing(what) | Phase::RollingBack(what) => hazards
             .push(Hazard::new(Severity::Warning, format!("Something is under way there already: {what}"))),
         Phase::Failed(why) if want.verb == Verb::Promote => {

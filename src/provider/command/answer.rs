@@ -221,6 +221,10 @@ impl State {
                 "nothing runs and nothing is asked for, and the phase is not \"stopped\"".to_owned(),
             ));
         }
+        let runs = self.running.iter().any(|thing| thing.ready() > 0) || self.desired() > 0;
+        if self.phase == Word::Stopped && runs {
+            return Err(malformed("the phase is \"stopped\", and something runs or is asked for".to_owned()));
+        }
         let long = [self.running.len(), self.revisions.len(), self.signs.len(), self.remarks.len()];
         if long.iter().chain([&self.hazards.len()]).any(|length| *length > MOST) {
             return Err(malformed(format!("a list has more than {MOST} entries")));
@@ -266,12 +270,14 @@ impl State {
         self.hazards.iter().map(|told| Hazard::new(told.severity, &told.text))
     }
 
-    pub(super) fn phase(&self) -> Phase {
+    /// How it stands. That it is done is believed of the whole only: everything that runs is what is asked for, and
+    /// there is enough of it.
+    pub(super) fn phase(&self, place: &Place) -> Phase {
         let says = || self.says.as_deref().map_or_else(|| "it does not say what for".into(), SafeText::new);
         match self.phase {
             Word::Done | Word::RolledBack if self.desired() == 0 => Phase::ScaledToZero,
-            Word::Done => Phase::Done,
-            Word::RolledBack => Phase::RolledBack,
+            Word::Done => self.missing(place).map_or(Phase::Done, Phase::Progressing),
+            Word::RolledBack => self.missing(place).map_or(Phase::RolledBack, Phase::Progressing),
             Word::Progressing => Phase::Progressing(says()),
             Word::Paused => Phase::Paused(says()),
             Word::Failed => Phase::Failed(says()),
@@ -282,6 +288,26 @@ impl State {
                 Phase::Progressing(SafeText::new(&format!("the command does not know how it stands{says}")))
             }
         }
+    }
+
+    /// What is missing until everything that is asked for runs, and nothing else.
+    fn missing(&self, place: &Place) -> Option<SafeText> {
+        let (target, desired) = (self.target(place), self.desired());
+        let (right, wrong): (Vec<_>, Vec<_>) = self
+            .running
+            .iter()
+            .map(|thing| (thing.artifact(place), thing.ready()))
+            .filter(|(_, ready)| *ready > 0)
+            .partition(|(artifact, _)| artifact.same_as(&target));
+        let ready = right.iter().map(|(_, ready)| *ready).fold(0, u32::saturating_add);
+        if ready >= desired && wrong.is_empty() {
+            return None;
+        }
+        let mut text = format!("{ready} of {desired} run {}", target.label());
+        for (artifact, ready) in wrong {
+            text.push_str(&format!(", {} still runs {ready} times", artifact.label()));
+        }
+        Some(SafeText::new(&text))
     }
 
     /// The revisions in the target's own order.
@@ -304,7 +330,7 @@ impl State {
         Rollout {
             workload: SafeText::new(self.workload.as_deref().unwrap_or(&self.id)),
             host: SafeText::new(self.host.as_deref().unwrap_or(source)),
-            phase: self.phase(),
+            phase: self.phase(place),
             replicas: self.replicas(&running, &target),
             revisions: self.revisions(place),
             target,

@@ -8,6 +8,8 @@
 mod act;
 mod answer;
 mod enforcement;
+#[doc(hidden)]
+pub mod fuzz;
 mod run;
 mod under_way;
 mod words;

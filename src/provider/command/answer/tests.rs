@@ -84,18 +84,26 @@ fn what_is_misspelt_missing_or_of_another_version_is_no_answer() {
 
 #[test]
 fn a_phase_is_never_better_than_its_word() {
-    let phase = |word: &str| read(with("phase", json!(word))).unwrap().phase();
+    let phase = |word: &str| read(with("phase", json!(word))).unwrap().phase(&place());
     assert_eq!(phase("done"), Phase::Done);
     assert_eq!(phase("rolled-back"), Phase::RolledBack);
     assert!(matches!(phase("progressing"), Phase::Progressing(_)));
     assert!(matches!(phase("rolling-back"), Phase::RollingBack(_)));
     assert!(matches!(phase("paused"), Phase::Paused(_)));
     assert!(matches!(phase("failed"), Phase::Failed(_)));
-    assert_eq!(phase("stopped"), Phase::ScaledToZero);
+    assert!(refusal(with("phase", json!("stopped"))).contains("something runs"));
+    let mut stopped = with("phase", json!("stopped"));
+    stopped["running"] = json!([]);
+    assert_eq!(read(stopped).unwrap().phase(&place()), Phase::ScaledToZero);
     assert!(matches!(phase("unknown"), Phase::Progressing(why) if why.as_str().contains("does not know")));
     // "All of none run it" is no evidence.
     let none = with("replicas", json!({"desired": 0}));
-    assert_eq!(read(none).unwrap().phase(), Phase::ScaledToZero);
+    assert_eq!(read(none).unwrap().phase(&place()), Phase::ScaledToZero);
+    // Done is what is done as a whole.
+    let mut half = with("running", json!([{"version": "v2", "ready": 2}, {"version": "v1", "ready": 1}]));
+    half["replicas"] = json!({"desired": 3});
+    let Phase::Progressing(why) = read(half).unwrap().phase(&place()) else { panic!("it is not done") };
+    assert_eq!(why.as_str(), "2 of 3 run v2, v1 still runs 1 times");
 }
 
 #[test]
