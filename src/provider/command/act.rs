@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{self, Action, Changes, May, State};
+use super::answer::{self, May, State};
+use super::changes::{Action, Changes};
 use super::words::{Words, shown};
 use crate::domain::intent::Difference;
 use crate::domain::rollout::{LEAST_REPLICAS, Standing, UNDER_WAY};

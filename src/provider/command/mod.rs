@@ -2,11 +2,12 @@
 //!
 //! Knows a small protocol of its own (`docs/providers/command.md`): one JSON document in, one out, and an exit code.
 //! Knows no tool, no other provider, no screen, no clock. What a declared command is, `words` knows; what an answer
-//! means, `answer`; what would be run, `act`; how it is run, `run`. A change that takes long goes on behind the answer
-//! "it still runs", until its own deadline; what came of it is told by later looks.
+//! means, `answer` and `changes`; what would be run, `act`; how it is run, `run`. A change that takes long goes on behind
+//! the answer "it still runs", until its own deadline; what came of it is told by later looks.
 
 mod act;
 mod answer;
+mod changes;
 mod enforcement;
 #[doc(hidden)]
 pub mod fuzz;
