@@ -101,6 +101,7 @@ impl Terraform {
         );
         let prepared = stage.planned(Verb::Promote, "v2").await;
         assert!(hazards(&prepared, Severity::Warning).contains("made anew: terraform_data.job"));
+        assert!(prepared.way_back.as_ref().unwrap().as_str().starts_with("save a plan for v1 in"));
         let lines: Vec<_> = prepared.differences.iter().map(|d| (d.what.as_str(), d.new.as_str())).collect();
         let wanted = [
             ("version", "v2"),

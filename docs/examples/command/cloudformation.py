@@ -170,6 +170,7 @@ def tell(asked, stack):
         "running": [{"version": version}] if rest else [], "target": {"version": version}, "hazards": [], "allowed": {},
         "replicas": {"desired": 0 if word == "stopped" else 1},
     }
+    answer["way_back"] = f"create the change set {name_of('roll_back', version)}, and roll back to it"
     # Newest first; what is told of each costs a call, so only of those that could be meant.
     sets = sorted(stack.sets(), key=lambda one: one.get("CreationTime", ""), reverse=True)
     back = [stack.change_set(one["ChangeSetId"]) for one in sets if one["ChangeSetName"].startswith("back-")][:5]

@@ -239,6 +239,8 @@ def tell(asked, place):
         "revisions": [{"id": name, "version": name, "standing": "past"} for name in place.saved("roll_back") if name != runs],
     }
     if runs:
+        # A plan that is saved already will be stale by then.
+        answer["way_back"] = f"save a plan for {runs} in {place.plans}/back, and roll back to it"
         answer["revisions"].insert(0, {"id": f"serial {state['serial']}", "version": runs, "standing": "current"})
     if coming and way in ("promote", "roll_back"):
         path = place.file(coming, way)
