@@ -206,9 +206,9 @@ fn writes_pass_one_gate() {
         .map(|(name, text)| (name, code(&text).matches("check_write(").count()))
         .filter(|(_, calls)| *calls > 0)
         .collect();
-    let transports =
-        [("provider/http/mod.rs".to_owned(), 1), ("provider/kubernetes/prepare.rs".to_owned(), 1)];
-    assert_eq!(calls, transports, "one gate, asked once in each of the two transports");
+    let transports = ["provider/command/run.rs", "provider/http/mod.rs", "provider/kubernetes/prepare.rs"]
+        .map(|name| (name.to_owned(), 1));
+    assert_eq!(calls, transports, "one gate, asked once in each of the three transports");
     // Nothing else can send a write: of the transports only these functions take anything but a read.
     let senders: Vec<String> = sources()
         .into_iter()
@@ -222,6 +222,12 @@ fn writes_pass_one_gate() {
         .map(|(name, _)| name)
         .collect();
     assert_eq!(writers, ["provider/kubernetes/prepare.rs"]);
+    let runners: Vec<(String, usize)> = sources()
+        .into_iter()
+        .map(|(name, text)| (name, code(&text).matches("child::converse(").count()))
+        .filter(|(name, count)| !is_test(name) && *count > 0)
+        .collect();
+    assert_eq!(runners, [("provider/command/run.rs".to_owned(), 1)], "who hands a program a document");
 }
 
 #[test]
@@ -258,15 +264,17 @@ fn other_programs_are_started_in_one_place() {
     assert_eq!(borrowers, ["runtime/loan.rs"], "who lends the terminal");
     assert_eq!(sites, known, "{sites:?}");
     // Who asks for it: the list that the tests of `tests/secrets` plant their sentinels by.
+    let asks = |text: &str| ["child::run(", "child::converse("].iter().any(|word| code(text).contains(word));
     let askers: Vec<String> = sources()
         .into_iter()
-        .filter(|(name, text)| !is_test(name) && code(text).contains("child::run("))
+        .filter(|(name, text)| !is_test(name) && asks(text))
         .map(|(name, _)| name)
         .collect();
     assert_eq!(
         askers,
         [
             "provider/child/notice.rs",
+            "provider/command/run.rs",
             "provider/git/command.rs",
             "provider/kubernetes/plugin.rs",
             "provider/login.rs",

@@ -10,6 +10,9 @@
 #[path = "ci/recorded/mod.rs"]
 #[expect(dead_code, reason = "shared with the tests of these providers")]
 mod ci;
+#[path = "hazards/declared.rs"]
+#[expect(dead_code, reason = "shared with the tests of lies")]
+mod declared;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "only the credential of it is used here")]
 mod faults;
@@ -33,13 +36,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gonogo::domain::{
-    Artifact, Ask, GateKey, Guard, Intent, Place, Prepared, Role, RunKey, ServiceName, Settings, Sha,
-    SourceName, Target, Verb,
+    Artifact, Ask, Bound, EnvironmentName, GateKey, Guard, Intent, Place, Prepared, Role, RunKey,
+    ServiceName, Settings, Sha, SourceName, Target, Verb,
 };
 use gonogo::provider::enforcement::{GuardFact, Measured, page};
-use gonogo::provider::{KINDS, Provider, kind};
+use gonogo::provider::{KINDS, Provider, SourceSpec, kind};
+use gonogo::sandbox::kubernetes::{ADMIN_TOKEN, Cluster, DeploymentSeed, Shape};
 use serde_json::json;
 
+use self::declared::Declared;
 use self::kube::Kube;
 use self::lie::Lie;
 use self::swarm::Swarm;
@@ -105,6 +110,10 @@ fn fits(template: &str, method: &str, path: &str) -> bool {
         (1..=most).any(|end| path.is_char_boundary(end) && matches(after, &path[end..]))
     }
     let Some((wanted, template)) = template.split_once(' ') else { return false };
+    if wanted == "RUN" {
+        let words: Vec<String> = serde_json::from_str(path).unwrap_or_default();
+        return wanted == method && words.first().is_some_and(|program| program.starts_with('/'));
+    }
     wanted == method && matches(template, path.split('?').next().unwrap())
 }
 
@@ -194,7 +203,61 @@ async fn kubernetes_does_what_its_table_says() {
     let back = kube.lock().image("v1");
     let new = format!("{}/shop/web:v3", kube.lock().host);
     let target = |verb| at_target(verb, "web-v1", &back, &new);
-    whole("kubernetes", &all_verbs("kubernetes", &kube.provider, target, "web").await);
+    let mut used = all_verbs("kubernetes", &kube.provider, target, "web").await;
+    used.extend(orders_to_argo_rollouts().await);
+    whole("kubernetes", &used);
+}
+
+/// What only a rollout in steps is asked for.
+async fn orders_to_argo_rollouts() -> BTreeSet<&'static str> {
+    let cluster = Cluster::new("2026-11-20T14:00:00Z".parse().unwrap());
+    let image = "127.0.0.1:1/shop/web:v1";
+    cluster.register_image(image, &format!("sha256:{}", "1".repeat(64)));
+    cluster.add_deployment(&DeploymentSeed {
+        namespace: "shop".into(),
+        name: "web".into(),
+        container: "web".into(),
+        image: image.into(),
+        replicas: 2,
+        shape: Shape::Canary(vec![json!({"setWeight": 50}), json!({"pause": {}})]),
+        ..DeploymentSeed::default()
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = cluster.router();
+    let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    std::fs::write(&config, cluster.kubeconfig(&url, ADMIN_TOKEN)).unwrap();
+    let bound = Bound {
+        role: Role::Deploy,
+        service: ServiceName::new("web"),
+        environment: Some(EnvironmentName::new("production")),
+        settings: Settings::default().with_text("namespace", "shop").with_text("workload", "rollout/web"),
+    };
+    let spec = SourceSpec {
+        name: SourceName::new("prod"),
+        settings: Settings::default().with_text("kubeconfig", config.to_str().unwrap()),
+        secrets: std::collections::BTreeMap::new(),
+        bounds: vec![bound],
+        env: Arc::default(),
+    };
+    let provider = (kind("kubernetes").unwrap().build)(spec).unwrap();
+    let mut used = BTreeSet::new();
+    for verb in [Verb::PromoteFully, Verb::Abort, Verb::Retry] {
+        let intent = Intent {
+            verb,
+            service: ServiceName::new("web"),
+            place: Some(Place::new("web", "production")),
+            target: Target::Rollout,
+            source: SourceName::new("prod"),
+            reason: None,
+            answers: std::collections::BTreeMap::new(),
+        };
+        used.extend(compared("kubernetes", verb, &provider.prepare(&intent).await.unwrap()));
+    }
+    server.abort();
+    used
 }
 
 #[tokio::test]
@@ -208,6 +271,12 @@ async fn docker_does_what_its_table_says() {
     let new = "registry.test/acme/web:v3";
     let target = |verb| at_target(verb, "previous", &back, new);
     whole("docker", &all_verbs("docker", &swarm.provider, target, "web").await);
+}
+
+#[tokio::test]
+async fn declared_commands_do_what_their_table_says() {
+    let place = Declared::start();
+    all_verbs("command", &place.provider, |verb| at_target(verb, "r-v1", "web:v1", "web:v3"), "web").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! R4: "verified" is only said of what a later look proved. Twelve ways in which a server may lie about a write, on
-//! Kubernetes and on Docker: none is shown as verified, and each outcome names what differs.
+//! Kubernetes, on Docker and behind declared commands: none is shown as verified, and each outcome names what differs.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,6 +7,8 @@
     reason = "a test's own machinery fails by panicking"
 )]
 
+#[path = "hazards/declared.rs"]
+mod declared;
 #[path = "hazards/desk.rs"]
 #[expect(dead_code, reason = "the tests of hazards look at offers as well")]
 mod desk;
@@ -22,6 +24,7 @@ mod swarm;
 use gonogo::domain::{Artifact, Intent, Outcome, Place, ServiceName, SourceName, Target, Verb};
 use serde_json::json;
 
+use self::declared::Declared;
 use self::desk::Desk;
 use self::kube::Kube;
 use self::lie::Lie;
@@ -106,6 +109,37 @@ async fn on_docker(lie: Lie) -> Told {
     carried_out(&mut desk, 'r', || swarm.lock().pass()).await
 }
 
+async fn on_command(lie: Lie) -> Told {
+    let place = Declared::start();
+    place.lock().lie = Some(lie);
+    let key = match lie {
+        Lie::PauseIgnored | Lie::PauseIdle => 'P',
+        _ => 'r',
+    };
+    if lie == Lie::PauseIgnored {
+        let mut world = place.lock();
+        world.state["phase"] = json!("progressing");
+        world.state["target"] = json!({"version": "v3"});
+        world.state["running"] = json!([{"version": "v3", "ready": 1}, {"version": "v2", "ready": 1}]);
+        world.save();
+    }
+    let mut desk = Desk::open(&place.provider, &[]).await;
+    {
+        let mut world = place.lock();
+        match lie {
+            Lie::MissingRevision => drop(world.state["revisions"].as_array_mut().unwrap().pop()),
+            // Somebody else was faster: what is asked for runs already, and the old one is still listed.
+            Lie::NoOperation => {
+                world.state["target"] = json!({"version": "v1"});
+                world.state["running"] = json!([{"version": "v1", "ready": 2}]);
+            }
+            _ => {}
+        }
+        world.save();
+    }
+    carried_out(&mut desk, key, || place.lock().pass()).await
+}
+
 /// A promotion of what runs already has no plan; its blocking hazard says why.
 async fn promoted(swarm: &Swarm, artifact: Artifact) -> Told {
     let intent = Intent {
@@ -122,8 +156,25 @@ async fn promoted(swarm: &Swarm, artifact: Artifact) -> Told {
     ("refused".to_owned(), blocking.map(|h| h.text.to_string()).unwrap_or_default())
 }
 
-/// What each outcome must be and name. `(word, part)` for Kubernetes and for Docker.
-fn expected(lie: Lie) -> [(&'static str, &'static str); 2] {
+/// What each outcome must be and name. `(word, part)` for Kubernetes, for Docker and for declared commands.
+fn expected(lie: Lie) -> [(&'static str, &'static str); 3] {
+    let [kubernetes, docker] = of_servers(lie);
+    let command = match lie {
+        Lie::NoEffect => ("failed", "v2 is still asked for"),
+        Lie::Partial | Lie::OldStuck | Lie::LeftBehind => ("in doubt", "v2 still runs 1 times"),
+        Lie::RevertedLater => ("failed", "v2"),
+        Lie::PauseIgnored => ("failed", "not paused"),
+        Lie::PauseIdle => ("failed", "only 0 replicas"),
+        Lie::NoOperation => ("refused", "already runs v1"),
+        Lie::MissingRevision => ("refused", "remembers no revision"),
+        Lie::ScaledDown => ("in doubt", "only 1 replicas"),
+        Lie::NotANumber => ("in doubt", "cannot be seen"),
+        Lie::StaleCache => ("in doubt", "another object"),
+    };
+    [kubernetes, docker, command]
+}
+
+fn of_servers(lie: Lie) -> [(&'static str, &'static str); 2] {
     match lie {
         Lie::NoEffect => [("failed", "v2 is still asked for"), ("failed", "v2 is still asked for")],
         Lie::Partial => {
@@ -148,6 +199,7 @@ async fn nothing_that_a_server_lies_about_is_shown_as_verified() {
     for lie in Lie::ALL {
         scripts.spawn(async move { (lie, 0, "Kubernetes", on_kubernetes(lie).await) });
         scripts.spawn(async move { (lie, 1, "Docker", on_docker(lie).await) });
+        scripts.spawn(async move { (lie, 2, "Command", on_command(lie).await) });
     }
     let mut wrong = Vec::new();
     let (mut verified, mut all) = (0, 0);
@@ -163,7 +215,7 @@ async fn nothing_that_a_server_lies_about_is_shown_as_verified() {
     }
     println!("R4: {verified} of {all} scripts shown as verified");
     assert_eq!(wrong, Vec::<String>::new());
-    assert_eq!((verified, all), (0, 24));
+    assert_eq!((verified, all), (0, 36));
 }
 
 /// The other side: what is carried out honestly is verified, so the test above does not pass by never verifying.
@@ -180,6 +232,13 @@ async fn what_is_carried_out_is_verified() {
     let (word, text) = carried_out(&mut desk, 'r', || swarm.lock().pass()).await;
     assert_eq!((word.as_str(), text.as_str()), ("verified", "2 of 2 replicas run v1"));
     assert_eq!((kube.lock().writes, swarm.lock().writes), (2, 1));
+    let place = Declared::start();
+    let mut desk = Desk::open(&place.provider, &[]).await;
+    let (word, text) = carried_out(&mut desk, 'r', || place.lock().pass()).await;
+    assert_eq!((word.as_str(), text.as_str()), ("verified", "2 of 2 replicas run v1"));
+    let (word, text) = carried_out(&mut desk, 'P', || place.lock().pass()).await;
+    assert_eq!((word.as_str(), text.as_str()), ("verified", "the rollout is paused"));
+    assert_eq!(place.lock().calls().len(), 2);
 }
 
 /// The hold is accepted on an idle Deployment and its replicas are lowered to 0: what the canary controller did to

@@ -1,5 +1,6 @@
-//! The command that does by hand what a step would do: `gh`, `kubectl` or `curl`, in one line for a POSIX shell. Holds
-//! no secret: a token is a variable of the operator's, and a body with values of environment variables is left out.
+//! The command that does by hand what a step would do: `gh`, `kubectl`, `curl` or a declared program, in one line for a
+//! POSIX shell. Holds no secret: a token is a variable of the operator's, and a body with values of environment variables
+//! is left out.
 
 use crate::domain::text::LONGEST;
 use crate::domain::{Reach, SafeText, Step, Verb};
@@ -51,6 +52,7 @@ fn command(step: &Step, reach: &Reach, body: Option<&str>) -> String {
                 token.map(|name| format!("-H \"Authorization: Bearer ${name}\" ")).unwrap_or_default();
             curl(step, &token, base.as_str(), body)
         }
+        Reach::Program => program(step, body),
     }
 }
 
@@ -94,6 +96,13 @@ fn gh(step: &Step, host: Option<&SafeText>, body: Option<&str>) -> String {
         Some(body) => format!("printf %s {body} | {call} --input -"),
         None => call,
     }
+}
+
+/// The declared program with its document. Variables that it needs are the operator's to set.
+fn program(step: &Step, body: Option<&str>) -> String {
+    let words: Vec<String> = serde_json::from_str(&step.path).unwrap_or_default();
+    let call = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    format!("printf %s {} | {call}", body.unwrap_or("'{}'"))
 }
 
 fn curl(step: &Step, more: &str, base: &str, body: Option<&str>) -> String {
@@ -200,6 +209,8 @@ mod tests {
         );
         let post = step("POST", "/repos/a/b", Some("application/json"), Some(r#"{"a":1}"#));
         let bare = step("POST", "/repos/a/b/cancel", None, None);
+        let run =
+            step("RUN", r#"["/opt/ship","--to=it's","v2"]"#, Some("application/json"), Some(r#"{"a":1}"#));
         for (step, reach, wanted) in [
             (&post, &gh, r#"printf %s '{"a":1}' | gh api --method 'POST' '/repos/a/b' --input -"#),
             (&bare, &gh, "gh api --method 'POST' '/repos/a/b/cancel'"),
@@ -224,6 +235,7 @@ mod tests {
                 &socket,
                 "curl -sS -X 'POST' --unix-socket '/run/docker.sock' 'http://localhost/repos/a/b/cancel'",
             ),
+            (&run, &Reach::Program, r#"printf %s '{"a":1}' | '/opt/ship' '--to=it'\''s' 'v2'"#),
         ] {
             assert_eq!(commands(&[(step, reach)]).as_str(), wanted);
         }

@@ -166,6 +166,7 @@ const fn word(kind: KeyType) -> &'static str {
         KeyType::Switch => "true or false",
         KeyType::List => "list of texts",
         KeyType::Table => "table of texts",
+        KeyType::Variables => "table of texts and secrets",
         KeyType::Secret => "secret",
     }
 }

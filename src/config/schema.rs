@@ -113,6 +113,9 @@ fn typed(kind: KeyType) -> Value {
         KeyType::Switch => json!({ "type": "boolean" }),
         KeyType::List => texts(),
         KeyType::Table => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        KeyType::Variables => json!({
+            "type": "object", "additionalProperties": { "anyOf": [{ "type": "string" }, secret()] }
+        }),
         KeyType::Secret => secret(),
     }
 }

@@ -99,7 +99,9 @@ impl Check<'_> {
                 Need::Optional => section.get(key.name),
             };
             let Some(item) = item else { continue };
-            if key.kind == KeyType::Secret {
+            if key.kind == KeyType::Variables {
+                settings.0.insert(key.name.to_owned(), Value::Table(self.read_variables(item, secrets)));
+            } else if key.kind == KeyType::Secret {
                 if let Some(place) = read_secret(item, self.home.as_deref(), &mut self.mistakes) {
                     secrets.insert(key.name.to_owned(), place);
                 }
@@ -108,6 +110,35 @@ impl Check<'_> {
             }
         }
         settings
+    }
+
+    /// Variables for a program: plain ones are returned, secret ones are put among the secrets by `key.NAME`.
+    fn read_variables(
+        &mut self,
+        item: Item<'_>,
+        secrets: &mut BTreeMap<String, SecretPlace>,
+    ) -> BTreeMap<String, String> {
+        let mut plain = BTreeMap::new();
+        let example = "{ REGION = \"eu-west-1\", DEPLOY_TOKEN = { env = \"DEPLOY_TOKEN\" } }";
+        let title = format!("`{}`", item.key());
+        let Some(section) = item.section(&mut self.mistakes, &title, example) else { return plain };
+        for variable in section.items() {
+            let name = variable.key();
+            if !is_variable(name) {
+                let hint = format!("for example {example}");
+                self.mistakes.hinted(&variable.key_at(), format!("`{name}` cannot name a variable"), hint);
+                continue;
+            }
+            match variable.value().as_str() {
+                Some(text) if !is_secret_name(name) => drop(plain.insert(name.to_owned(), text.to_owned())),
+                _ => {
+                    if let Some(place) = read_secret(variable, self.home.as_deref(), &mut self.mistakes) {
+                        secrets.insert(format!("{}.{name}", item.key()), place);
+                    }
+                }
+            }
+        }
+        plain
     }
 
     /// The one source that reads repositories; made if there is none. The place is for the mistake.
@@ -182,7 +213,7 @@ pub(super) fn read_value(
             }
             item.table(mistakes).map(Value::Table)
         }
-        KeyType::Secret => None,
+        KeyType::Variables | KeyType::Secret => None,
     }
 }
 
@@ -271,12 +302,15 @@ fn read_secret(item: Item<'_>, home: Option<&Path>, mistakes: &mut Mistakes) -> 
     Some(SecretPlace::Keyring(text.to_owned()))
 }
 
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 fn read_variable(item: Item<'_>, mistakes: &mut Mistakes) -> Option<String> {
     let name = item.text(mistakes)?;
-    let sound = !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !sound {
+    if !is_variable(name) {
         // Whoever writes the value here by mistake must not see it repeated.
         mistakes.hide(&item.at());
         mistakes.hinted(&item.at(), "`env` must be a variable's name", "for example env = \"GITHUB_TOKEN\"");

@@ -618,6 +618,39 @@ fn a_long_line_with_many_mistakes_and_secrets_is_told_at_once() {
     assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
+#[test]
+fn variables_for_a_program_are_texts_and_whereabouts_of_secrets() {
+    let config = |env: &str| {
+        let text = format!(
+            "[[source]]\nname = 'ship'\nkind = 'command'\nstate = ['/opt/ship']\nenv = {env}\n\
+             [[service]]\nname = 'shop'\n"
+        );
+        load(&text, "config.toml", &Surroundings::default(), crate::provider::KINDS)
+    };
+    let read = config("{ REGION = 'eu', SHIP_TOKEN = { env = 'T' }, OTHER = { file = '/run/x' } }").unwrap();
+    let spec = &read.sources.iter().find(|s| s.kind.name == "command").unwrap().spec;
+    assert_eq!(
+        spec.settings.table("env").unwrap(),
+        &BTreeMap::from([("REGION".to_owned(), "eu".to_owned())])
+    );
+    assert_eq!(spec.secrets.len(), 2);
+    assert_eq!(spec.secrets["env.SHIP_TOKEN"], SecretPlace::Env("T".to_owned()));
+    assert_eq!(spec.secrets["env.OTHER"], SecretPlace::File("/run/x".into()));
+    for (wrong, part) in [
+        ("{ SHIP_TOKEN = 'hunter2' }", "`SHIP_TOKEN` holds a value; secret values are never written"),
+        ("{ A = 7 }", "`A` holds a value"),
+        ("{ 'A B' = 'x' }", "`A B` cannot name a variable"),
+        ("{ '7A' = 'x' }", "`7A` cannot name a variable"),
+        ("{ A = { envv = 'T' } }", "unknown key `envv`"),
+        ("{ A = { env = 'T', file = '/x' } }", "`A` must say one place"),
+        ("[ 'A' ]", "`env` must be a table"),
+    ] {
+        let errors = config(wrong).unwrap_err().to_string();
+        assert!(errors.contains(part), "{wrong}: {errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+}
+
 /// The keys that the check takes at a place, as it tells when it is given one that nobody could mean.
 fn taken_at(before: &str, line: &str) -> std::collections::BTreeSet<String> {
     let text = format!("{before}{line}");

@@ -29,6 +29,8 @@ pub enum Reach {
         /// The variable that holds the token, as the command names it; none: no token is needed.
         token: Option<&'static str>,
     },
+    /// The program that a step itself names.
+    Program,
 }
 
 impl std::fmt::Display for Reach {
@@ -40,6 +42,7 @@ impl std::fmt::Display for Reach {
             }
             Self::Socket { path } => write!(f, "{path}"),
             Self::Http { base, .. } => write!(f, "{base}"),
+            Self::Program => f.write_str("the programs of the config"),
         }
     }
 }

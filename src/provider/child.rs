@@ -16,6 +16,7 @@ use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
+mod converse;
 mod environment;
 mod find;
 pub mod foreground;
@@ -23,7 +24,8 @@ pub mod notice;
 #[cfg(all(test, unix))]
 mod tests;
 
-pub(super) use environment::{path, scrubbed};
+pub(super) use converse::converse;
+pub(super) use environment::{path, promises_a_secret, scrubbed};
 pub(super) use find::find;
 
 /// How much of a program's complaints is read, in bytes.
@@ -93,17 +95,22 @@ pub(super) async fn run(call: Call<'_>) -> Result<Said, Failed> {
     }
 }
 
-async fn to_the_end(call: Call<'_>) -> Result<Said, Failed> {
+/// The program as it is started: without a shell, a terminal or our environment, in a process group of its own.
+fn started(call: &Call<'_>, input: Stdio) -> Result<tokio::process::Child, Failed> {
     let mut command = Command::new(call.program);
     command.args(call.arguments).env_clear().envs(&call.env).current_dir("/");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    command.stdin(input).stdout(Stdio::piped()).kill_on_drop(true);
     command.stderr(match call.complaints {
         Complaints::Kept => Stdio::piped(),
         Complaints::Dropped => Stdio::null(),
     });
     #[cfg(unix)]
     command.process_group(0);
-    let mut child = command.spawn().map_err(Failed::NotStarted)?;
+    command.spawn().map_err(Failed::NotStarted)
+}
+
+async fn to_the_end(call: Call<'_>) -> Result<Said, Failed> {
+    let mut child = started(&call, Stdio::null())?;
     // Dropped before `child` is, so that the number still belongs to it.
     let living = child.id().map(Living::note);
     let (out, complaints) = (child.stdout.take(), child.stderr.take());
@@ -166,9 +173,20 @@ pub fn end_all() {
 /// Ends a process group. A group that is gone already is as it should be.
 #[cfg(unix)]
 fn end(group: u32) {
+    signal(group, rustix::process::Signal::KILL);
+}
+
+/// Asks a process group to end by itself.
+#[cfg(unix)]
+fn ask_to_end(group: u32) {
+    signal(group, rustix::process::Signal::TERM);
+}
+
+#[cfg(unix)]
+fn signal(group: u32, signal: rustix::process::Signal) {
     let id = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw);
     if let Some(id) = id
-        && let Err(error) = rustix::process::kill_process_group(id, rustix::process::Signal::KILL)
+        && let Err(error) = rustix::process::kill_process_group(id, signal)
         && error != rustix::io::Errno::SRCH
     {
         tracing::warn!(group, %error, "a program that was started could not be ended");
@@ -177,6 +195,9 @@ fn end(group: u32) {
 
 #[cfg(not(unix))]
 fn end(_group: u32) {}
+
+#[cfg(not(unix))]
+fn ask_to_end(_group: u32) {}
 
 /// Where a program is, or why there is none that may be run.
 #[derive(Clone, Debug, PartialEq, Eq)]

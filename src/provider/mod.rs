@@ -9,6 +9,7 @@ pub mod alertmanager;
 pub mod archive;
 pub mod child;
 pub mod circleci;
+pub mod command;
 pub mod docker;
 pub mod enforcement;
 pub mod examine;
@@ -98,6 +99,9 @@ pub enum KeyType {
     List,
     /// `{ name = "text" }`.
     Table,
+    /// Variables of a program's environment: `{ NAME = "text", NAME = { env = ".." } }`, a text or a secret's
+    /// whereabouts for each.
+    Variables,
     /// A secret's whereabouts: `{ env = ".." }`, `{ file = ".." }`, `{ command = [..] }`, `{ keyring = ".." }`.
     Secret,
 }
@@ -158,7 +162,7 @@ pub struct SourceSpec {
     pub name: SourceName,
     /// Its checked settings (paths already absolute).
     pub settings: Settings,
-    /// Its secrets by key.
+    /// Its secrets by key; those of a table of variables by `key.NAME`.
     pub secrets: BTreeMap<String, SecretPlace>,
     /// What it is asked to do.
     pub bounds: Vec<Bound>,
@@ -224,6 +228,7 @@ pub const KINDS: &[&Kind] = &[
     &alertmanager::KIND,
     &docker::KIND,
     &kubernetes::KIND,
+    &command::KIND,
 ];
 
 /// The kind with this name.

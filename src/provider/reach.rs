@@ -21,6 +21,7 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
             let variable = spec.env.get("DOCKER_HOST").filter(|host| !host.is_empty());
             docker(text("host").or_else(|| variable.cloned()).as_deref())
         }
+        "command" => Some(Reach::Program),
         _ => text("url").map(|url| Reach::Http { base: SafeText::new(&url), token: Some("TOKEN") }),
     }
 }
@@ -83,6 +84,7 @@ mod tests {
             ("docker", &[("host", "tcp://node:2375")], Some("Http http://node:2375")),
             ("docker", &[("host", "ssh://node")], None),
             ("prometheus", &[("url", "https://p.example.test/")], Some("Http https://p.example.test")),
+            ("command", &[], Some("Program the programs of the config")),
             ("git", &[], None),
         ] {
             assert_eq!(of(kind, settings).as_deref(), wanted, "{kind} {settings:?}");

@@ -100,6 +100,11 @@ fn belongs(program: &str, variable: &str) -> bool {
     (named && !own.is_empty()) || others.into_iter().any(|prefix| variable.starts_with(prefix))
 }
 
+/// Whether a variable's name promises a secret.
+pub(in super::super) fn promises_a_secret(variable: &str) -> bool {
+    is_secret(variable, "")
+}
+
 /// Whether a variable is likely to hold a secret, by its name or by its looks.
 fn is_secret(variable: &str, value: &str) -> bool {
     let name = variable.to_ascii_uppercase();

@@ -6,7 +6,9 @@ use gonogo::domain::pipeline::MayDecide;
 use gonogo::domain::{AlertState, Phase, Reached, Reading, Rollout};
 use gonogo::provider::http::{Answer, fuzz};
 use gonogo::provider::prometheus as metrics;
-use gonogo::provider::{alertmanager as alerts, docker as swarm, github as hub, kubernetes as kube};
+use gonogo::provider::{
+    alertmanager as alerts, command as tool, docker as swarm, github as hub, kubernetes as kube,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -129,6 +131,22 @@ pub(crate) fn docker(bytes: &[u8]) {
             let running =
                 tasks.iter().filter(|task| task.pointer("/Status/State") == Some(&"running".into()));
             as_asked(&rollout, running.count());
+        }
+        Err(fault) => keeps(&fault),
+    }
+}
+
+/// The answer of a `state` command.
+pub(crate) fn command(bytes: &[u8]) {
+    match tool::fuzz::rollout(bytes) {
+        Ok(rollout) => {
+            let document: Value = serde_json::from_slice(bytes).expect("what is no JSON shows nothing");
+            let ready = |one: &Value| one.get("ready").and_then(Value::as_u64).unwrap_or(1);
+            let running: u64 = items(&document, "running").iter().map(ready).sum();
+            as_asked(&rollout, usize::try_from(running).expect("a count"));
+            let whole = matches!(rollout.phase, Phase::Done | Phase::RolledBack);
+            let mixed = rollout.running.iter().any(|r| r.ready > 0 && !r.artifact.same_as(&rollout.target));
+            assert!(!(whole && mixed), "something else runs as well: {rollout:?}");
         }
         Err(fault) => keeps(&fault),
     }
