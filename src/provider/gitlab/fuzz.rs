@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::about::About;
 use super::approvals::{self, Me};
 use super::bindings::Watch;
-use super::look::{About, Held};
+use super::look::Held;
 use super::states::in_order;
 use super::whereabouts::Whereabouts;
 use super::{api, reports, wire};

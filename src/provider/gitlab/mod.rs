@@ -22,6 +22,7 @@ use crate::domain::{
 };
 use crate::provider::services::{Sight, collect, each, in_time, locked};
 
+mod about;
 mod act;
 mod api;
 mod approvals;
