@@ -52,6 +52,10 @@ fn command(step: &Step, reach: &Reach, body: Option<&str>) -> String {
                 token.map(|name| format!("-H \"Authorization: Bearer ${name}\" ")).unwrap_or_default();
             curl(step, &token, base.as_str(), body)
         }
+        Reach::Basic { base, user, token } => {
+            let user = format!("-u {}:\"${token}\" ", quoted(user.as_str()));
+            curl(step, &user, base.as_str(), body)
+        }
         Reach::Program => program(step, body),
     }
 }
@@ -234,6 +238,15 @@ mod tests {
                 &bare,
                 &socket,
                 "curl -sS -X 'POST' --unix-socket '/run/docker.sock' 'http://localhost/repos/a/b/cancel'",
+            ),
+            (
+                &bare,
+                &Reach::Basic {
+                    base: "https://ci.test".into(),
+                    user: "ma'ra".into(),
+                    token: "JENKINS_TOKEN",
+                },
+                r#"curl -sS -X 'POST' -u 'ma'\''ra':"$JENKINS_TOKEN" 'https://ci.test/repos/a/b/cancel'"#,
             ),
             (&run, &Reach::Program, r#"printf %s '{"a":1}' | '/opt/ship' '--to=it'\''s' 'v2'"#),
         ] {

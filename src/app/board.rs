@@ -343,7 +343,21 @@ pub fn ask(model: &Model) -> Ask {
     spans.extend(views::spans(model));
     spans.sort();
     spans.dedup();
-    Ask { spans, focus: model.selected.clone(), runs: runs_in_doubt(model), log: super::log::wanted(model) }
+    Ask {
+        spans,
+        focus: model.selected.clone(),
+        runs: runs_in_doubt(model),
+        acting: acting(model),
+        log: super::log::wanted(model),
+    }
+}
+
+/// The services that actions in flight change.
+fn acting(model: &Model) -> Vec<ServiceName> {
+    let mut services: Vec<_> = model.in_flight().map(|a| a.plan.intent.service.clone()).collect();
+    services.sort();
+    services.dedup();
+    services
 }
 
 /// The runs that actions in flight are about.

@@ -170,6 +170,9 @@ async fn serve(world: &Sandbox) -> Done {
     let urls = world.urls();
     for (name, url) in [
         ("github", &urls.github),
+        ("gitlab", &urls.gitlab),
+        ("jenkins", &urls.jenkins),
+        ("circleci", &urls.circleci),
         ("prometheus", &urls.prometheus),
         ("alertmanager", &urls.alertmanager),
         ("kubernetes", &urls.kubernetes),

@@ -29,6 +29,10 @@ pub struct Ask {
     pub focus: Option<ServiceName>,
     /// Runs on which the outcome of an action depends: jobs and reviews of each are told, however old it is.
     pub runs: Vec<RunKey>,
+    /// Services that are being changed: what is told of them is what the source knows this moment, not what a watch
+    /// brought last.
+    #[serde(default)]
+    pub acting: Vec<ServiceName>,
     /// The job whose log the operator looks at; the answer is in [`Observation::log`].
     #[serde(default)]
     pub log: Option<JobKey>,

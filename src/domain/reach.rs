@@ -29,6 +29,15 @@ pub enum Reach {
         /// The variable that holds the token, as the command names it; none: no token is needed.
         token: Option<&'static str>,
     },
+    /// `curl` with a user's name, and the token from the operator's environment.
+    Basic {
+        /// The base that a step's path is appended to.
+        base: SafeText,
+        /// The user.
+        user: SafeText,
+        /// The variable that holds the token, as the command names it.
+        token: &'static str,
+    },
     /// The program that a step itself names.
     Program,
 }
@@ -41,7 +50,7 @@ impl std::fmt::Display for Reach {
                 write!(f, "context {}", context.as_ref().map_or("(the current one)", |c| c.as_str()))
             }
             Self::Socket { path } => write!(f, "{path}"),
-            Self::Http { base, .. } => write!(f, "{base}"),
+            Self::Http { base, .. } | Self::Basic { base, .. } => write!(f, "{base}"),
             Self::Program => f.write_str("the programs of the config"),
         }
     }

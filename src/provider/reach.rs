@@ -22,6 +22,20 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
             docker(text("host").or_else(|| variable.cloned()).as_deref())
         }
         "command" => Some(Reach::Program),
+        "gitlab" => {
+            let base = text("url").unwrap_or_else(|| "https://gitlab.com".to_owned());
+            let base = SafeText::new(&format!("{base}/api/v4"));
+            Some(Reach::Http { base, token: Some("GITLAB_TOKEN") })
+        }
+        "circleci" => {
+            let base = text("url").unwrap_or_else(|| "https://circleci.com/api/v2".to_owned());
+            Some(Reach::Http { base: SafeText::new(&base), token: Some("CIRCLE_TOKEN") })
+        }
+        "jenkins" => {
+            let (url, user) = (text("url")?, text("user")?);
+            let (base, user) = (SafeText::new(&url), SafeText::new(&user));
+            Some(Reach::Basic { base, user, token: "JENKINS_TOKEN" })
+        }
         _ => text("url").map(|url| Reach::Http { base: SafeText::new(&url), token: Some("TOKEN") }),
     }
 }
@@ -84,6 +98,14 @@ mod tests {
             ("docker", &[("host", "tcp://node:2375")], Some("Http http://node:2375")),
             ("docker", &[("host", "ssh://node")], None),
             ("prometheus", &[("url", "https://p.example.test/")], Some("Http https://p.example.test")),
+            ("gitlab", &[], Some("Http https://gitlab.com/api/v4")),
+            ("gitlab", &[("url", "https://git.test/")], Some("Http https://git.test/api/v4")),
+            ("circleci", &[], Some("Http https://circleci.com/api/v2")),
+            (
+                "jenkins",
+                &[("url", "https://ci.test/jenkins"), ("user", "mara")],
+                Some("Basic https://ci.test/jenkins"),
+            ),
             ("command", &[], Some("Program the programs of the config")),
             ("git", &[], None),
         ] {

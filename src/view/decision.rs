@@ -248,16 +248,16 @@ fn reserved(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     panel::boxed(sheet, border, ["╭", "╮", "╰", "╯", "─", "│"]);
     let room = usize::from(sheet.width()).saturating_sub(4);
     let mut inside = sheet.part(2, 2, sheet.width().saturating_sub(4), 1);
-    inside.line(0, &quiet_words(scene).within(room));
+    inside.line(0, &quiet_words(scene, room).within(room));
 }
 
 /// Nothing waits: one calm line, which names the worst that is known.
 fn quiet(scene: Scene<'_>, sheet: &mut Sheet<'_>) {
     let room = usize::from(sheet.width()).saturating_sub(2);
-    sheet.line_at(1, 0, &quiet_words(scene).within(room));
+    sheet.line_at(1, 0, &quiet_words(scene, room).within(room));
 }
 
-fn quiet_words(scene: Scene<'_>) -> Words<'_> {
+fn quiet_words(scene: Scene<'_>, room: usize) -> Words<'_> {
     let unheard = scene.model.world.sources().filter(|(_, state)| state.last.is_none()).count();
     let words = scene.words();
     if scene.model.setup.services.is_empty() {
@@ -275,7 +275,9 @@ fn quiet_words(scene: Scene<'_>) -> Words<'_> {
     let held = views::held(scene.model);
     let here = held.iter().find(|(place, ..)| Some(&place.service) == scene.model.selected.as_ref());
     if let Some((place, rollout, steps)) = here.or(held.first()) {
-        return held_words(scene, place, (rollout, steps), held.len());
+        let told = |detail| held_words(scene, place, (rollout, steps), held.len(), detail);
+        let shorter = [Detail::Whole, Detail::Keys].map(told).into_iter().find(|words| words.width() <= room);
+        return shorter.unwrap_or_else(|| told(Detail::Least));
     }
     match (scene.service, scene.assessment) {
         (Some(service), Some(assessment)) if assessment.verdict != Verdict::Go => {
@@ -290,12 +292,24 @@ fn quiet_words(scene: Scene<'_>) -> Words<'_> {
     }
 }
 
+/// How much is said of a rollout that waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// The step, every key.
+    Whole,
+    /// Every key.
+    Keys,
+    /// What lets it go on, and what gives it up.
+    Least,
+}
+
 /// A rollout that waits at one of its steps, with the keys that move it.
 fn held_words<'a>(
     scene: Scene<'a>,
     place: &Place,
     (rollout, steps): (&Rollout, &Steps),
     all: usize,
+    detail: Detail,
 ) -> Words<'a> {
     let words = scene.words().sign(Sign::Waiting).gap(1);
     let words = words.say(Role::Strong, text::name(place.service.as_str(), 24)).say(Role::Base, " in ");
@@ -303,10 +317,12 @@ fn held_words<'a>(
     let words = words.say(Role::Waiting, " waits for you").say(Role::Base, ": ");
     let words = words.say(Role::Accent, text::name(rollout.target.label(), 20));
     let words = words.maybe(Role::Base, steps.weight.map(|weight| format!(" at {weight} %")));
-    let words = words.maybe(Role::Base, steps.now().map(|(_, step)| format!(", {step}"))).gap(2);
+    let step = steps.now().filter(|_| detail == Detail::Whole).map(|(_, step)| format!(", {step}"));
+    let words = words.maybe(Role::Base, step).gap(2);
     let words = if scene.model.selected.as_ref() == Some(&place.service) {
         let commands = [Command::Resume, Command::Abort, Command::PromoteFully];
-        commands.into_iter().fold(words, |words, command| key(scene, words, command).gap(2))
+        let shown = if detail == Detail::Least { 2 } else { 3 };
+        commands.into_iter().take(shown).fold(words, |words, command| key(scene, words, command).gap(2))
     } else {
         words.say(Role::Muted, format!("select {} to decide", place.service)).gap(2)
     };

@@ -9,6 +9,7 @@
 )]
 
 mod cluster;
+mod cost;
 mod kinds;
 mod scripted;
 
@@ -112,6 +113,11 @@ async fn observe(provider: &Arc<dyn Provider>) -> Result<Observation, Fault> {
     provider.observe(&Ask::default()).await
 }
 
+/// A look while `web` is being changed.
+async fn observe_closely(provider: &Arc<dyn Provider>) -> Result<Observation, Fault> {
+    provider.observe(&Ask { acting: vec![ServiceName::new("web")], ..Ask::default() }).await
+}
+
 fn web(observation: &Observation) -> &Rollout {
     observation.rollouts.get(&Place::new("web", "production")).unwrap_or_else(|| panic!("{observation:?}"))
 }
@@ -122,7 +128,7 @@ async fn until(provider: &Arc<dyn Provider>, what: &str, wanted: impl Fn(&Rollou
     let mut last = String::new();
     let found = tokio::time::timeout(Duration::from_secs(10), async {
         loop {
-            match observe(provider).await {
+            match observe_closely(provider).await {
                 Ok(seen) if seen.rollouts.values().any(&wanted) => return web(&seen).clone(),
                 other => last = format!("{other:?}"),
             }

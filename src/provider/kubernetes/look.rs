@@ -1,7 +1,8 @@
 //! One look at a workload: from the watches where they are up, by asking where they are not.
 //!
-//! A watch that was quiet for a while is not believed blindly: the Deployment itself is asked for by name, which
-//! proves the connection and brings what the watch may have missed.
+//! Of what is being changed a quiet watch is not believed: the workload itself is asked for by name, which proves the
+//! connection and brings what the watch may have missed. Anything else is believed as long as the watch is alive, so what
+//! a quiet cluster costs does not grow with its workloads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,7 @@ use super::workload::Workload;
 use crate::domain::rollout::Standing;
 use crate::domain::{Artifact, Cause, Fault, Rollout, SafeText};
 
-/// What a watch said within this time is taken as it is.
+/// What a watch said within this time is taken as it is, also of what is being changed.
 const FRESH: Duration = Duration::from_secs(3);
 
 /// What is kept of one namespace.
@@ -201,6 +202,15 @@ struct Subject {
     belief: Belief,
 }
 
+/// How much hangs on the newest state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// It is watched.
+    Usual,
+    /// It is being changed: the outcome is judged by it.
+    Acting,
+}
+
 /// How one kind of object was to be had.
 struct Had<T> {
     objects: Vec<Arc<T>>,
@@ -208,8 +218,13 @@ struct Had<T> {
 }
 
 /// Looks at one workload.
-pub(super) async fn workload(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Look, Fault> {
-    let Subject { found, date, remark, belief } = subject(link, namespace, binding).await?;
+pub(super) async fn workload(
+    link: &Link,
+    namespace: &Namespace,
+    binding: &Binding,
+    interest: Interest,
+) -> Result<Look, Fault> {
+    let Subject { found, date, remark, belief } = subject(link, namespace, binding, interest).await?;
     let selector = selector(&found.selector);
     let memory = namespace.memory(binding.species)?;
     let (sets, pods, analyses) = tokio::join!(
@@ -248,12 +263,18 @@ async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Resul
 }
 
 /// The workload itself.
-async fn subject(link: &Link, namespace: &Namespace, binding: &Binding) -> Result<Subject, Fault> {
+async fn subject(
+    link: &Link,
+    namespace: &Namespace,
+    binding: &Binding,
+    interest: Interest,
+) -> Result<Subject, Fault> {
     let shelf = namespace.workloads(binding.species)?;
     let feed = shelf.feed();
     // Events of pods ring often while the workload itself is quiet: it is not asked for at each of them.
     let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE)
-        && shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH);
+        && (interest == Interest::Usual
+            || shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH));
     if let (true, Some(found)) = (fresh, shelf.get(&binding.name)) {
         return Ok(Subject { found, date: None, remark: None, belief: Belief::Kept });
     }
@@ -369,7 +390,7 @@ mod tests {
         assert_eq!(remark(&Feed::Live(heard), "pods"), None);
         tokio::time::advance(Duration::from_secs(2)).await;
         let told = remark(&Feed::Live(heard), "pods").unwrap();
-        assert!(told.as_str().contains("has said nothing for 51 s"), "{told}");
+        assert!(told.as_str().contains("has said nothing for 76 s"), "{told}");
     }
 
     #[test]

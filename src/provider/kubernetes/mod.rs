@@ -57,7 +57,7 @@ use tokio::task::JoinSet;
 
 use self::connect::{Asked, Pin};
 use self::link::Link;
-use self::look::{Look, Namespace};
+use self::look::{Interest, Look, Namespace};
 use self::species::{Resource, Species};
 use super::examine::Finding;
 use super::stock::Stocks;
@@ -286,14 +286,16 @@ impl Kubernetes {
         }
     }
 
-    async fn look(&self) -> Result<Observation, Fault> {
+    async fn look(&self, ask: &Ask) -> Result<Observation, Fault> {
         let open = self.open().await?;
         look::settle(&open.namespaces, &open.turns, self.asked.patience).await;
         let looks = join_all(self.bindings.iter().map(|binding| async {
             let Some(namespace) = open.namespaces.get(&binding.namespace) else {
                 return Err(local("the namespace is not watched"));
             };
-            look::workload(&open.link, namespace, binding).await
+            let acting = ask.acting.contains(&binding.place.service);
+            let interest = if acting { Interest::Acting } else { Interest::Usual };
+            look::workload(&open.link, namespace, binding, interest).await
         }))
         .await;
         let mut observation = Observation { identity: open.identity.clone(), ..Observation::default() };
@@ -352,7 +354,7 @@ const fn of_the_whole(cause: Cause) -> bool {
 impl Provider for Kubernetes {
     fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
         Box::pin(async move {
-            let mut seen = self.look().await?;
+            let mut seen = self.look(ask).await?;
             self.stocks.complete(ask, &mut seen).await;
             Ok(seen)
         })

@@ -21,10 +21,10 @@ use super::species::Resource;
 use super::wire::{Meta, Watched};
 use crate::domain::{Cause, Fault};
 
-/// How long the server keeps one watch open, in seconds.
-pub(super) const WATCH: u64 = 40;
-/// A watch that said nothing for this long is dead.
-pub(super) const SILENCE: Duration = Duration::from_secs(WATCH + 10);
+/// How long the server keeps one watch open, in seconds: twelve an hour.
+const WATCH: u64 = 300;
+/// A watch that said nothing for this long is dead: a server sends a bookmark about every minute.
+pub(super) const SILENCE: Duration = Duration::from_secs(75);
 /// Objects per page of a list.
 const PAGE: usize = 200;
 /// Pages per list.
@@ -442,9 +442,9 @@ async fn watch_once<T: Watched>(
 }
 
 async fn next(lines: &mut Lines) -> Result<Option<Vec<u8>>, Fault> {
-    tokio::time::timeout(Duration::from_secs(WATCH + 5), lines.next())
-        .await
-        .map_err(|_| Fault::new(Cause::TimedOut, format!("the watch has been silent for {} s", WATCH + 5)))?
+    tokio::time::timeout(SILENCE, lines.next()).await.map_err(|_| {
+        Fault::new(Cause::TimedOut, format!("the watch has been silent for {} s", SILENCE.as_secs()))
+    })?
 }
 
 fn value(raw: &RawValue) -> Result<Value, Fault> {
