@@ -15,6 +15,9 @@ use super::registry::{Belongs, Manifest, Registry};
 use crate::domain::rollout::{Running, Standing};
 use crate::domain::{Artifact, Fault, Observation, Rollout, SafeText};
 
+/// The remark on replicas of one revision that report different digests. A proof that they run one image takes it back.
+pub(super) const DISAGREE: &str = "pods of the current revision run different digests: the tag was moved while it was \
+                                   rolled out, or the nodes are of several platforms";
 /// A look does not wait longer for a registry.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a registry that proved nothing is left alone.
@@ -182,6 +185,9 @@ fn rewrite(rollout: &mut Rollout, index: &SafeText, parts: &BTreeMap<SafeText, S
     merge(rollout);
     let mut named = rollout.running.iter().filter(|r| r.artifact.image == image);
     let all = named.all(|r| r.artifact.digest.as_ref() == Some(index));
+    if all {
+        rollout.remarks.retain(|remark| remark.as_str() != DISAGREE);
+    }
     if rollout.target.digest.is_none() && all {
         rollout.target.digest = Some(index.clone());
         let current = rollout.revisions.iter_mut().filter(|r| r.standing == Standing::Current);
