@@ -35,7 +35,7 @@ pub(super) enum Found {
     At(SafeText),
     /// The registry has no such thing.
     Gone(SafeText),
-    /// It wants a login, and none is ever given to it: no evidence either way.
+    /// It wants a login, and there is none for it: no evidence either way.
     Locked(SafeText),
     /// It could not be asked, or did not say; why.
     Untold(SafeText),

@@ -5,7 +5,7 @@
 //!
 //! Honest limits: the HTTP layer presents no client certificates, so an engine that demands them (mutual TLS) cannot
 //! be reached over TCP; reach it by its socket. Docker contexts are not read. Images in registries that need a
-//! login are checked only as far as the engine may see them without one.
+//! login are checked as far as the engine may see them without one, and by the source's own login for that registry.
 
 mod act;
 mod address;
@@ -31,7 +31,7 @@ use self::engine::{Engine, Patience};
 use self::wire::{Info, Service, Task};
 use super::examine::Finding;
 use super::platform::Platforms;
-use super::registry::{self, Manifest, Registry};
+use super::registry::{self, Belongs, Manifest, Registry};
 use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
@@ -235,7 +235,8 @@ impl Docker {
         };
         let part = match (&tag, &wanted.digest) {
             (Found::At(now), Some(digest)) if now != digest => {
-                Some(self.registry.belongs(&asked, now, digest).await)
+                let asking = self.registry.belongs(&asked, now, digest);
+                Some(patience.wait(asking).await.unwrap_or_else(|| Belongs::Untold(late())))
             }
             _ => None,
         };
@@ -249,7 +250,9 @@ impl Docker {
     async fn distribution(&self, prefix: &str, reference: &str, patience: Patience) -> Result<Found, Fault> {
         match self.engine.distribution(prefix, reference, patience).await? {
             Found::Locked(_) if self.registry.has_login(reference) => {
-                Ok(match self.registry.manifest(reference).await {
+                let asking = self.registry.manifest(reference);
+                let told = patience.wait(asking).await.unwrap_or_else(|| Manifest::Untold(late()));
+                Ok(match told {
                     Manifest::Found(digest) => Found::At(digest),
                     Manifest::Missing => Found::Gone("the registry does not know it".into()),
                     Manifest::Locked(fault) | Manifest::Untold(fault) => {
@@ -316,6 +319,10 @@ impl<'a> Wanted<'a> {
             }
         }
     }
+}
+
+fn late() -> Fault {
+    Fault::new(Cause::TimedOut, "the registry did not answer in time")
 }
 
 fn configured(bound: &Bound) -> Option<&str> {
