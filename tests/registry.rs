@@ -1,6 +1,11 @@
 //! What a registry is asked and believed: tokens, a login, what one image is for several platforms, a tag that moved;
 //! on the embedded registry, which answers nobody without a token.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -280,6 +285,29 @@ async fn without_the_registrys_word_nothing_is_proved() {
     let rollout = day.until("two digests", settled).await;
     assert_eq!(digests(&rollout).len(), 2, "{:?}", rollout.running);
     assert!(told(&rollout, "cannot prove"), "{:?}", rollout.remarks);
+}
+
+#[tokio::test]
+async fn the_way_back_is_there_if_its_tag_names_the_index_of_what_ran() {
+    for (moved, expected) in [(false, "There"), (true, "Moved")] {
+        let day = Day::start();
+        let ran = |rollout: &Rollout| rollout.at_rest() && rollout.target.version.as_deref_is("v2.14.2");
+        let before = day.until("the old version", ran).await;
+        assert!(before.target.digest.is_some());
+        day.sandbox.world().publish_index("checkout", "v2.14.2");
+        if moved {
+            day.sandbox.world().move_tag("checkout", "v2.14.2", "v2.14.0");
+        }
+        // One that never ran there before: what ran until now is the way back.
+        day.sandbox.world().deploy("checkout", "production", "v2.12.0");
+        let came = |rollout: &Rollout| rollout.at_rest() && rollout.target.version.as_deref_is("v2.12.0");
+        let after = day.until("the new version", came).await;
+        assert_eq!(after.previous().unwrap().artifact, before.target);
+        let ask = Ask { focus: Some(ServiceName::new("checkout")), ..Ask::default() };
+        let seen = day.provider.observe(&ask).await.unwrap();
+        let stock = &seen.stock[&Place::new("checkout", "production")];
+        assert!(format!("{stock:?}").starts_with(expected), "{stock:?}");
+    }
 }
 
 #[tokio::test]
