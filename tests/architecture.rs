@@ -104,6 +104,7 @@ fn a_provider_never_knows_another() {
         "examine",
         "fill",
         "meter",
+        "platform",
         "promql",
         "services",
         "stock",

@@ -14,7 +14,7 @@ use gonogo::domain::{
     Ask, Bound, Cause, EnvironmentName, Fault, Role, ServiceName, Settings, SourceName, Value,
 };
 use gonogo::provider::http::Limits;
-use gonogo::provider::registry::{Manifest, manifest};
+use gonogo::provider::registry::{Manifest, Registry};
 use gonogo::provider::{Provider, SecretPlace, SourceSpec, alertmanager, docker, github, kind, prometheus};
 
 #[path = "support/faults.rs"]
@@ -135,7 +135,7 @@ impl Client {
     async fn ask(self, url: &str, folder: &Path) -> Option<Fault> {
         if self == Self::Registry {
             let reference = format!("{}/acme/web:v1", url.replace("http://", ""));
-            return match manifest(&reference, &Arc::default()).await {
+            return match Registry::anonymous(Arc::default()).manifest(&reference).await {
                 Manifest::Untold(fault) => Some(fault),
                 other => panic!("{other:?}"),
             };

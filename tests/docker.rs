@@ -109,6 +109,11 @@ impl Stage {
     }
 
     async fn with(script: Script, services: &[&str]) -> Self {
+        Self::made(script, services, None).await
+    }
+
+    /// With a login for a registry, if one is given: its host and the password.
+    async fn made(script: Script, services: &[&str], login: Option<(&str, &str)>) -> Self {
         let script = Arc::new(Mutex::new(script));
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let host = format!("tcp://{}", listener.local_addr().unwrap());
@@ -120,13 +125,19 @@ impl Stage {
             environment: Some(EnvironmentName::new("production")),
             settings: Settings::default().with_text("service", name),
         });
-        let spec = SourceSpec {
+        let mut spec = SourceSpec {
             name: SourceName::new("swarm"),
             settings: Settings::default().with_text("host", &host),
             secrets: BTreeMap::new(),
             bounds: bounds.collect(),
             env: Arc::default(),
         };
+        if let Some((registry, password)) = login {
+            spec.settings = spec.settings.with_text("registry", registry).with_text("registry_user", "ann");
+            let place = gonogo::provider::SecretPlace::Env("PASSWORD".to_owned());
+            spec.secrets.insert("registry_password".to_owned(), place);
+            spec.env = Arc::new([("PASSWORD".to_owned(), password.to_owned())].into());
+        }
         Self { script, provider: (kind("docker").unwrap().build)(spec).unwrap() }
     }
 
@@ -444,6 +455,67 @@ async fn what_the_registry_says_decides_what_may_be_shipped() {
             (Err(fault), Err(cause)) => assert_eq!(fault.cause, cause, "{fault}"),
             (Ok(plan), Ok((severity, part))) => says(&texts(&plan, severity), part),
             (plan, outcome) => panic!("{asked}: {outcome:?} wanted, got {plan:?}"),
+        }
+    }
+}
+
+fn embedded() -> (gonogo::sandbox::Sandbox, String) {
+    use gonogo::sandbox::{Clock, Options, Sandbox, Scenario};
+    let options = Options { clock: Clock::Manual, ..Options::default() };
+    let sandbox = Sandbox::start(Scenario::named("quiet").unwrap(), options).unwrap();
+    let repository = format!("{}/acme/checkout", sandbox.urls().registry);
+    (sandbox, repository)
+}
+
+#[tokio::test]
+async fn a_platform_that_was_tested_is_shipped_as_the_index_that_its_tag_names() {
+    let (sandbox, repository) = embedded();
+    let [index, amd, arm] = sandbox.world().publish_index("checkout", "v2.14.1");
+    let tagged = format!("{repository}:v2.14.1");
+    for (tested, part) in [(&amd, "linux/amd64"), (&arm, "linux/arm64")] {
+        let mut script = script("updating");
+        script.registry.insert(tagged.clone(), held(&index));
+        script.registry.insert(format!("{repository}@{tested}"), held(tested));
+        let stage = Stage::of(script).await;
+        let plan = stage.prepare(Verb::Promote, promote(&format!("{tagged}@{tested}"))).await.unwrap();
+        says(&texts(&plan, Severity::Note), part);
+        assert!(texts(&plan, Severity::Blocking).is_empty(), "{:?}", plan.hazards);
+        assert_eq!(plan.to.unwrap().digest.unwrap().as_str(), index);
+        assert!(plan.steps[0].body.as_ref().unwrap().contains(&format!("{tagged}@{index}")));
+    }
+    // What the index does not name moved, although the registry has it.
+    let stranger = digest('3');
+    let mut script = script("updating");
+    script.registry.insert(tagged.clone(), held(&index));
+    script.registry.insert(format!("{repository}@{stranger}"), held(&stranger));
+    let stage = Stage::of(script).await;
+    let plan = stage.prepare(Verb::Promote, promote(&format!("{tagged}@{stranger}"))).await.unwrap();
+    says(&texts(&plan, Severity::Blocking), "The tag moved");
+}
+
+#[tokio::test]
+async fn a_registry_that_wants_a_login_of_the_engine_is_asked_with_ours() {
+    const PASSWORD: &str = "canary-registry-pass";
+    let (sandbox, repository) = embedded();
+    sandbox.world().lock_registry("ann", PASSWORD);
+    let tagged = format!("{repository}:v2.14.1");
+    let host = sandbox.urls().registry.clone();
+    for (login, told) in [(Some(PASSWORD), true), (Some("a-wrong-guess"), false), (None, false)] {
+        let mut script = script("updating");
+        script.registry.insert(tagged.clone(), (401, json!({"message": "unauthorized"})));
+        let stage = Stage::made(script, &["web"], login.map(|password| (host.as_str(), password))).await;
+        let plan = stage.prepare(Verb::Promote, promote(&tagged)).await;
+        let shown = format!("{plan:?} {:?}", stage.script.lock().unwrap().asked);
+        assert!(!shown.contains(PASSWORD) && !shown.contains("a-wrong-guess"), "{shown}");
+        match plan {
+            Ok(plan) => {
+                assert!(told, "{login:?}");
+                assert!(plan.to.unwrap().digest.is_some_and(|d| d.as_str().starts_with("sha256:")));
+            }
+            Err(fault) => {
+                assert!(!told, "{fault}");
+                assert_eq!(fault.cause, Cause::Refused, "{fault}");
+            }
         }
     }
 }

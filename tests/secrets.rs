@@ -19,6 +19,8 @@ mod leaks;
 mod origin;
 #[path = "secrets/planted.rs"]
 mod planted;
+#[path = "secrets/registry.rs"]
+mod registry;
 #[path = "secrets/screen.rs"]
 mod screen;
 

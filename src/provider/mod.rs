@@ -22,6 +22,7 @@ pub mod jenkins;
 pub mod kubernetes;
 pub mod login;
 mod meter;
+mod platform;
 pub mod prometheus;
 mod promql;
 pub mod reach;

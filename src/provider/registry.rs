@@ -1,30 +1,67 @@
 //! Which manifest an image reference names right now, as the registry itself tells (OCI distribution API).
 //!
-//! Asks with `HEAD`, which public registries do not count, and without a credential: a private registry's
-//! answer is "nobody could tell". Shared by the deployment targets; knows none of them.
+//! Asks with `HEAD`, which public registries do not count, and with a token that anybody gets, unless the source
+//! configures a login for that registry. What a registry that wants a login does not tell is [`Manifest::Locked`].
+//! Shared by the deployment targets; knows none of them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::SecretPlace;
-use super::http::{Answer, Auth, Endpoint, EndpointSpec, Limits, Read, query};
-use super::secret::Secret;
-use crate::domain::{Cause, Fault, SafeText};
+use super::http::{Answer, Auth, Endpoint, EndpointSpec, Limits, Read};
+use super::{Key, KeyType, SourceSpec};
+use crate::domain::{Artifact, Cause, Fault, SafeText};
+
+mod index;
+mod login;
+mod reference;
+
+pub use index::{Platform, Shape};
+
+use login::{Challenge, Login, Token, Tokens};
+use reference::{Asked, is_digest};
 
 /// Every type of manifest. Without the index types a registry answers with one platform's digest.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
                       application/vnd.docker.distribution.manifest.list.v2+json, \
                       application/vnd.oci.image.manifest.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json";
-/// A plan does not wait long for a registry.
+/// A plan does not wait long for a registry. The body is that of a manifest, or of a token.
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(3),
     headers: Duration::from_secs(5),
     total: Duration::from_secs(6),
-    body: 1 << 16,
+    body: 1 << 20,
     ..Limits::DEFAULT
 };
+/// What a token's answer may weigh.
+const TOKEN: Limits = Limits { body: 1 << 16, ..LIMITS };
+/// So many manifests are remembered; what a digest names never changes.
+const REMEMBERED: usize = 512;
+
+/// The keys with which a source configures a registry's login.
+pub(super) const HOST_KEY: Key = Key::optional(
+    "registry",
+    KeyType::Text,
+    "Host (and port) of the registry that registry_user and registry_password are for. Others are asked without a \
+     login.",
+);
+/// See [`HOST_KEY`].
+pub(super) const USER_KEY: Key =
+    Key::optional("registry_user", KeyType::Text, "Who logs in there, to read what a tag or a digest names.");
+/// See [`HOST_KEY`].
+pub(super) const PASSWORD_KEY: Key = Key::optional(
+    "registry_password",
+    KeyType::Secret,
+    "The password or access token; it needs to read only. It is sent to that registry and its own token host, over \
+     TLS or on this machine, and never after a redirect.",
+);
+/// See [`HOST_KEY`].
+pub(super) const REALM_KEY: Key = Key::optional(
+    "registry_realm",
+    KeyType::Text,
+    "The host of that registry's tokens, where it is another one than the registry's.",
+);
 
 /// What a registry says about a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,231 +70,283 @@ pub enum Manifest {
     Found(SafeText),
     /// The registry says that it is not there.
     Missing,
+    /// It wants a login, and none is configured: no evidence either way. What would mend it.
+    Locked(Fault),
     /// Nobody could tell; why.
     Untold(Fault),
 }
 
-/// Asks the registry of `reference` (`host/name:tag`, `host/name@sha256:..`) which manifest it names.
-/// Registries on this machine speak plain HTTP, all others TLS. `env` is the environment that the program was
-/// started with (proxies).
-pub async fn manifest(reference: &str, env: &Arc<BTreeMap<String, String>>) -> Manifest {
-    let asked = match Asked::parse(reference) {
-        Some(asked) => asked,
-        None => {
-            let text = format!("{reference} is not an image reference");
-            return Manifest::Untold(Fault::new(Cause::Local, text));
-        }
-    };
-    // The three requests of the token flow together get what one plan can spare.
-    match tokio::time::timeout(LIMITS.total * 2, asked.ask(env)).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(fault)) => Manifest::Untold(fault),
-        Err(_) => Manifest::Untold(Fault::new(Cause::TimedOut, format!("{} did not answer", asked.host))),
-    }
+/// Whether one platform's image is part of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Belongs {
+    /// It is, as this platform's.
+    As(SafeText),
+    /// It is not.
+    No,
+    /// It cannot be proved; why.
+    Untold(Fault),
 }
 
-/// A reference in its parts.
-#[derive(Debug, PartialEq, Eq)]
-struct Asked {
-    /// Host and port.
-    host: String,
-    /// `acme/web`.
-    name: String,
-    /// Tag or digest.
-    which: String,
+/// What a tag names, compared to the digest that was tested under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// That digest, or there is no tag or no digest to compare.
+    Same,
+    /// The index that the digest is one platform's image of.
+    IndexOf {
+        /// The index's digest.
+        index: SafeText,
+        /// `linux/arm64/v8`.
+        platform: SafeText,
+    },
+    /// Another image: this digest.
+    Moved(SafeText),
+    /// This digest, and whether the other is part of it cannot be proved.
+    Perhaps(SafeText, Fault),
+    /// Nothing any more.
+    Gone,
+    /// Nobody could tell.
+    Untold,
 }
 
-impl Asked {
-    fn parse(reference: &str) -> Option<Self> {
-        let (image, digest) = match reference.split_once('@') {
-            Some((image, digest)) => (image, Some(digest)),
-            None => (reference, None),
-        };
-        let (host, path) = match image.split_once('/') {
-            Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest),
-            _ => ("docker.io", image),
-        };
-        let (name, tag) = match path.rsplit_once(':') {
-            Some((name, tag)) => (name, tag),
-            None => (path, "latest"),
-        };
-        let which = digest.unwrap_or(tag);
-        let hub = matches!(host, "docker.io" | "index.docker.io");
-        let name = if hub && !name.contains('/') { format!("library/{name}") } else { name.to_owned() };
-        let host = if hub { "registry-1.docker.io" } else { host };
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/".contains(&b);
-        let fine = !name.is_empty()
-            && name.bytes().all(plain)
-            && !name.split('/').any(|part| part.is_empty() || part.starts_with('.'))
-            && !which.is_empty()
-            && which.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:+".contains(&b));
-        fine.then(|| Self { host: host.to_owned(), name, which: which.to_owned() })
+/// The registries, as one source asks them. Clones share what is known.
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    env: Arc<BTreeMap<String, String>>,
+    login: Option<Login>,
+    tokens: Tokens,
+    /// By `host/name@digest`.
+    shapes: Mutex<BTreeMap<String, Arc<Shape>>>,
+}
+
+/// What came of a question.
+enum Told {
+    Answer(Box<Answer>),
+    Locked(Fault),
+}
+
+impl Registry {
+    /// Without a login. `env` is the environment that the program was started with (proxies).
+    #[must_use]
+    pub fn anonymous(env: Arc<BTreeMap<String, String>>) -> Self {
+        Self::with(env, None)
     }
 
-    fn is_local(&self) -> bool {
-        is_loopback(&self.host)
+    /// As a source configures it.
+    ///
+    /// # Errors
+    /// A `Local` fault when only a part of a login is configured.
+    pub fn of(spec: &SourceSpec) -> Result<Self, Fault> {
+        Ok(Self::with(Arc::clone(&spec.env), Login::of(spec)?))
     }
 
-    fn endpoint(&self, env: &Arc<BTreeMap<String, String>>, auth: Auth) -> Result<Endpoint, Fault> {
-        let scheme = if self.is_local() { "http" } else { "https" };
-        let spec =
-            EndpointSpec { env: Arc::clone(env), ..EndpointSpec::new(&format!("{scheme}://{}", self.host)) };
-        Endpoint::new(spec.limits(LIMITS).auth(auth))
+    fn with(env: Arc<BTreeMap<String, String>>, login: Option<Login>) -> Self {
+        Self { inner: Arc::new(Inner { env, login, tokens: Tokens::default(), shapes: Mutex::default() }) }
     }
 
-    async fn ask(&self, env: &Arc<BTreeMap<String, String>>) -> Result<Manifest, Fault> {
-        let read = Read::head(format!("/v2/{}/manifests/{}", self.name, self.which)).accept(ACCEPT);
-        let first = self.endpoint(env, Auth::None)?.read(&read).await?;
-        if first.status != 401 {
-            return self.answer(&first);
+    /// Whether there is a login for the registry of `reference`.
+    #[must_use]
+    pub fn has_login(&self, reference: &str) -> bool {
+        Asked::parse(reference).is_some_and(|asked| self.login(&asked).is_some())
+    }
+
+    /// Asks the registry of `reference` (`host/name:tag`, `host/name@sha256:..`) which manifest it names.
+    /// Registries on this machine speak plain HTTP, all others TLS.
+    pub async fn manifest(&self, reference: &str) -> Manifest {
+        let found = async {
+            let asked = parsed(reference)?;
+            in_time(&asked, self.head(&asked)).await
+        };
+        found.await.unwrap_or_else(Manifest::Untold)
+    }
+
+    /// What became of the tag of `tested` since its digest was.
+    pub async fn tag(&self, tested: &Artifact) -> Tag {
+        let (Some(_), Some(digest)) = (&tested.version, &tested.digest) else { return Tag::Same };
+        let image = tested.image.as_str();
+        if image == tested.repository() {
+            return Tag::Same;
         }
-        let Some(challenge) = Challenge::of(&first) else { return Err(first.fault()) };
-        let token = self.token(&challenge, env).await?;
-        self.answer(&self.endpoint(env, Auth::Bearer(token))?.read(&read).await?)
-    }
-
-    fn answer(&self, answer: &Answer) -> Result<Manifest, Fault> {
-        match answer.status {
-            200 => match answer.headers.get("docker-content-digest").filter(|d| is_digest(d)) {
-                Some(digest) => Ok(Manifest::Found(SafeText::new(digest))),
-                None => Err(Fault::new(Cause::Malformed, format!("{} names no digest", self.host))),
+        match self.manifest(image).await {
+            Manifest::Found(now) if &now == digest => Tag::Same,
+            Manifest::Found(now) => match self.belongs(image, &now, digest).await {
+                Belongs::As(platform) => Tag::IndexOf { index: now, platform },
+                Belongs::No => Tag::Moved(now),
+                Belongs::Untold(fault) => Tag::Perhaps(now, fault),
             },
-            404 => Ok(Manifest::Missing),
-            _ => Err(answer.fault()),
+            Manifest::Missing => Tag::Gone,
+            Manifest::Locked(_) | Manifest::Untold(_) => Tag::Untold,
         }
     }
 
-    /// An anonymous token for pulling, as public registries hand out.
-    async fn token(
-        &self,
-        challenge: &Challenge,
-        env: &Arc<BTreeMap<String, String>>,
-    ) -> Result<Secret, Fault> {
-        let (origin, path) = challenge.place(self.is_local())?;
-        let scope = format!("repository:{}:pull", self.name);
-        let mut pairs = vec![("scope", scope.as_str())];
-        if let Some(service) = &challenge.service {
-            pairs.push(("service", service));
+    /// Whether `digest` is the image of one platform of the index `index`, both in the repository of `reference`.
+    pub async fn belongs(&self, reference: &str, index: &SafeText, digest: &SafeText) -> Belongs {
+        match self.shape(reference, index).await {
+            Ok(shape) => match &*shape {
+                Shape::Index(platforms) => match platforms.iter().find(|p| &p.digest == digest) {
+                    Some(platform) => Belongs::As(platform.name.clone()),
+                    None => Belongs::No,
+                },
+                Shape::Single => Belongs::No,
+            },
+            Err(fault) => Belongs::Untold(fault),
         }
-        let spec = EndpointSpec { env: Arc::clone(env), ..EndpointSpec::new(&origin) };
-        let endpoint = Endpoint::new(spec.limits(LIMITS))?;
-        let answer: Token = endpoint.read_json(&Read::get(query(&path, &pairs))).await?;
-        let token = answer.token.or(answer.access_token).ok_or_else(|| {
-            Fault::new(Cause::Unauthorized, format!("{} wants a login that was not configured", self.host))
-        })?;
-        let held = Arc::new(BTreeMap::from([("TOKEN".to_owned(), token)]));
-        Ok(Secret::new(SecretPlace::Env("TOKEN".to_owned()), held))
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
-}
-
-/// `WWW-Authenticate: Bearer realm="..",service=".."`.
-#[derive(Debug, PartialEq, Eq)]
-struct Challenge {
-    realm: String,
-    service: Option<String>,
-}
-
-impl Challenge {
-    fn of(answer: &Answer) -> Option<Self> {
-        Self::parse(answer.headers.get("www-authenticate")?)
     }
 
-    fn parse(header: &str) -> Option<Self> {
-        let (scheme, rest) = header.trim().split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return None;
+    /// What the manifest `digest` in the repository of `reference` is. Asked once: it never changes.
+    ///
+    /// # Errors
+    /// When the registry does not tell, or tells something else than was asked for.
+    pub async fn shape(&self, reference: &str, digest: &SafeText) -> Result<Arc<Shape>, Fault> {
+        if !is_digest(digest.as_str()) {
+            return Err(Fault::new(Cause::Local, format!("{digest} is not a digest")));
         }
-        let value = |key: &str| {
-            let start = rest.find(&format!("{key}=\""))? + key.len() + 2;
-            let text = rest.get(start..)?;
-            text.get(..text.find('"')?).map(str::to_owned)
+        let asked = parsed(reference)?.at(digest.as_str());
+        let key = format!("{}/{}@{digest}", asked.host, asked.name);
+        if let Some(known) = self.shapes().get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let shape = Arc::new(in_time(&asked, self.get(&asked)).await?);
+        let mut shapes = self.shapes();
+        if shapes.len() >= REMEMBERED {
+            shapes.clear();
+        }
+        shapes.insert(key, Arc::clone(&shape));
+        Ok(shape)
+    }
+
+    fn shapes(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Shape>>> {
+        self.inner.shapes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn login(&self, asked: &Asked) -> Option<&Login> {
+        self.inner.login.as_ref().filter(|login| login.is_for(asked))
+    }
+
+    async fn head(&self, asked: &Asked) -> Result<Manifest, Fault> {
+        let answer = match self.ask(asked, &Read::head(asked.path()).accept(ACCEPT)).await? {
+            Told::Answer(answer) => answer,
+            Told::Locked(fault) => return Ok(Manifest::Locked(fault)),
         };
-        Some(Self { realm: value("realm")?, service: value("service") })
-    }
-
-    /// Origin and path of the realm. Nothing secret is sent there, yet only TLS is trusted to answer, except
-    /// for a registry on this machine with its realm on this machine.
-    fn place(&self, local: bool) -> Result<(String, String), Fault> {
-        let refused =
-            || Fault::new(Cause::Redirected, "the registry sends us to an unusable place for a token");
-        let (scheme, rest) = self.realm.split_once("://").ok_or_else(refused)?;
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let host_only = !host.is_empty() && !host.contains(['@', '?', '#', '\\']);
-        let safe = scheme == "https" || (scheme == "http" && local && is_loopback(host));
-        if !host_only || !safe {
-            return Err(refused());
+        match answer.status {
+            200 => {}
+            404 => return Ok(Manifest::Missing),
+            _ => return Err(answer.fault()),
         }
-        Ok((format!("{scheme}://{host}"), format!("/{path}")))
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reference_leads_to_its_registry() {
-        for (reference, host, name, which) in [
-            ("nginx", "registry-1.docker.io", "library/nginx", "latest"),
-            ("nginx:1.27", "registry-1.docker.io", "library/nginx", "1.27"),
-            ("acme/web:v1", "registry-1.docker.io", "acme/web", "v1"),
-            ("docker.io/acme/web:v1", "registry-1.docker.io", "acme/web", "v1"),
-            ("registry.test/acme/web:v1", "registry.test", "acme/web", "v1"),
-            ("127.0.0.1:5000/web:v1", "127.0.0.1:5000", "web", "v1"),
-            ("localhost/web:v1", "localhost", "web", "v1"),
-            ("registry.test/acme/web:v1@sha256:aa", "registry.test", "acme/web", "sha256:aa"),
-        ] {
-            let asked = Asked::parse(reference).unwrap();
-            assert_eq!((asked.host.as_str(), asked.name.as_str(), asked.which.as_str()), (host, name, which));
-        }
-        for wrong in [
-            "",
-            "registry.test/",
-            "registry.test/../web:v1",
-            "registry.test/a b:v1",
-            "registry.test/web:v1?x",
-        ] {
-            assert_eq!(Asked::parse(wrong), None, "{wrong}");
+        match answer.headers.get("docker-content-digest").filter(|d| is_digest(d)) {
+            Some(digest) if is_digest(&asked.which) && digest != asked.which => {
+                let detail = format!("{} answers {} with {digest}", asked.host, asked.which);
+                Err(Fault::new(Cause::Malformed, detail))
+            }
+            Some(digest) => Ok(Manifest::Found(SafeText::new(digest))),
+            None => self.summed(asked).await,
         }
     }
 
-    #[test]
-    fn a_realm_must_be_trustworthy() {
-        let challenge = |realm: &str| Challenge { realm: realm.to_owned(), service: None };
-        assert!(challenge("https://auth.test/token").place(false).is_ok());
-        assert!(challenge("http://127.0.0.1:5001/token").place(true).is_ok());
-        for (realm, local) in [
-            ("http://auth.test/token", false),
-            ("http://auth.test/token", true),
-            ("http://127.0.0.1:5001/token", false),
-            ("https://user@auth.test/token", false),
-            ("file:///etc/passwd", true),
-            ("token", true),
-        ] {
-            assert!(challenge(realm).place(local).is_err(), "{realm}");
+    /// Registries that name no digest: it is the sum of the very bytes.
+    async fn summed(&self, asked: &Asked) -> Result<Manifest, Fault> {
+        match self.ask(asked, &Read::get(asked.path()).accept(ACCEPT)).await? {
+            Told::Answer(answer) => {
+                let answer = answer.ok()?;
+                // What cannot be a manifest has no digest either.
+                answer.json::<serde::de::IgnoredAny>()?;
+                let digest = index::sum(&answer.body);
+                let other = is_digest(&asked.which) && digest != asked.which;
+                let wrong =
+                    || Fault::new(Cause::Malformed, format!("{} answers with other bytes", asked.host));
+                if other { Err(wrong()) } else { Ok(Manifest::Found(SafeText::new(&digest))) }
+            }
+            Told::Locked(fault) => Ok(Manifest::Locked(fault)),
         }
-        let parsed =
-            Challenge::parse(r#"Bearer realm="https://a.test/t",service="s.test",scope="x""#).unwrap();
-        assert_eq!((parsed.realm.as_str(), parsed.service.as_deref()), ("https://a.test/t", Some("s.test")));
-        assert_eq!(Challenge::parse("Basic realm=\"x\""), None);
+    }
+
+    async fn get(&self, asked: &Asked) -> Result<Shape, Fault> {
+        match self.ask(asked, &Read::get(asked.path()).accept(ACCEPT)).await? {
+            Told::Answer(answer) => {
+                let answer = answer.ok()?;
+                index::read(&answer.body, &asked.which, answer.headers.get("content-type"))
+            }
+            Told::Locked(fault) => Err(fault),
+        }
+    }
+
+    /// Asks, and once more with what the registry wants if that can be had.
+    async fn ask(&self, asked: &Asked, read: &Read) -> Result<Told, Fault> {
+        if let Some(token) = self.inner.tokens.get(asked) {
+            let answer = self.endpoint(&asked.origin(), Auth::Bearer(token), LIMITS)?.read(read).await?;
+            if answer.status != 401 {
+                return self.let_in(asked, answer);
+            }
+            self.inner.tokens.drop(asked);
+        }
+        let first = self.endpoint(&asked.origin(), Auth::None, LIMITS)?.read(read).await?;
+        if first.status != 401 {
+            return self.let_in(asked, first);
+        }
+        let (auth, withheld) = match (Challenge::of(&first), self.login(asked)) {
+            (Some(Challenge::Bearer(bearer)), login) => {
+                let counter = bearer.counter(asked, login)?;
+                let at = self.endpoint(&counter.origin, counter.auth, TOKEN)?;
+                let answer = at.read(&Read::get(&counter.path)).await?;
+                let token = match answer.status {
+                    200 => Token::read(&answer)?,
+                    400 | 401 | 403 => None,
+                    _ => return Err(answer.fault()),
+                };
+                let Some(token) = token else { return self.kept_out(asked, counter.withheld) };
+                self.inner.tokens.keep(asked, &token);
+                (Auth::Bearer(token.secret), counter.withheld)
+            }
+            (Some(Challenge::Basic), Some(login)) => (login.auth(), None),
+            (Some(Challenge::Basic) | None, _) => return self.kept_out(asked, None),
+        };
+        let second = self.endpoint(&asked.origin(), auth, LIMITS)?.read(read).await?;
+        if matches!(second.status, 401 | 403) {
+            self.inner.tokens.drop(asked);
+            return self.kept_out(asked, withheld);
+        }
+        Ok(Told::Answer(Box::new(second)))
+    }
+
+    fn let_in(&self, asked: &Asked, answer: Answer) -> Result<Told, Fault> {
+        if answer.status == 403 { self.kept_out(asked, None) } else { Ok(Told::Answer(Box::new(answer))) }
+    }
+
+    /// What it means that the registry does not answer us, and what would mend it.
+    fn kept_out(&self, asked: &Asked, withheld: Option<Fault>) -> Result<Told, Fault> {
+        match (withheld, self.login(asked)) {
+            (Some(fault), _) => Err(fault),
+            (None, Some(login)) => Err(login.refused(asked)),
+            (None, None) => {
+                let detail = format!("{} wants a login for {}", asked.host, asked.name);
+                let hint = format!(
+                    "give the source registry = \"{}\", registry_user and registry_password",
+                    asked.host
+                );
+                Ok(Told::Locked(Fault::new(Cause::Unauthorized, detail).with_hint(hint)))
+            }
+        }
+    }
+
+    fn endpoint(&self, origin: &str, auth: Auth, limits: Limits) -> Result<Endpoint, Fault> {
+        let spec = EndpointSpec { env: Arc::clone(&self.inner.env), ..EndpointSpec::new(origin) };
+        Endpoint::new(spec.limits(limits).auth(auth))
+    }
+}
+
+fn parsed(reference: &str) -> Result<Asked, Fault> {
+    Asked::parse(reference)
+        .ok_or_else(|| Fault::new(Cause::Local, format!("{reference} is not an image reference")))
+}
+
+/// The requests of one question together get what one plan can spare.
+async fn in_time<T>(asked: &Asked, asking: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(LIMITS.total * 2, asking).await {
+        Ok(told) => told,
+        Err(_) => Err(Fault::new(Cause::TimedOut, format!("{} did not answer", asked.host))),
     }
 }

@@ -11,9 +11,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
 use super::{SecretPlace, SourceSpec};
-use crate::domain::Fault;
+use crate::domain::{Cause, Fault};
 
 mod fetch;
+
+/// What a secret without a place is called.
+const HANDED_OVER: &str = "a token that a server handed over";
+
+/// The longest value that is handed over, in bytes.
+const LONGEST: usize = 16 * 1024;
 
 /// A secret's value, in memory that is overwritten when it is dropped.
 ///
@@ -80,14 +86,15 @@ impl Value {
 /// ```
 #[derive(Clone)]
 pub struct Secret {
-    place: SecretPlace,
+    /// None for one that was handed over and cannot be fetched again.
+    place: Option<SecretPlace>,
     env: Arc<BTreeMap<String, String>>,
     kept: Arc<Mutex<Option<Arc<Value>>>>,
 }
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Secret({})", describe(&self.place))
+        write!(f, "Secret({})", self.place.as_ref().map_or_else(|| HANDED_OVER.to_owned(), describe))
     }
 }
 
@@ -95,7 +102,19 @@ impl Secret {
     /// The secret at `place`; `env` is the environment that the program was started with.
     #[must_use]
     pub fn new(place: SecretPlace, env: Arc<BTreeMap<String, String>>) -> Self {
-        Self { place, env, kept: Arc::default() }
+        Self { place: Some(place), env, kept: Arc::default() }
+    }
+
+    /// A value that another side handed over, such as a token for a while: once forgotten it is gone.
+    ///
+    /// # Errors
+    /// A `Malformed` fault that never holds the value, when it cannot be a header.
+    pub fn handed_over(value: &str) -> Result<Self, Fault> {
+        if value.is_empty() || value.len() > LONGEST || value.chars().any(|c| !c.is_ascii_graphic()) {
+            return Err(Fault::new(Cause::Malformed, format!("{HANDED_OVER} cannot be one")));
+        }
+        let kept = Arc::new(Mutex::new(Some(Arc::new(Value::new(value)))));
+        Ok(Self { place: None, env: Arc::default(), kept })
     }
 
     /// The secret that a source has under `key`, if one is configured.
@@ -113,7 +132,10 @@ impl Secret {
         if let Some(value) = kept.as_ref() {
             return Ok(Arc::clone(value));
         }
-        let value = Arc::new(fetch::fetch(&self.place, &self.env).await?);
+        let place = self.place.as_ref().ok_or_else(|| {
+            Fault::new(Cause::Unauthorized, format!("{HANDED_OVER} was refused and is no longer used"))
+        })?;
+        let value = Arc::new(fetch::fetch(place, &self.env).await?);
         *kept = Some(Arc::clone(&value));
         Ok(value)
     }

@@ -2,13 +2,13 @@
 //! for the service that the operator looks at, seldom, and never long. Shared by the deployment targets.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::registry::{self, Manifest};
+use super::registry::{Belongs, Manifest, Registry};
 use crate::domain::{Artifact, Ask, Observation, Place, SafeText, Stock};
 
 /// How long a registry's word is kept.
@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What registries said, by image reference.
 pub(super) struct Stocks {
-    env: Arc<BTreeMap<String, String>>,
+    registry: Registry,
     kept: Mutex<BTreeMap<String, (Instant, Stock)>>,
 }
 
 impl Stocks {
-    /// `env` is the environment that the program was started with (proxies).
-    pub(super) fn new(env: Arc<BTreeMap<String, String>>) -> Self {
-        Self { env, kept: Mutex::default() }
+    /// What `registry` says.
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { registry, kept: Mutex::default() }
     }
 
     /// Completes a look by what is known of the images that its places would go back to.
@@ -51,9 +51,9 @@ impl Stocks {
                 return stock;
             }
         }
-        let asked = tokio::time::timeout(PATIENCE, registry::manifest(&reference, &self.env)).await;
+        let asked = tokio::time::timeout(PATIENCE, self.asked(&reference, artifact.digest.as_ref())).await;
         let stock = match asked {
-            Ok(manifest) => judged(manifest, artifact.digest.as_ref()),
+            Ok(stock) => stock,
             Err(_) => Stock::Untold("no answer in time".into()),
         };
         let mut kept = self.kept();
@@ -61,6 +61,17 @@ impl Stocks {
         kept.retain(|_, (at, _)| at.elapsed() < LEFT_ALONE);
         kept.insert(reference, (Instant::now(), stock.clone()));
         stock
+    }
+
+    async fn asked(&self, reference: &str, ran: Option<&SafeText>) -> Stock {
+        match (judged(self.registry.manifest(reference).await, ran), ran) {
+            // The tag names an index, of which one platform's image ran.
+            (Stock::Moved(now), Some(ran)) => match self.registry.belongs(reference, &now, ran).await {
+                Belongs::As(_) => Stock::There,
+                Belongs::No | Belongs::Untold(_) => Stock::Moved(now),
+            },
+            (stock, _) => stock,
+        }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (Instant, Stock)>> {
@@ -71,7 +82,9 @@ impl Stocks {
 fn judged(manifest: Manifest, ran: Option<&SafeText>) -> Stock {
     match (manifest, ran) {
         (Manifest::Missing, _) => Stock::Gone,
-        (Manifest::Untold(fault), _) => Stock::Untold(SafeText::new(&fault.to_string())),
+        (Manifest::Untold(fault) | Manifest::Locked(fault), _) => {
+            Stock::Untold(SafeText::new(&fault.to_string()))
+        }
         (Manifest::Found(_), None) => Stock::Named,
         (Manifest::Found(found), Some(ran)) if found == *ran => Stock::There,
         (Manifest::Found(found), Some(_)) => Stock::Moved(found),
@@ -102,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_registry_that_does_not_tell_is_left_alone_for_a_while() {
-        let stocks = Stocks::new(Arc::default());
+        let stocks = Stocks::new(Registry::anonymous(std::sync::Arc::default()));
         // Nothing listens on a loopback port that nobody may bind.
         let artifact = Artifact::from_reference("127.0.0.1:1/acme/web:v1");
         let first = stocks.of(&artifact).await;

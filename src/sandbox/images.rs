@@ -32,6 +32,41 @@ pub(super) fn digest(service: &str, tag: &str) -> String {
     sum(manifest(service, tag).as_bytes())
 }
 
+/// The manifest of a service's image for another platform.
+pub(super) fn arm_manifest(service: &str, tag: &str) -> String {
+    manifest(service, &format!("{tag} for arm64"))
+}
+
+/// The digest of that manifest.
+pub(super) fn arm_digest(service: &str, tag: &str) -> String {
+    sum(arm_manifest(service, tag).as_bytes())
+}
+
+/// The index of a service's image for both platforms, with an attestation beside them.
+pub(super) fn index(service: &str, tag: &str) -> String {
+    let entry = |digest: &str, os: &str, architecture: &str| {
+        format!(
+            "{{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"{digest}\",\"size\":401,\
+             \"platform\":{{\"architecture\":\"{architecture}\",\"os\":\"{os}\"}}}}"
+        )
+    };
+    let attestation = sum(format!("attestation of {service} {tag}").as_bytes());
+    let entries = [
+        entry(&digest(service, tag), "linux", "amd64"),
+        entry(&arm_digest(service, tag), "linux", "arm64"),
+        entry(&attestation, "unknown", "unknown"),
+    ];
+    format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[{}]}}",
+        entries.join(",")
+    )
+}
+
+/// The digest of that index.
+pub(super) fn index_digest(service: &str, tag: &str) -> String {
+    sum(index(service, tag).as_bytes())
+}
+
 fn sum(bytes: &[u8]) -> String {
     let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

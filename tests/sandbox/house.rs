@@ -100,21 +100,75 @@ async fn a_clone_has_a_history_worth_reading() {
     assert_eq!(repository.graph_ahead_behind(id(local), id(remote)).unwrap(), (0, 2));
 }
 
+const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// A token to pull a repository, as anybody gets it.
+async fn pull_token(registry: &str, name: &str) -> String {
+    let url = format!("http://{registry}/token?service=registry.sandbox&scope=repository:{name}:pull");
+    let answer: serde_json::Value = client().get(url).send().await.unwrap().json().await.unwrap();
+    answer["token"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn the_registry_knows_what_a_tag_means() {
     let sandbox = start("quiet");
-    let registry = format!("http://{}/v2/acme/checkout/manifests", sandbox.urls().registry);
-    let head = client().head(format!("{registry}/v2.14.2")).send().await.unwrap();
+    let host = &sandbox.urls().registry;
+    let registry = format!("http://{host}/v2/acme/checkout/manifests");
+    let token = pull_token(host, "acme/checkout").await;
+    let asked = |method: reqwest::Method, word: &str| {
+        client().request(method, format!("{registry}/{word}")).bearer_auth(&token).header("accept", OCI)
+    };
+    let head = asked(reqwest::Method::HEAD, "v2.14.2").send().await.unwrap();
     let digest = head.headers()["docker-content-digest"].to_str().unwrap().to_owned();
     assert!(digest.starts_with("sha256:") && digest.len() == 71);
-    let by_digest = client().get(format!("{registry}/{digest}")).send().await.unwrap();
+    let by_digest = asked(reqwest::Method::GET, &digest).send().await.unwrap();
     use sha2::Digest;
     let sum: String =
         sha2::Sha256::digest(by_digest.bytes().await.unwrap()).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(digest, format!("sha256:{sum}"));
-    let missing = client().get(format!("{registry}/v0.0.0")).send().await.unwrap();
+    let missing = asked(reqwest::Method::GET, "v0.0.0").send().await.unwrap();
     assert_eq!(missing.status(), 404);
     assert!(missing.text().await.unwrap().contains("MANIFEST_UNKNOWN"));
+    // An index is only for those who say that they know indexes.
+    let [index, image, _] = sandbox.world().publish_index("checkout", "v2.14.2");
+    assert_eq!(image, digest);
+    assert_eq!(asked(reqwest::Method::HEAD, "v2.14.2").send().await.unwrap().status(), 404);
+    let head = asked(reqwest::Method::HEAD, "v2.14.2").header("accept", INDEX).send().await.unwrap();
+    assert_eq!(head.headers()["docker-content-digest"].to_str().unwrap(), index);
+    assert_eq!(asked(reqwest::Method::HEAD, &digest).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn the_registry_wants_a_token_and_a_private_one_a_login() {
+    let sandbox = start("quiet");
+    let host = &sandbox.urls().registry;
+    let url = format!("http://{host}/v2/acme/checkout/manifests/v2.14.2");
+    let bare = client().head(&url).header("accept", OCI).send().await.unwrap();
+    assert_eq!(bare.status(), 401);
+    let wanted = bare.headers()["www-authenticate"].to_str().unwrap();
+    for part in [&format!("realm=\"http://{host}/token\""), "scope=\"repository:acme/checkout:pull\""] {
+        assert!(wanted.contains(part), "{wanted}");
+    }
+    let status = async |token: &str| {
+        client().head(&url).bearer_auth(token).header("accept", OCI).send().await.unwrap().status().as_u16()
+    };
+    let token = pull_token(host, "acme/checkout").await;
+    assert_eq!(status(&token).await, 200);
+    assert_eq!(status(&pull_token(host, "acme/search").await).await, 401, "a token of another repository");
+    assert_eq!(status("made-up").await, 401);
+    sandbox.world().expire_tokens();
+    assert_eq!(status(&token).await, 401, "expired");
+    let bad = client().get(format!("http://{host}/token?scope=repository:acme/checkout:push")).send().await;
+    assert_eq!(bad.unwrap().status(), 400);
+    sandbox.world().lock_registry("ann", "open-sesame");
+    assert_eq!(status(&pull_token(host, "acme/checkout").await).await, 401, "good for nothing");
+    let asked = format!("http://{host}/token?service=registry.sandbox&scope=repository:acme/checkout:pull");
+    let wrong = client().get(&asked).basic_auth("ann", Some("guess")).send().await.unwrap();
+    assert_eq!(wrong.status(), 401);
+    let right = client().get(&asked).basic_auth("ann", Some("open-sesame")).send().await.unwrap();
+    let answer: serde_json::Value = right.json().await.unwrap();
+    assert_eq!(status(answer["token"].as_str().unwrap()).await, 200);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::domain::{
     Artifact, Basis, Cause, Fault, Guard, Hazard, Permission, Prepared, Promise, SafeText, Severity,
     SourceName, Step,
 };
+use crate::provider::registry::Belongs;
 
 /// What a fresh look found.
 pub(super) struct Fresh<'a> {
@@ -34,7 +35,7 @@ pub(super) enum Found {
     At(SafeText),
     /// The registry has no such thing.
     Gone(SafeText),
-    /// It wants a login, and none is ever given to it: no evidence either way.
+    /// It wants a login, and there is none for it: no evidence either way.
     Locked(SafeText),
     /// It could not be asked, or did not say; why.
     Untold(SafeText),
@@ -316,7 +317,8 @@ fn deadline(spec: &Spec) -> Duration {
 }
 
 /// What would be shipped, with its digest, from what the registry says about its tag and (where the tag does not
-/// lead to the wanted digest) about that digest itself.
+/// lead to the wanted digest) about that digest itself. `part` tells whether that digest is one platform's image of
+/// what the tag names.
 ///
 /// # Errors
 /// When no digest is known and the registry tells none.
@@ -324,6 +326,7 @@ pub(super) fn resolve(
     wanted: &Artifact,
     tag: &Found,
     pinned: Option<&Found>,
+    part: Option<&Belongs>,
 ) -> Result<(Artifact, Vec<Hazard>), Fault> {
     let Some(digest) = &wanted.digest else {
         let told = match tag {
@@ -350,6 +353,13 @@ pub(super) fn resolve(
         });
         return Ok((Artifact { digest: Some(told), ..wanted.clone() }, hazards.into_iter().collect()));
     };
+    if let (Found::At(index), Some(Belongs::As(platform))) = (tag, part) {
+        let hazard = note(format!(
+            "{digest}, which was tested, is the {platform} image of {index}, which {} names: that is shipped.",
+            wanted.image
+        ));
+        return Ok((Artifact { digest: Some(index.clone()), ..wanted.clone() }, vec![hazard]));
+    }
     let mut hazards: Vec<_> = tag_hazard(wanted, tag, digest).into_iter().collect();
     if let Found::Gone(says) = pinned.unwrap_or(tag) {
         hazards.push(blocking(format!("The registry does not hold {}: {says}", wanted.reference())));

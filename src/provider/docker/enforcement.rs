@@ -40,7 +40,9 @@ pub(super) const FACTS: Enforcement = Enforcement {
         Enforced {
             what: "the digest that was shown is what starts",
             by: By::Cockpit,
-            how: "a promotion pins the digest that the registry names",
+            how: "a promotion pins the digest that was tested, else the one that the registry names; a tag that moved since \
+                  blocks, unless the registry proves that the digest is one platform's image of the index that the tag \
+                  names: then that index is pinned",
         },
         Enforced {
             what: "answers of a manager that lags behind",
@@ -61,7 +63,9 @@ pub(super) const FACTS: Enforcement = Enforcement {
          with `rollback` it goes back by itself and then remembers no previous.",
         "With order stop-first some replicas are down while each batch changes; with start-first old and new serve side \
          by side.",
-        "A registry that wants a login says nothing about an image: no credential is ever sent there.",
+        "A registry that wants a login of the engine says nothing about an image, unless `registry`, `registry_user` and \
+         `registry_password` give one: then it is asked from here. The login goes to that registry and its own token host \
+         only, over TLS or on this machine, never after a redirect, and never to the engine.",
     ],
     reads: "the engine's socket (`GET /info`, `/services`, `/tasks`, `/distribution`), of a manager of the swarm.",
 };

@@ -58,6 +58,16 @@ pub(super) enum Patience {
     Brief,
 }
 
+impl Patience {
+    /// Waits for an answer no longer than this allows; a question has a limit of its own.
+    pub(super) async fn wait<T>(self, asking: impl Future<Output = T>) -> Option<T> {
+        match self {
+            Self::Full => Some(asking.await),
+            Self::Brief => tokio::time::timeout(BRIEF, asking).await.ok(),
+        }
+    }
+}
+
 /// One engine.
 pub(super) struct Engine {
     source: SourceName,

@@ -5,7 +5,7 @@
 //!
 //! Honest limits: the HTTP layer presents no client certificates, so an engine that demands them (mutual TLS) cannot
 //! be reached over TCP; reach it by its socket. Docker contexts are not read. Images in registries that need a
-//! login are checked only as far as the engine may see them without one.
+//! login are checked as far as the engine may see them without one, and by the source's own login for that registry.
 
 mod act;
 mod address;
@@ -30,6 +30,8 @@ use self::act::{Found, Fresh};
 use self::engine::{Engine, Patience};
 use self::wire::{Info, Service, Task};
 use super::examine::Finding;
+use super::platform::Platforms;
+use super::registry::{self, Belongs, Manifest, Registry};
 use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
@@ -53,6 +55,10 @@ pub const KIND: Kind = Kind {
             "PEM file with the authority that signed a TCP engine's certificate; with it, tcp:// speaks TLS. \
              Client certificates are not supported.",
         ),
+        registry::HOST_KEY,
+        registry::USER_KEY,
+        registry::PASSWORD_KEY,
+        registry::REALM_KEY,
     ],
     roles: &[(
         Role::Deploy,
@@ -65,9 +71,18 @@ pub const KIND: Kind = Kind {
 
 fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let engine = Engine::new(&spec)?;
-    let stocks = Stocks::new(Arc::clone(&spec.env));
+    let registry = Registry::of(&spec)?;
+    let (stocks, platforms) = (Stocks::new(registry.clone()), Platforms::new(registry.clone()));
     let bounds = spec.bounds.into_iter().filter(|b| b.role == Role::Deploy).collect();
-    Ok(Arc::new(Docker { name: spec.name, engine, bounds, stocks, newest: Mutex::default() }))
+    Ok(Arc::new(Docker {
+        name: spec.name,
+        engine,
+        bounds,
+        stocks,
+        platforms,
+        registry,
+        newest: Mutex::default(),
+    }))
 }
 
 /// One engine.
@@ -77,6 +92,9 @@ struct Docker {
     bounds: Vec<Bound>,
     /// Whether there is an image to go back to.
     stocks: Stocks,
+    /// Whether what differs is one image for several platforms.
+    platforms: Platforms,
+    registry: Registry,
     /// The highest version index of each service that any answer had.
     newest: Mutex<BTreeMap<SafeText, u64>>,
 }
@@ -85,6 +103,7 @@ impl Provider for Docker {
     fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
         async move {
             let mut seen = self.look().await?;
+            self.platforms.complete(&mut seen).await;
             self.stocks.complete(ask, &mut seen).await;
             Ok(seen)
         }
@@ -201,7 +220,7 @@ impl Docker {
         } else {
             wanted.reference()
         };
-        let tag = self.engine.distribution(fresh.prefix, &asked, patience).await?;
+        let tag = self.distribution(fresh.prefix, &asked, patience).await?;
         let digest = match (&tag, &wanted.digest) {
             (Found::At(now), Some(digest)) if now != digest => Some(digest),
             (Found::Gone(_), Some(digest)) => Some(digest),
@@ -210,13 +229,39 @@ impl Docker {
         let pinned = match digest {
             Some(digest) => {
                 let reference = format!("{}@{digest}", wanted.repository());
-                Some(self.engine.distribution(fresh.prefix, &reference, patience).await?)
+                Some(self.distribution(fresh.prefix, &reference, patience).await?)
             }
             None => None,
         };
-        let (to, found) = act::resolve(wanted, &tag, pinned.as_ref())?;
+        let part = match (&tag, &wanted.digest) {
+            (Found::At(now), Some(digest)) if now != digest => {
+                let asking = self.registry.belongs(&asked, now, digest);
+                Some(patience.wait(asking).await.unwrap_or_else(|| Belongs::Untold(late())))
+            }
+            _ => None,
+        };
+        let (to, found) = act::resolve(wanted, &tag, pinned.as_ref(), part.as_ref())?;
         hazards.extend(found);
         act::update(fresh, to, hazards)
+    }
+
+    /// What the registry holds, by the engine's word. One that wants a login of the engine is asked with ours, if there
+    /// is one for it; the engine never gets it.
+    async fn distribution(&self, prefix: &str, reference: &str, patience: Patience) -> Result<Found, Fault> {
+        match self.engine.distribution(prefix, reference, patience).await? {
+            Found::Locked(_) if self.registry.has_login(reference) => {
+                let asking = self.registry.manifest(reference);
+                let told = patience.wait(asking).await.unwrap_or_else(|| Manifest::Untold(late()));
+                Ok(match told {
+                    Manifest::Found(digest) => Found::At(digest),
+                    Manifest::Missing => Found::Gone("the registry does not know it".into()),
+                    Manifest::Locked(fault) | Manifest::Untold(fault) => {
+                        Found::Untold(SafeText::new(&fault.to_string()))
+                    }
+                })
+            }
+            found => Ok(found),
+        }
     }
 
     async fn go_back(&self, fresh: &Fresh<'_>, id: &SafeText, wanted: &Artifact) -> Result<Prepared, Fault> {
@@ -225,7 +270,7 @@ impl Docker {
         match &service.previous_spec {
             Some(previous) if id == observe::PREVIOUS && (named || previous.image().same_as(wanted)) => {
                 let reference = previous.image().reference();
-                let found = self.engine.distribution(fresh.prefix, &reference, Patience::Brief).await?;
+                let found = self.distribution(fresh.prefix, &reference, Patience::Brief).await?;
                 Ok(act::roll_back(fresh, previous, &found))
             }
             None if named => Err(Fault::new(
@@ -274,6 +319,10 @@ impl<'a> Wanted<'a> {
             }
         }
     }
+}
+
+fn late() -> Fault {
+    Fault::new(Cause::TimedOut, "the registry did not answer in time")
 }
 
 fn configured(bound: &Bound) -> Option<&str> {

@@ -84,8 +84,9 @@ pub(super) const FACTS: Enforcement = Enforcement {
         Enforced {
             what: "the digest that was shown is what starts",
             by: By::Cockpit,
-            how: "a promotion pins the digest that the registry names; a roll back sends the old template, and a tag in it \
-                  that moved is a warning",
+            how: "a promotion pins the digest that was tested, else the one that the registry names; a tag that moved since \
+                  is told with both digests, a digest that is gone blocks, and of one platform's image the index is pinned \
+                  that the tag names. A roll back sends the old template, and a tag in it that moved is a warning",
         },
         Enforced {
             what: "writes only to a proved server",
@@ -116,7 +117,12 @@ pub(super) const FACTS: Enforcement = Enforcement {
          rollout counts as stuck, by us.",
         "Aborting a Rollout leaves the aborted template in its specification: the next change or retry begins from it.",
         "While a rollout is paused, pods of both revisions run on, no deadline is judged, and no roll back is possible.",
-        "A registry that wants a login says nothing about an image: no credential is ever sent there.",
+        "A registry that wants a login says nothing about an image, unless `registry`, `registry_user` and \
+         `registry_password` give one: it goes to that registry and its own token host only, over TLS or on this machine, \
+         and never after a redirect.",
+        "Pods that report different digests of one tag run one image only by proof: bytes of the registry that sum up to an \
+         index's digest and name them as its platforms. What it denies stays different; what it does not tell is said to be \
+         unproved.",
         "An autoscaler sets the replicas between its bounds; only a number outside them is told.",
     ],
     reads: "`get`, `list`, `watch` on the workload's kind (`deployments`, `statefulsets`, `daemonsets`, `rollouts`), on what \

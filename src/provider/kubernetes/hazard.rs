@@ -7,8 +7,8 @@ use super::rollout::phase;
 use super::species::Species;
 use super::wire::LAST_APPLIED;
 use super::workload::Update;
-use crate::domain::{Artifact, Cause, Fault, Hazard, Phase, Severity, Verb};
-use crate::provider::registry::Manifest;
+use crate::domain::{Artifact, Fault, Hazard, Phase, SafeText, Severity, Verb};
+use crate::provider::registry::{Manifest, Tag};
 
 /// Hazards of shipping something that the registry was asked about.
 pub(super) fn of_manifest(to: &Artifact, manifest: &Manifest) -> Option<Hazard> {
@@ -17,30 +17,64 @@ pub(super) fn of_manifest(to: &Artifact, manifest: &Manifest) -> Option<Hazard> 
             Severity::Blocking,
             format!("the registry does not have {}: its pods could not start", to.reference()),
         )),
-        Manifest::Untold(fault) if to.digest.is_none() => Some(Hazard::new(
+        Manifest::Untold(fault) | Manifest::Locked(fault) if to.digest.is_none() => Some(Hazard::new(
             Severity::Warning,
-            format!("cannot prove the digest of {} ({fault}); the tag is sent as it is", to.image),
+            format!(
+                "cannot prove the digest of {} ({fault}); the tag is sent as it is{}",
+                to.image,
+                mend(fault)
+            ),
         )),
-        Manifest::Untold(fault) => unasked(to, fault),
-        Manifest::Found(found) => to.digest.as_ref().filter(|d| *d != found).map(|digest| {
-            Hazard::new(
-                Severity::Warning,
-                format!("{} names {found} by now; {digest} is what is sent", to.image),
-            )
-        }),
+        Manifest::Untold(fault) => Some(unasked(to, fault)),
+        // Without a login for it a registry says nothing: that is so on every plan and no hazard of this one.
+        Manifest::Locked(_) | Manifest::Found(_) => None,
     }
 }
 
-/// A registry that did not answer. One that wants a login says nothing about this image: no credential is ever sent
-/// there, so that is so on every plan and no hazard of this one.
-fn unasked(to: &Artifact, fault: &Fault) -> Option<Hazard> {
-    let wants_login = matches!(fault.cause, Cause::Unauthorized | Cause::Forbidden);
-    (!wants_login).then(|| {
-        Hazard::new(
+fn mend(fault: &Fault) -> String {
+    fault.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"))
+}
+
+/// A registry that did not answer.
+fn unasked(to: &Artifact, fault: &Fault) -> Hazard {
+    Hazard::new(
+        Severity::Note,
+        format!("the registry did not say whether it still has {} ({fault}){}", to.label(), mend(fault)),
+    )
+}
+
+/// What became of the tag since its digest was tested. The digest is what is sent.
+pub(super) fn of_tag(to: &Artifact, tested: &SafeText, tag: &Tag) -> Option<Hazard> {
+    let (severity, text) = match tag {
+        Tag::Same | Tag::Untold => return None,
+        Tag::Gone => (
             Severity::Note,
-            format!("the registry did not say whether it still has {} ({fault})", to.label()),
-        )
-    })
+            format!("the registry no longer knows {}: it is sent by its digest {tested}", to.image),
+        ),
+        Tag::IndexOf { index, platform } => (
+            Severity::Note,
+            format!(
+                "{tested}, which was tested, is the {platform} image of {index}, which {} names: that is sent",
+                to.image
+            ),
+        ),
+        Tag::Moved(now) => (
+            Severity::Warning,
+            format!(
+                "the tag moved: {} names {now} now; {tested}, which was tested, is what is sent",
+                to.image
+            ),
+        ),
+        Tag::Perhaps(now, fault) => (
+            Severity::Warning,
+            format!(
+                "the tag may have moved: {} names {now} now, and that {tested} is part of it cannot be proved ({fault}); \
+                 {tested}, which was tested, is what is sent",
+                to.image
+            ),
+        ),
+    };
+    Some(Hazard::new(severity, text))
 }
 
 /// The owner that would undo it.
@@ -196,8 +230,8 @@ pub(super) fn of_way_back(
             Severity::Note,
             "nobody knows which digest this revision ran: its tag may name something else by now",
         )),
-        (Manifest::Untold(fault), _) => hazards.extend(unasked(to, fault)),
-        (Manifest::Found(_), Some(_)) => {}
+        (Manifest::Untold(fault), _) => hazards.push(unasked(to, fault)),
+        (Manifest::Locked(_), _) | (Manifest::Found(_), Some(_)) => {}
     }
     hazards.extend(of_memory(fresh));
     hazards

@@ -60,6 +60,8 @@ use self::link::Link;
 use self::look::{Interest, Look, Namespace};
 use self::species::{Resource, Species};
 use super::examine::Finding;
+use super::platform::Platforms;
+use super::registry::{self, Registry};
 use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
@@ -101,6 +103,10 @@ pub const KIND: Kind = Kind {
             KeyType::Number,
             "How long one request may take, in seconds, 1 to 60. Default: 10.",
         ),
+        registry::HOST_KEY,
+        registry::USER_KEY,
+        registry::PASSWORD_KEY,
+        registry::REALM_KEY,
     ],
     roles: &[(
         Role::Deploy,
@@ -147,6 +153,8 @@ struct Kubernetes {
     asked: Asked,
     bindings: Vec<Binding>,
     stocks: Stocks,
+    platforms: Platforms,
+    registry: Registry,
     session: Mutex<Session>,
     wake: Arc<Notify>,
 }
@@ -162,7 +170,7 @@ struct Session {
 struct Open {
     link: Link,
     identity: Option<SafeText>,
-    env: Arc<BTreeMap<String, String>>,
+    registry: Registry,
     namespaces: BTreeMap<String, Namespace>,
     turns: tokio::sync::watch::Sender<u64>,
     _tasks: JoinSet<()>,
@@ -182,9 +190,12 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
         Some(s) if (1.0..=60.0).contains(&s) => Duration::from_secs_f64(s),
         Some(_) => return Err(local("timeout: must be between 1 and 60 seconds")),
     };
+    let registry = Registry::of(&spec)?;
     Ok(Arc::new(Kubernetes {
         source: spec.name,
-        stocks: Stocks::new(Arc::clone(&spec.env)),
+        stocks: Stocks::new(registry.clone()),
+        platforms: Platforms::new(registry.clone()),
+        registry,
         asked: Asked {
             kubeconfig: spec.settings.text("kubeconfig").map(PathBuf::from),
             context: spec.settings.text("context").map(str::to_owned),
@@ -275,7 +286,7 @@ impl Kubernetes {
                 tokio::time::sleep(DEBOUNCE).await;
             }
         });
-        Open { link, identity, env: Arc::clone(&self.asked.env), namespaces, turns, _tasks: tasks }
+        Open { link, identity, registry: self.registry.clone(), namespaces, turns, _tasks: tasks }
     }
 
     /// After a refused credential the kubeconfig is read afresh at the next look.
@@ -355,6 +366,7 @@ impl Provider for Kubernetes {
     fn observe<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Observation, Fault>> {
         Box::pin(async move {
             let mut seen = self.look(ask).await?;
+            self.platforms.complete(&mut seen).await;
             self.stocks.complete(ask, &mut seen).await;
             Ok(seen)
         })

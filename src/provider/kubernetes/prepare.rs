@@ -22,7 +22,8 @@ use crate::domain::{
     Artifact, Cause, Fault, Guard, Hazard, Intent, Permission, Prepared, Receipt, SafeText, Severity,
     SourceName, Step, Target, Verb,
 };
-use crate::provider::{access, registry};
+use crate::provider::access;
+use crate::provider::registry::{Belongs, Manifest, Registry, Tag};
 
 /// A patch gets this long for its answer.
 const WRITE: Duration = Duration::from_secs(30);
@@ -104,8 +105,17 @@ async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) ->
     let cluster = link.place();
     match (intent.verb, &intent.target) {
         (Verb::Promote, Target::Artifact(artifact)) => {
-            let manifest = registry::manifest(&ask_for(artifact), &open.env).await;
-            Ok(act::promote(fresh, &cluster, intent, artifact, &manifest))
+            let reference = ask_for(artifact);
+            let (manifest, tag) =
+                tokio::join!(open.registry.manifest(&reference), open.registry.tag(artifact));
+            let mut wanted = artifact.clone();
+            if let Tag::IndexOf { index, .. } = &tag {
+                wanted.digest = Some(index.clone());
+            }
+            let mut edit = act::promote(fresh, &cluster, intent, &wanted, &manifest);
+            edit.hazards
+                .extend(artifact.digest.as_ref().and_then(|tested| hazard::of_tag(&wanted, tested, &tag)));
+            Ok(edit)
         }
         (Verb::RollBack, Target::Revision { id, artifact }) => {
             let set = revision(link, binding, id.as_str()).await?;
@@ -115,9 +125,10 @@ async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) ->
             let made = set.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
             let made = made.and_then(|at| at.parse().ok());
             let (manifest, config) = tokio::join!(
-                registry::manifest(&image, &open.env),
+                open.registry.manifest(&image),
                 config::hazards(link, &binding.namespace, template, made)
             );
+            let manifest = settled(&open.registry, &image, artifact, manifest).await;
             let mut edit = act::roll_back(fresh, &cluster, intent, &set, artifact, &manifest)?;
             edit.hazards.extend(config);
             Ok(edit)
@@ -133,6 +144,19 @@ async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) ->
             let kind = binding.species.kind();
             Err(Fault::new(Cause::Refused, format!("a {kind} cannot do this: {}", verb.word())))
         }
+    }
+}
+
+/// A tag that names the index whose one platform ran names what ran.
+async fn settled(registry: &Registry, image: &str, ran: &Artifact, manifest: Manifest) -> Manifest {
+    match (&manifest, &ran.digest) {
+        (Manifest::Found(now), Some(digest)) if now != digest => {
+            match registry.belongs(image, now, digest).await {
+                Belongs::As(_) => Manifest::Found(digest.clone()),
+                Belongs::No | Belongs::Untold(_) => manifest,
+            }
+        }
+        _ => manifest,
     }
 }
 

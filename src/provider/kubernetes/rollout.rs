@@ -17,6 +17,7 @@ use super::species::Species;
 use super::wire::{Container, Pod, chosen};
 use super::workload::{Update, Workload};
 use crate::domain::{Fault, Phase, Replicas, Rollout, SafeText};
+use crate::provider::platform::DISAGREE;
 
 /// Everything that one look at a workload rests on.
 pub(super) struct Seen<'a> {
@@ -49,9 +50,7 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
     let newest = current.map(|set| pods_of(set)).unwrap_or_default();
     let mut remarks = seen.remarks;
     if pods::digests(&newest, container).len() > 1 {
-        remarks.push(SafeText::new(
-            "pods of the current revision run different digests: the tag was moved while it was rolled out",
-        ));
+        remarks.push(DISAGREE.into());
     }
     if let Some(left) = pods::running(&left, container).iter().find(|r| r.ready > 0) {
         remarks.push(SafeText::new(&format!(

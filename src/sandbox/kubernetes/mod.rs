@@ -167,6 +167,11 @@ impl Cluster {
         self.change(|state| state.registry.register(reference, digest));
     }
 
+    /// Says that the runtime of a node (`node-1` to `node-3`) reports its own platform's digest for an image.
+    pub fn register_platform(&self, node: &str, reference: &str, digest: &str) {
+        self.change(|state| state.registry.register_on(node, reference, digest));
+    }
+
     /// Takes an image out of the registry and out of every node's cache.
     pub fn remove_image(&self, reference: &str) {
         self.change(|state| state.registry.remove(reference));

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     digests: BTreeMap<String, String>,
+    /// By node and reference: the digest of the image for that node's platform.
+    platforms: BTreeMap<(String, String), String>,
     behaviours: BTreeMap<String, Behaviour>,
     conclusions: BTreeMap<String, Conclusion>,
     pulled: BTreeMap<(String, String), String>,
@@ -52,6 +54,13 @@ impl Registry {
         self.digests.insert(reference.to_owned(), digest.to_owned());
     }
 
+    /// Says which digest the runtime of a node reports for an image.
+    pub(super) fn register_on(&mut self, node: &str, reference: &str, digest: &str) {
+        let key = (node.to_owned(), reference.to_owned());
+        self.pulled.remove(&key);
+        self.platforms.insert(key, digest.to_owned());
+    }
+
     /// Takes an image out of the registry and out of every node's cache.
     pub(super) fn remove(&mut self, reference: &str) {
         self.digests.remove(reference);
@@ -65,7 +74,8 @@ impl Registry {
         if let (true, Some(id)) = (cached, self.pulled.get(&key)) {
             return Some(id.clone());
         }
-        let id = format!("{}@{}", canonical(repository_of(image)), self.digest(image)?);
+        let digest = self.platforms.get(&key).cloned().map_or_else(|| self.digest(image), Some)?;
+        let id = format!("{}@{digest}", canonical(repository_of(image)));
         self.pulled.insert(key, id.clone());
         Some(id)
     }
