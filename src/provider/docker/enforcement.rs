@@ -61,7 +61,10 @@ pub(super) const FACTS: Enforcement = Enforcement {
          with `rollback` it goes back by itself and then remembers no previous.",
         "With order stop-first some replicas are down while each batch changes; with start-first old and new serve side \
          by side.",
+        "Plain containers and Compose projects: an engine knows no rollout of them. What runs is what is asked for, and those \
+         that were stopped and kept are the way back.",
         "A registry that wants a login says nothing about an image: no credential is ever sent there.",
     ],
-    reads: "the engine's socket (`GET /info`, `/services`, `/tasks`, `/distribution`), of a manager of the swarm.",
+    reads: "the engine's socket (`GET /info`, `/services`, `/tasks`, `/distribution`; `/containers`, `/images`), for services \
+            of a Swarm that of a manager.",
 };

@@ -128,12 +128,16 @@ impl Engine {
         findings
     }
 
-    /// Where we are; a fault unless the engine manages a swarm.
+    /// Where we are.
     pub(super) async fn info(&self, prefix: &str) -> Result<Info, Fault> {
-        let info: Info = wire::read("info", &self.text(&format!("{prefix}/info")).await?)?;
+        wire::read("info", &self.text(&format!("{prefix}/info")).await?)
+    }
+
+    /// A fault unless the engine manages a swarm.
+    pub(super) fn manages(info: &Info) -> Result<(), Fault> {
         let (host, swarm) = (&info.name, &info.swarm);
         let problem = match (swarm.local_node_state.as_str(), swarm.control_available) {
-            ("active", Some(true)) => return Ok(info),
+            ("active", Some(true)) => return Ok(()),
             ("active", _) => {
                 format!("{host} is a worker of the swarm; only a manager tells and changes services")
             }
@@ -202,6 +206,22 @@ impl Engine {
         if named.is(name) { Ok(text) } else { Err(missing()) }
     }
 
+    /// A container as the engine writes it; none if it has none of this id.
+    pub(super) async fn container(&self, prefix: &str, id: &str) -> Result<Option<String>, Fault> {
+        if !plain(id) {
+            return Err(Fault::new(Cause::Malformed, format!("'{}' is no container's id", SafeText::new(id))));
+        }
+        there(self.text(&format!("{prefix}/containers/{id}/json")).await)
+    }
+
+    /// An image as the engine writes it, by reference or id; none if it holds none.
+    pub(super) async fn image(&self, prefix: &str, reference: &str) -> Result<Option<String>, Fault> {
+        if !reference.split('/').all(plain) {
+            return Err(no_reference(reference));
+        }
+        there(self.text(&format!("{prefix}/images/{reference}/json")).await)
+    }
+
     /// What the registry holds under a reference, asked through the engine.
     ///
     /// # Errors
@@ -213,10 +233,7 @@ impl Engine {
         patience: Patience,
     ) -> Result<Found, Fault> {
         if !reference.split('/').all(plain) {
-            return Err(Fault::new(
-                Cause::Refused,
-                format!("'{}' is not an image reference", SafeText::new(reference)),
-            ));
+            return Err(no_reference(reference));
         }
         let endpoint = match patience {
             Patience::Full => &self.endpoint,
@@ -278,7 +295,8 @@ impl Engine {
         self.endpoint.read(&Read::get(path)).await
     }
 
-    async fn text(&self, path: &str) -> Result<String, Fault> {
+    /// What the engine answers to a question.
+    pub(super) async fn text(&self, path: &str) -> Result<String, Fault> {
         let answer = self.get(path).await?;
         if answer.is_success() { text_of(&answer) } else { Err(complaint(&answer)) }
     }
@@ -320,6 +338,19 @@ fn declined(answer: &Answer) -> Fault {
 fn moved(says: &SafeText) -> Fault {
     Fault::new(Cause::Moved, format!("the service changed since the plan was made ({says})"))
         .with_hint("prepare it again; the engine's own rolling update also counts as a change")
+}
+
+/// An answer, or none where the engine says that there is no such thing.
+fn there(answer: Result<String, Fault>) -> Result<Option<String>, Fault> {
+    match answer {
+        Ok(text) => Ok(Some(text)),
+        Err(fault) if fault.cause == Cause::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn no_reference(reference: &str) -> Fault {
+    Fault::new(Cause::Refused, format!("'{}' is not an image reference", SafeText::new(reference)))
 }
 
 /// The fault in an answer that is none.
