@@ -23,6 +23,8 @@ const NEWEST: Api = Api(1, 51);
 const OLDEST: Api = Api(1, 40);
 /// How long a question that may go unanswered is waited for.
 const BRIEF: Duration = Duration::from_secs(3);
+/// How long a container's stop is waited for: the engine answers when it has stopped.
+const STOP: Duration = Duration::from_secs(330);
 
 /// An API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +66,8 @@ pub(super) struct Engine {
     endpoint: Endpoint,
     /// The same engine, for questions that may go unanswered.
     brief: Endpoint,
+    /// The same engine, for a container's stop.
+    patient: Endpoint,
     remarks: Vec<SafeText>,
 }
 
@@ -78,9 +82,11 @@ impl Engine {
         endpoint.ca_file = spec.settings.text("ca_file").map(Into::into);
         endpoint.env = std::sync::Arc::clone(&spec.env);
         let limits = Limits { headers: BRIEF, idle: BRIEF, total: BRIEF, ..Limits::DEFAULT };
+        let patient = Limits { headers: STOP, idle: STOP, total: STOP, ..Limits::DEFAULT };
         Ok(Self {
             source: spec.name.clone(),
             brief: Endpoint::new(endpoint.clone().limits(limits))?,
+            patient: Endpoint::new(endpoint.clone().limits(patient))?,
             endpoint: Endpoint::new(endpoint)?,
             remarks: address.remarks,
         })
@@ -209,7 +215,10 @@ impl Engine {
     /// A container as the engine writes it; none if it has none of this id.
     pub(super) async fn container(&self, prefix: &str, id: &str) -> Result<Option<String>, Fault> {
         if !plain(id) {
-            return Err(Fault::new(Cause::Malformed, format!("'{}' is no container's id", SafeText::new(id))));
+            return Err(Fault::new(
+                Cause::Malformed,
+                format!("'{}' is no container's id", SafeText::new(id)),
+            ));
         }
         there(self.text(&format!("{prefix}/containers/{id}/json")).await)
     }
@@ -273,7 +282,13 @@ impl Engine {
         if step.source != self.source {
             return Err(Fault::new(Cause::Local, format!("the step is for source {}", step.source)));
         }
-        let answer = self.endpoint.write(step, &[]).await?;
+        let stops = step.path.contains("/containers/") && step.path.ends_with("/stop");
+        let endpoint = if stops { &self.patient } else { &self.endpoint };
+        let answer = endpoint.write(step, &[]).await?;
+        // The engine's word for a container that runs or stands still already.
+        if answer.status == 304 && step.path.contains("/containers/") {
+            return Ok(Receipt { status: 304, says: "it was so already".into() });
+        }
         if answer.is_success() {
             let answer = answer.accepted()?;
             let accepted =
@@ -288,7 +303,7 @@ impl Engine {
             };
             return Ok(Receipt { status: answer.status, says });
         }
-        Err(declined(&answer))
+        Err(if step.path.contains("/services/") { declined(&answer) } else { not_done(&answer) })
     }
 
     async fn get(&self, path: &str) -> Result<Answer, Fault> {
@@ -330,6 +345,18 @@ fn declined(answer: &Answer) -> Fault {
         503 if known => {
             Fault::new(Cause::Refused, format!("the engine does not manage the swarm now ({says})"))
         }
+        _ => complaint(answer),
+    }
+}
+
+/// Why a step about a container was not carried out. The engine says 500 of a start that it tried and took back, such as
+/// when a port is taken; with the reason that is a clear no, unless it gave up waiting for it.
+fn not_done(answer: &Answer) -> Fault {
+    let gave_up =
+        |says: &SafeText| ["deadline exceeded", "canceled"].iter().any(|w| says.as_str().contains(w));
+    match (answer.status, message(answer)) {
+        (409, Some(says)) => Fault::new(Cause::Moved, says).with_hint("prepare it again"),
+        (500, Some(says)) if !gave_up(&says) => Fault::new(Cause::Refused, says),
         _ => complaint(answer),
     }
 }

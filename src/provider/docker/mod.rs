@@ -29,7 +29,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use self::act::{Found, Fresh};
-use self::containers::{COLOUR, Group, Unit};
+use self::containers::{COLOUR, Group, Scene, Unit};
 use self::engine::{Engine, Patience};
 use self::wire::{Info, Service, Task};
 use super::examine::Finding;
@@ -89,10 +89,12 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let engine = Engine::new(&spec)?;
     let stocks = Stocks::new(Arc::clone(&spec.env));
     let bound = |b: Bound| {
-        let place = b.place().ok_or_else(|| Fault::new(Cause::Local, "a deployment target needs an environment"))?;
+        let place =
+            b.place().ok_or_else(|| Fault::new(Cause::Local, "a deployment target needs an environment"))?;
         Ok(Watched { place, unit: Unit::of(&b)? })
     };
-    let bounds = spec.bounds.into_iter().filter(|b| b.role == Role::Deploy).map(bound).collect::<Result<_, _>>()?;
+    let bounds =
+        spec.bounds.into_iter().filter(|b| b.role == Role::Deploy).map(bound).collect::<Result<_, _>>()?;
     Ok(Arc::new(Docker { name: spec.name, engine, bounds, stocks, newest: Mutex::default() }))
 }
 
@@ -212,7 +214,17 @@ impl Docker {
         let name = match unit {
             Unit::Service(name) => name,
             Unit::Containers(group) => {
-                return Err(Fault::new(Cause::Refused, format!("{} is only looked at", group.title())));
+                let scene = Scene {
+                    engine: &self.engine,
+                    source: &self.name,
+                    prefix: &prefix,
+                    host: &info.name,
+                    group,
+                };
+                return match wanted {
+                    Wanted::Run(artifact) => containers::promote(scene, artifact).await,
+                    Wanted::GoBack { id, artifact } => containers::roll_back(scene, id, artifact).await,
+                };
             }
         };
         Engine::manages(&info)?;

@@ -95,7 +95,10 @@ impl Group {
                 vec![filter("label", &[format!("{PROJECT}={project}"), format!("{SERVICE}={service}")])]
             }
             GroupKind::Container { name } => {
-                vec![filter("name", std::slice::from_ref(name)), filter("label", &[format!("{GROUP_LABEL}={name}")])]
+                vec![
+                    filter("name", std::slice::from_ref(name)),
+                    filter("label", &[format!("{GROUP_LABEL}={name}")]),
+                ]
             }
         }
     }
@@ -115,7 +118,7 @@ impl Group {
     }
 
     /// What an operator calls it.
-    pub(in super::super) fn title(&self) -> String {
+    pub(super) fn title(&self) -> String {
         match &self.kind {
             GroupKind::Compose { project, service } => format!("{service} of the Compose project {project}"),
             GroupKind::Container { name } => format!("container {name}"),
@@ -162,7 +165,9 @@ mod tests {
             role: Role::Deploy,
             service: ServiceName::new("web"),
             environment: Some(EnvironmentName::new("production")),
-            settings: settings.iter().fold(Settings::default(), |all, (key, value)| all.with_text(key, value)),
+            settings: settings
+                .iter()
+                .fold(Settings::default(), |all, (key, value)| all.with_text(key, value)),
         })
     }
 

@@ -5,11 +5,18 @@
 //! remembers none: what is told here is read off the containers themselves, and the way back is the container that was
 //! stopped and kept.
 
+mod act;
 mod binding;
+mod carry;
+mod difference;
 mod group;
+mod hazard;
 mod observe;
+mod promote;
 mod wire;
 
+pub(super) use act::{Scene, roll_back};
 pub(super) use binding::{COLOUR, Group, Unit};
 pub(super) use group::look;
 pub(super) use observe::rollout;
+pub(super) use promote::promote;

@@ -180,7 +180,9 @@ fn colours(group: &Group, look: &Look, going: &[&Container]) -> Option<String> {
     }
     let told: Vec<String> = by
         .into_iter()
-        .map(|(colour, labels)| format!("{colour} runs {}", labels.into_iter().collect::<Vec<_>>().join(" and ")))
+        .map(|(colour, labels)| {
+            format!("{colour} runs {}", labels.into_iter().collect::<Vec<_>>().join(" and "))
+        })
         .collect();
     match told.as_slice() {
         [] => None,
