@@ -21,6 +21,8 @@ mod update;
 mod validate;
 
 #[cfg(test)]
+mod plain_tests;
+#[cfg(test)]
 mod tests;
 
 pub use images::Behaviour;

@@ -124,7 +124,7 @@ impl State {
         self.clock = today;
     }
 
-    /// Stops or starts a container as somebody else would.
+    /// A container by name, or by an unambiguous beginning of its id.
     pub(super) fn find_plain(&self, reference: &str) -> Option<usize> {
         let name = reference.trim_start_matches('/');
         let named = self.plain.iter().position(|c| c.name == name);
