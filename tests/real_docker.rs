@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(100);
 /// In the environment of every service here; must never be told.
 const SECRET: &str = "hunter2-not-to-be-told";
+/// Networks of their own that a container is on.
+const NETWORKS: [&str; 2] = ["gonogo-front", "gonogo-back"];
 
 /// The engine, the images in its registry, and the provider bound to its services.
 struct Stage {
@@ -305,7 +307,8 @@ async fn what_the_registry_does_not_hold_is_refused(stage: &Stage) {
 async fn a_plain_container_and_one_of_compose_go_forward_and_back_on_a_real_engine() {
     let plain = Settings::default().with_text("container", "gonogo-plain");
     let compose = Settings::default().with_text("project", "gonogo").with_text("compose_service", "web");
-    let stage = Stage::bound(&[("plain", plain), ("compose", compose)]);
+    let networked = Settings::default().with_text("container", "gonogo-networked");
+    let stage = Stage::bound(&[("plain", plain), ("compose", compose), ("networked", networked)]);
     let image = stage.image("v1").image.to_string();
     let secret = format!("TOKEN={SECRET}");
     let common = ["run", "--detach", "--network", "host", "--env", secret.as_str()];
@@ -332,17 +335,50 @@ async fn a_plain_container_and_one_of_compose_go_forward_and_back_on_a_real_engi
         "--label",
         "com.docker.compose.oneoff=True",
     ]);
-    for name in ["plain", "compose"] {
+    on_two_networks(&stage);
+    for name in ["plain", "compose", "networked"] {
         let (rollout, _) =
             stage.until(name, "v1 runs", |r| r.phase == Phase::Done && kept(r, &stage.image("v1"))).await;
         assert_eq!(rollout.replicas.desired, 1, "what runs once does not count");
         assert_eq!(rollout.target.digest, stage.image("v1").digest);
     }
     assert!(stage.rollout("plain").await.remarks.iter().any(|r| r.as_str().contains("blue runs v1")));
-    for name in ["plain", "compose"] {
+    what_holds_its_port_and_address_is_not_started_beside(&stage).await;
+    for name in ["plain", "compose", "networked"] {
         there_and_back_again(&stage, name).await;
     }
     what_the_engine_says_to_a_step_that_comes_twice(&stage).await;
+}
+
+/// With a fixed address, a name of its own there, and a port of the host.
+fn on_two_networks(stage: &Stage) {
+    let docker = |arguments: &[&str]| drop(stage.engine.docker(arguments));
+    docker(&["network", "create", "--subnet", "10.99.7.0/24", NETWORKS[0]]);
+    docker(&["network", "create", NETWORKS[1]]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (port, secret) = (format!("127.0.0.1:{port}:80"), format!("TOKEN={SECRET}"));
+    let image = stage.image("v1").image.to_string();
+    let place =
+        ["--network", NETWORKS[0], "--ip", "10.99.7.9", "--network-alias", "shop", "--publish", &port];
+    docker(
+        &[&["run", "--detach", "--name", "gonogo-networked", "--env", &secret], &place[..], &[&image]]
+            .concat(),
+    );
+    docker(&["network", "connect", "--alias", "behind", NETWORKS[1], "gonogo-networked"]);
+}
+
+async fn what_holds_its_port_and_address_is_not_started_beside(stage: &Stage) {
+    let plan = stage.prepare("networked", Verb::Promote, Target::Artifact(stage.image("v2"))).await.unwrap();
+    let paths: Vec<_> = plan.steps.iter().map(|s| s.path.rsplit('/').next().unwrap()).collect();
+    assert_eq!(paths[1..], ["connect", "stop", "start"], "an engine of API 1.41 takes one network at once");
+    for step in &plan.steps[..2] {
+        stage.provider.perform(step).await.unwrap();
+    }
+    let fault = stage.provider.perform(&plan.steps[3]).await.unwrap_err();
+    assert_eq!(fault.reached, Reached::No, "{fault}");
+    assert!(stage.rollout("networked").await.target.same_as(&stage.image("v1")));
+    let name = plan.steps[3].path.rsplit('/').nth(1).unwrap().to_owned();
+    stage.engine.docker(&["rm", "--force", &name]);
 }
 
 async fn there_and_back_again(stage: &Stage, name: &str) {
@@ -356,7 +392,12 @@ async fn there_and_back_again(stage: &Stage, name: &str) {
         (&again.basis, &again.steps),
         "an unmoved world gives an equal plan"
     );
-    for (step, status) in plan.steps.iter().zip([201, 204, 204]) {
+    for step in &plan.steps {
+        let status = match step.path.rsplit('/').next().unwrap() {
+            "connect" => 200,
+            "stop" | "start" => 204,
+            _ => 201,
+        };
         assert_eq!(stage.provider.perform(step).await.unwrap().status, status, "{}", step.path);
     }
     let (rollout, _) = stage.until(name, "v2 runs", |r| r.phase == Phase::Done && kept(r, &v2)).await;
@@ -365,7 +406,18 @@ async fn there_and_back_again(stage: &Stage, name: &str) {
     let environment = inspect("{{.Config.Env}}");
     assert!(environment.contains(SECRET) && environment.contains("VERSION=v2"), "{environment}");
     assert!(inspect("{{.Config.Cmd}}").contains("2000000"), "the command is the new image's");
-    assert_eq!(inspect("{{.HostConfig.NetworkMode}}").trim(), "host");
+    if name == "networked" {
+        let networks: serde_json::Value =
+            serde_json::from_str(&inspect("{{json .NetworkSettings.Networks}}")).unwrap();
+        let (front, back) = (&networks[NETWORKS[0]], &networks[NETWORKS[1]]);
+        assert_eq!(front["IPAddress"], "10.99.7.9");
+        for (network, alias) in [(front, "shop"), (front, "gonogo-networked"), (back, "behind")] {
+            assert!(network["Aliases"].as_array().unwrap().iter().any(|a| a == alias), "{alias}: {networks}");
+        }
+        assert!(inspect("{{json .NetworkSettings.Ports}}").contains("HostPort"));
+    } else {
+        assert_eq!(inspect("{{.HostConfig.NetworkMode}}").trim(), "host");
+    }
     if name == "plain" {
         let volume = "{{range .Mounts}}{{.Name}} {{.Destination}}{{end}}";
         let old = stage.engine.docker(&["inspect", "--format", volume, "gonogo-plain"]);

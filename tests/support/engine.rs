@@ -111,6 +111,11 @@ impl Engine {
         }
     }
 
+    /// Removes networks; those that are not there are none to remove.
+    pub(crate) fn remove_networks(&self, names: &[&str]) {
+        let _ = self.command(&[&["network", "rm"], names].concat()).output();
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command

@@ -54,7 +54,7 @@ async fn what_is_so_already_is_not_modified_and_what_is_not_there_is_not_found()
         ("/containers/web/start", 204),
         ("/containers/none/start", 404),
         ("/containers/none/stop", 404),
-        ("/networks/none/connect", 404),
+        ("/networks/nowhere/connect", 404),
     ] {
         assert_eq!(served.post(path, &Value::Null).await.0, status, "{path}");
     }
