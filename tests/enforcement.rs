@@ -394,10 +394,11 @@ fn a_kind_that_only_tells_has_no_verb_and_every_table_is_whole() {
         let facts = kind.enforcement;
         assert!(!facts.reads.is_empty(), "{}", kind.name);
         assert_eq!(facts.verbs.is_empty(), facts.enforced.is_empty(), "{}", kind.name);
-        let mut verbs: Vec<_> = facts.verbs.iter().map(|v| v.verb).collect();
+        // An engine carries a verb out in two ways: on a service of its swarm, and on a container.
+        let mut verbs: Vec<_> = facts.verbs.iter().map(|v| (v.verb, v.request)).collect();
         verbs.sort();
         verbs.dedup();
-        assert_eq!(verbs.len(), facts.verbs.len(), "{} has a verb twice", kind.name);
+        assert_eq!(verbs.len(), facts.verbs.len(), "{} has a verb twice in the same way", kind.name);
         for verb in facts.verbs {
             assert!([verb.remains, verb.needs, verb.proof].iter().all(|text| !text.is_empty()));
         }

@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(100);
 /// In the environment of every service here; must never be told.
 const SECRET: &str = "hunter2-not-to-be-told";
+/// Networks of their own that a container is on.
+const NETWORKS: [&str; 2] = ["gonogo-front", "gonogo-back"];
 
 /// The engine, the images in its registry, and the provider bound to its services.
 struct Stage {
@@ -37,26 +39,38 @@ struct Stage {
     services: Vec<String>,
 }
 
-/// An engine that is somebody else's keeps none of our services.
+/// An engine that is somebody else's keeps none of our services and containers.
 impl Drop for Stage {
     fn drop(&mut self) {
         self.engine.remove(&self.services);
+        for filter in [
+            "name=^gonogo-plain$",
+            "label=gonogo.group=gonogo-plain",
+            "label=com.docker.compose.project=gonogo",
+        ] {
+            self.engine.discard(filter);
+        }
     }
 }
 
 impl Stage {
     fn build(services: &[&str]) -> Self {
+        let settings = |name: &str| Settings::default().with_text("service", name);
+        Self::bound(&services.iter().map(|name| (*name, settings(name))).collect::<Vec<_>>())
+    }
+
+    fn bound(bindings: &[(&str, Settings)]) -> Self {
         let engine = Engine::start().unwrap();
         let digests = BTreeMap::from([
             ("v1", engine.push("acme/web", "v1", &["/bin/busybox", "sleep", "1000000"])),
             ("v2", engine.push("acme/web", "v2", &["/bin/busybox", "sleep", "2000000"])),
             ("bad", engine.push("acme/web", "bad", &["/bin/busybox", "false"])),
         ]);
-        let bounds = services.iter().map(|name| Bound {
+        let bounds = bindings.iter().map(|(name, settings)| Bound {
             role: Role::Deploy,
             service: ServiceName::new(name),
             environment: Some(EnvironmentName::new("production")),
-            settings: Settings::default().with_text("service", name),
+            settings: settings.clone(),
         });
         let spec = SourceSpec {
             name: SourceName::new("swarm"),
@@ -66,7 +80,7 @@ impl Stage {
             env: Arc::default(),
         };
         let provider = (kind("docker").unwrap().build)(spec).unwrap();
-        let services = services.iter().map(|s| (*s).to_owned()).collect();
+        let services = bindings.iter().map(|(name, _)| (*name).to_owned()).collect();
         Self { engine, digests, provider, services }
     }
 
@@ -286,4 +300,159 @@ async fn what_the_registry_does_not_hold_is_refused(stage: &Stage) {
     let moved = Artifact { digest: stage.image("v1").digest, ..stage.image("v2") };
     let plan = stage.prepare("web", Verb::Promote, Target::Artifact(moved)).await.unwrap();
     assert!(blocking(&plan).iter().any(|h| h.contains("The tag moved")), "{:?}", plan.hazards);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a Docker Engine; .ci/run runs it"]
+async fn a_plain_container_and_one_of_compose_go_forward_and_back_on_a_real_engine() {
+    let plain = Settings::default().with_text("container", "gonogo-plain");
+    let compose = Settings::default().with_text("project", "gonogo").with_text("compose_service", "web");
+    let networked = Settings::default().with_text("container", "gonogo-networked");
+    let stage = Stage::bound(&[("plain", plain), ("compose", compose), ("networked", networked)]);
+    let image = stage.image("v1").image.to_string();
+    let secret = format!("TOKEN={SECRET}");
+    let common = ["run", "--detach", "--network", "host", "--env", secret.as_str()];
+    let run = |options: &[&str]| stage.engine.docker(&[&common[..], options, &[image.as_str()]].concat());
+    run(&[
+        "--name",
+        "gonogo-plain",
+        "--volume",
+        "/data",
+        "--workdir",
+        "/data",
+        "--label",
+        "gonogo.color=blue",
+    ]);
+    let labels = ["com.docker.compose.project=gonogo", "com.docker.compose.service=web"];
+    run(&["--name", "gonogo-web-1", "--label", labels[0], "--label", labels[1]]);
+    run(&[
+        "--name",
+        "gonogo-web-run",
+        "--label",
+        labels[0],
+        "--label",
+        labels[1],
+        "--label",
+        "com.docker.compose.oneoff=True",
+    ]);
+    on_two_networks(&stage);
+    for name in ["plain", "compose", "networked"] {
+        let (rollout, _) =
+            stage.until(name, "v1 runs", |r| r.phase == Phase::Done && kept(r, &stage.image("v1"))).await;
+        assert_eq!(rollout.replicas.desired, 1, "what runs once does not count");
+        assert_eq!(rollout.target.digest, stage.image("v1").digest);
+    }
+    assert!(stage.rollout("plain").await.remarks.iter().any(|r| r.as_str().contains("blue runs v1")));
+    what_holds_its_port_and_address_is_not_started_beside(&stage).await;
+    for name in ["plain", "compose", "networked"] {
+        there_and_back_again(&stage, name).await;
+    }
+    what_the_engine_says_to_a_step_that_comes_twice(&stage).await;
+}
+
+/// With a fixed address, a name of its own there, and a port of the host.
+fn on_two_networks(stage: &Stage) {
+    let docker = |arguments: &[&str]| drop(stage.engine.docker(arguments));
+    docker(&["network", "create", "--subnet", "10.99.7.0/24", NETWORKS[0]]);
+    docker(&["network", "create", NETWORKS[1]]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (port, secret) = (format!("127.0.0.1:{port}:80"), format!("TOKEN={SECRET}"));
+    let image = stage.image("v1").image.to_string();
+    let place =
+        ["--network", NETWORKS[0], "--ip", "10.99.7.9", "--network-alias", "shop", "--publish", &port];
+    docker(
+        &[&["run", "--detach", "--name", "gonogo-networked", "--env", &secret], &place[..], &[&image]]
+            .concat(),
+    );
+    docker(&["network", "connect", "--alias", "behind", NETWORKS[1], "gonogo-networked"]);
+}
+
+async fn what_holds_its_port_and_address_is_not_started_beside(stage: &Stage) {
+    let plan = stage.prepare("networked", Verb::Promote, Target::Artifact(stage.image("v2"))).await.unwrap();
+    let paths: Vec<_> = plan.steps.iter().map(|s| s.path.rsplit('/').next().unwrap()).collect();
+    assert_eq!(paths[1..], ["connect", "stop", "start"], "an engine of API 1.41 takes one network at once");
+    for step in &plan.steps[..2] {
+        stage.provider.perform(step).await.unwrap();
+    }
+    let fault = stage.provider.perform(&plan.steps[3]).await.unwrap_err();
+    assert_eq!(fault.reached, Reached::No, "{fault}");
+    assert!(stage.rollout("networked").await.target.same_as(&stage.image("v1")));
+    let name = plan.steps[3].path.rsplit('/').nth(1).unwrap().to_owned();
+    stage.engine.docker(&["rm", "--force", &name]);
+}
+
+async fn there_and_back_again(stage: &Stage, name: &str) {
+    let (v1, v2) = (stage.image("v1"), stage.image("v2"));
+    let plan = stage.prepare(name, Verb::Promote, Target::Artifact(v2.clone())).await.unwrap();
+    assert_eq!(blocking(&plan), Vec::<String>::new());
+    assert!(!shown(&plan).contains(SECRET));
+    let again = stage.prepare(name, Verb::Promote, Target::Artifact(v2.clone())).await.unwrap();
+    assert_eq!(
+        (&plan.basis, &plan.steps),
+        (&again.basis, &again.steps),
+        "an unmoved world gives an equal plan"
+    );
+    for step in &plan.steps {
+        let status = match step.path.rsplit('/').next().unwrap() {
+            "connect" => 200,
+            "stop" | "start" => 204,
+            _ => 201,
+        };
+        assert_eq!(stage.provider.perform(step).await.unwrap().status, status, "{}", step.path);
+    }
+    let (rollout, _) = stage.until(name, "v2 runs", |r| r.phase == Phase::Done && kept(r, &v2)).await;
+    let container = rollout.revisions[0].id.to_string();
+    let inspect = |format: &str| stage.engine.docker(&["inspect", "--format", format, &container]);
+    let environment = inspect("{{.Config.Env}}");
+    assert!(environment.contains(SECRET) && environment.contains("VERSION=v2"), "{environment}");
+    assert!(inspect("{{.Config.Cmd}}").contains("2000000"), "the command is the new image's");
+    if name == "networked" {
+        let networks: serde_json::Value =
+            serde_json::from_str(&inspect("{{json .NetworkSettings.Networks}}")).unwrap();
+        let (front, back) = (&networks[NETWORKS[0]], &networks[NETWORKS[1]]);
+        assert_eq!(front["IPAddress"], "10.99.7.9");
+        for (network, alias) in [(front, "shop"), (front, "gonogo-networked"), (back, "behind")] {
+            assert!(network["Aliases"].as_array().unwrap().iter().any(|a| a == alias), "{alias}: {networks}");
+        }
+        assert!(inspect("{{json .NetworkSettings.Ports}}").contains("HostPort"));
+    } else {
+        assert_eq!(inspect("{{.HostConfig.NetworkMode}}").trim(), "host");
+    }
+    if name == "plain" {
+        let volume = "{{range .Mounts}}{{.Name}} {{.Destination}}{{end}}";
+        let old = stage.engine.docker(&["inspect", "--format", volume, "gonogo-plain"]);
+        assert_eq!(inspect(volume), old, "the volume without a name comes along");
+        assert_eq!(inspect("{{.Config.WorkingDir}}").trim(), "/data");
+    }
+    let back = rollout.previous().unwrap();
+    assert!(back.artifact.same_as(&v1));
+    let target = Target::Revision { id: back.id.clone(), artifact: back.artifact.clone() };
+    let plan = stage.prepare(name, Verb::RollBack, target).await.unwrap();
+    assert_eq!(blocking(&plan), Vec::<String>::new());
+    for step in &plan.steps {
+        assert_eq!(stage.provider.perform(step).await.unwrap().status, 204, "{}", step.path);
+    }
+    let (rollout, _) = stage.until(name, "v1 runs again", |r| r.phase == Phase::Done && kept(r, &v1)).await;
+    assert_eq!(rollout.previous(), None, "v2 was left by going back");
+}
+
+async fn what_the_engine_says_to_a_step_that_comes_twice(stage: &Stage) {
+    let v2 = stage.image("v2");
+    let plan = stage.prepare("plain", Verb::Promote, Target::Artifact(v2)).await.unwrap();
+    assert!(plan.steps[0].path.contains("-2"), "the name of the kept one is taken: {}", plan.steps[0].path);
+    stage.provider.perform(&plan.steps[0]).await.unwrap();
+    let fault = stage.provider.perform(&plan.steps[0]).await.unwrap_err();
+    assert_eq!((fault.cause, fault.reached), (Cause::Moved, Reached::No), "{fault}");
+    for status in [204, 304] {
+        assert_eq!(stage.provider.perform(&plan.steps[1]).await.unwrap().status, status);
+    }
+    let rollout = stage.rollout("plain").await;
+    assert!(matches!(rollout.phase, Phase::Failed(_)), "{:?}", rollout.phase);
+    assert!(rollout.previous().unwrap().artifact.same_as(&stage.image("v1")), "{:#?}", rollout.revisions);
+    for status in [204, 304] {
+        assert_eq!(stage.provider.perform(&plan.steps[2]).await.unwrap().status, status);
+    }
+    let missing =
+        stage.prepare("plain", Verb::Promote, Target::Artifact(Artifact::from_reference("nothing:v9"))).await;
+    assert!(blocking(&missing.unwrap()).iter().any(|h| h.contains("docker pull nothing:v9")));
 }

@@ -170,7 +170,10 @@ fn section(page: &mut String, kind: &Kind, measured: &[Measured]) {
 }
 
 fn window(kind: &Kind, facts: &VerbFacts, measured: &[Measured]) -> String {
+    // Where a kind carries a verb out in several ways, the first was measured.
+    let first = kind.enforcement.verbs.iter().find(|v| v.verb == facts.verb).map(|v| v.request);
     let found = measured.iter().find(|m| m.kind == kind.name && m.verb == facts.verb.word());
+    let found = found.filter(|_| first == Some(facts.request));
     found.map_or_else(|| "not measured".to_owned(), |m| format!("{} / {}", m.median, m.maximum))
 }
 

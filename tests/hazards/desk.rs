@@ -201,16 +201,19 @@ impl Desk {
                 }
             }
         }
-        self.send(Msg::Progress(Progress::Sent(id.clone(), self.model.now)));
-        let answer = self.provider.perform(&plan.prepared.steps[0]).await;
-        self.wait(Duration::from_millis(10));
-        let now = self.model.now;
-        let progress = match answer {
-            Ok(receipt) => Progress::Received(id, receipt, now),
-            Err(fault) if fault.reached == Reached::Perhaps => Progress::NoAnswer(id, fault),
-            Err(fault) => Progress::Declined(id, fault),
-        };
-        self.send(Msg::Progress(progress));
+        for step in &plan.prepared.steps {
+            self.send(Msg::Progress(Progress::Sent(id.clone(), self.model.now)));
+            let answer = self.provider.perform(step).await;
+            self.wait(Duration::from_millis(10));
+            let (id, now) = (id.clone(), self.model.now);
+            match answer {
+                Ok(receipt) => self.send(Msg::Progress(Progress::Received(id, receipt, now))),
+                Err(fault) if fault.reached == Reached::Perhaps => {
+                    return self.send(Msg::Progress(Progress::NoAnswer(id, fault)));
+                }
+                Err(fault) => return self.send(Msg::Progress(Progress::Declined(id, fault))),
+            }
+        }
     }
 
     /// The outcome of the action, if it has ended.

@@ -101,6 +101,21 @@ impl Engine {
         let _ = self.command(&arguments).output();
     }
 
+    /// Removes the containers that a filter finds, running or not, with their volumes.
+    pub(crate) fn discard(&self, filter: &str) {
+        let Ok(found) = self.command(&["ps", "--all", "--quiet", "--filter", filter]).output() else {
+            return;
+        };
+        for container in String::from_utf8_lossy(&found.stdout).lines() {
+            let _ = self.command(&["rm", "--force", "--volumes", container]).output();
+        }
+    }
+
+    /// Removes networks; those that are not there are none to remove.
+    pub(crate) fn remove_networks(&self, names: &[&str]) {
+        let _ = self.command(&[&["network", "rm"], names].concat()).output();
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command

@@ -180,6 +180,8 @@ fn verbs(what: &str, source: &Source) -> Option<Check> {
     let mut needs: Vec<(&str, Vec<&str>)> = Vec::new();
     for facts in source.kind.enforcement.verbs {
         match needs.iter_mut().find(|(need, _)| *need == facts.needs) {
+            // A verb may be carried out in several ways.
+            Some((_, verbs)) if verbs.contains(&facts.verb.word()) => {}
             Some((_, verbs)) => verbs.push(facts.verb.word()),
             None => needs.push((facts.needs, vec![facts.verb.word()])),
         }

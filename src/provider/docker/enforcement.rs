@@ -5,6 +5,10 @@ use crate::provider::enforcement::{By, Enforced, Enforcement, GuardFact, VerbFac
 
 const REQUEST: &str = "POST /{version}/services/{id}/update";
 const GUARD: GuardFact = GuardFact::InRequest("the service's `version` index");
+const AGAIN: GuardFact =
+    GuardFact::LookAgain("the engine has no precondition; container, image, state and start are compared");
+const REMAINS: &str = "another's start or stop within the round trip is overruled; a name or port that was taken meanwhile is \
+                       refused, and what was done until then is told as half done";
 const NEEDS: &str = "the engine's socket, or TCP; it knows no users";
 
 /// The tables.
@@ -27,6 +31,22 @@ pub(super) const FACTS: Enforcement = Enforcement {
                       it too",
             needs: NEEDS,
             proof: "as for promote",
+        },
+        VerbFacts {
+            verb: Verb::Promote,
+            request: "POST /{version}/containers/create, /{id}/stop, /{name}/start",
+            guard: AGAIN,
+            remains: REMAINS,
+            needs: NEEDS,
+            proof: "the one container that runs is of the very digest, and its health check, if it has one, succeeds",
+        },
+        VerbFacts {
+            verb: Verb::RollBack,
+            request: "POST /{version}/containers/{id}/stop, /{kept}/start",
+            guard: AGAIN,
+            remains: REMAINS,
+            needs: NEEDS,
+            proof: "as for promote of a container",
         },
     ],
     enforced: &[
@@ -63,9 +83,14 @@ pub(super) const FACTS: Enforcement = Enforcement {
          with `rollback` it goes back by itself and then remembers no previous.",
         "With order stop-first some replicas are down while each batch changes; with start-first old and new serve side \
          by side.",
+        "Plain containers and Compose projects: an engine knows no rollout of them. What runs is what is asked for, and those \
+         that were stopped and kept are the way back.",
+        "The old container is stopped before the new one is started: nothing serves in between.",
+        "If the start is refused, nothing runs: the action ends half done, and a roll back starts the kept one again.",
         "A registry that wants a login of the engine says nothing about an image, unless `registry`, `registry_user` and \
          `registry_password` give one: then it is asked from here. The login goes to that registry and its own token host \
          only, over TLS or on this machine, never after a redirect, and never to the engine.",
     ],
-    reads: "the engine's socket (`GET /info`, `/services`, `/tasks`, `/distribution`), of a manager of the swarm.",
+    reads: "the engine's socket (`GET /info`, `/services`, `/tasks`, `/distribution`; `/containers`, `/images`), for services \
+            of a Swarm that of a manager.",
 };

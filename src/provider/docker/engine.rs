@@ -23,6 +23,8 @@ const NEWEST: Api = Api(1, 51);
 const OLDEST: Api = Api(1, 40);
 /// How long a question that may go unanswered is waited for.
 const BRIEF: Duration = Duration::from_secs(3);
+/// How long a container's stop is waited for: the engine answers when it has stopped.
+const STOP: Duration = Duration::from_secs(330);
 
 /// An API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +76,8 @@ pub(super) struct Engine {
     endpoint: Endpoint,
     /// The same engine, for questions that may go unanswered.
     brief: Endpoint,
+    /// The same engine, for a container's stop.
+    patient: Endpoint,
     remarks: Vec<SafeText>,
 }
 
@@ -88,9 +92,11 @@ impl Engine {
         endpoint.ca_file = spec.settings.text("ca_file").map(Into::into);
         endpoint.env = std::sync::Arc::clone(&spec.env);
         let limits = Limits { headers: BRIEF, idle: BRIEF, total: BRIEF, ..Limits::DEFAULT };
+        let patient = Limits { headers: STOP, idle: STOP, total: STOP, ..Limits::DEFAULT };
         Ok(Self {
             source: spec.name.clone(),
             brief: Endpoint::new(endpoint.clone().limits(limits))?,
+            patient: Endpoint::new(endpoint.clone().limits(patient))?,
             endpoint: Endpoint::new(endpoint)?,
             remarks: address.remarks,
         })
@@ -138,12 +144,16 @@ impl Engine {
         findings
     }
 
-    /// Where we are; a fault unless the engine manages a swarm.
+    /// Where we are.
     pub(super) async fn info(&self, prefix: &str) -> Result<Info, Fault> {
-        let info: Info = wire::read("info", &self.text(&format!("{prefix}/info")).await?)?;
+        wire::read("info", &self.text(&format!("{prefix}/info")).await?)
+    }
+
+    /// A fault unless the engine manages a swarm.
+    pub(super) fn manages(info: &Info) -> Result<(), Fault> {
         let (host, swarm) = (&info.name, &info.swarm);
         let problem = match (swarm.local_node_state.as_str(), swarm.control_available) {
-            ("active", Some(true)) => return Ok(info),
+            ("active", Some(true)) => return Ok(()),
             ("active", _) => {
                 format!("{host} is a worker of the swarm; only a manager tells and changes services")
             }
@@ -212,6 +222,25 @@ impl Engine {
         if named.is(name) { Ok(text) } else { Err(missing()) }
     }
 
+    /// A container as the engine writes it; none if it has none of this id.
+    pub(super) async fn container(&self, prefix: &str, id: &str) -> Result<Option<String>, Fault> {
+        if !plain(id) {
+            return Err(Fault::new(
+                Cause::Malformed,
+                format!("'{}' is no container's id", SafeText::new(id)),
+            ));
+        }
+        there(self.text(&format!("{prefix}/containers/{id}/json")).await)
+    }
+
+    /// An image as the engine writes it, by reference or id; none if it holds none.
+    pub(super) async fn image(&self, prefix: &str, reference: &str) -> Result<Option<String>, Fault> {
+        if !reference.split('/').all(plain) {
+            return Err(no_reference(reference));
+        }
+        there(self.text(&format!("{prefix}/images/{reference}/json")).await)
+    }
+
     /// What the registry holds under a reference, asked through the engine.
     ///
     /// # Errors
@@ -223,10 +252,7 @@ impl Engine {
         patience: Patience,
     ) -> Result<Found, Fault> {
         if !reference.split('/').all(plain) {
-            return Err(Fault::new(
-                Cause::Refused,
-                format!("'{}' is not an image reference", SafeText::new(reference)),
-            ));
+            return Err(no_reference(reference));
         }
         let endpoint = match patience {
             Patience::Full => &self.endpoint,
@@ -266,7 +292,13 @@ impl Engine {
         if step.source != self.source {
             return Err(Fault::new(Cause::Local, format!("the step is for source {}", step.source)));
         }
-        let answer = self.endpoint.write(step, &[]).await?;
+        let stops = step.path.contains("/containers/") && step.path.ends_with("/stop");
+        let endpoint = if stops { &self.patient } else { &self.endpoint };
+        let answer = endpoint.write(step, &[]).await?;
+        // The engine's word for a container that runs or stands still already.
+        if answer.status == 304 && step.path.contains("/containers/") {
+            return Ok(Receipt { status: 304, says: "it was so already".into() });
+        }
         if answer.is_success() {
             let answer = answer.accepted()?;
             let accepted =
@@ -281,14 +313,15 @@ impl Engine {
             };
             return Ok(Receipt { status: answer.status, says });
         }
-        Err(declined(&answer))
+        Err(if step.path.contains("/services/") { declined(&answer) } else { not_done(&answer) })
     }
 
     async fn get(&self, path: &str) -> Result<Answer, Fault> {
         self.endpoint.read(&Read::get(path)).await
     }
 
-    async fn text(&self, path: &str) -> Result<String, Fault> {
+    /// What the engine answers to a question.
+    pub(super) async fn text(&self, path: &str) -> Result<String, Fault> {
         let answer = self.get(path).await?;
         if answer.is_success() { text_of(&answer) } else { Err(complaint(&answer)) }
     }
@@ -326,10 +359,35 @@ fn declined(answer: &Answer) -> Fault {
     }
 }
 
+/// Why a step about a container was not carried out. The engine says 500 of a start that it tried and took back, such as
+/// when a port is taken; with the reason that is a clear no, unless it gave up waiting for it.
+fn not_done(answer: &Answer) -> Fault {
+    let gave_up =
+        |says: &SafeText| ["deadline exceeded", "canceled"].iter().any(|w| says.as_str().contains(w));
+    match (answer.status, message(answer)) {
+        (409, Some(says)) => Fault::new(Cause::Moved, says).with_hint("prepare it again"),
+        (500, Some(says)) if !gave_up(&says) => Fault::new(Cause::Refused, says),
+        _ => complaint(answer),
+    }
+}
+
 /// The engine's guard did not hold. It answers 500 with a certain text rather than a status of its own.
 fn moved(says: &SafeText) -> Fault {
     Fault::new(Cause::Moved, format!("the service changed since the plan was made ({says})"))
         .with_hint("prepare it again; the engine's own rolling update also counts as a change")
+}
+
+/// An answer, or none where the engine says that there is no such thing.
+fn there(answer: Result<String, Fault>) -> Result<Option<String>, Fault> {
+    match answer {
+        Ok(text) => Ok(Some(text)),
+        Err(fault) if fault.cause == Cause::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn no_reference(reference: &str) -> Fault {
+    Fault::new(Cause::Refused, format!("'{}' is not an image reference", SafeText::new(reference)))
 }
 
 /// The fault in an answer that is none.

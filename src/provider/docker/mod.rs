@@ -1,7 +1,8 @@
-//! Docker Engine in Swarm mode: services as deployment targets.
+//! Docker Engine: the services of a Swarm, the services of Compose projects and plain containers as deployment targets.
 //!
 //! Knows the engine's API over its socket (or plain or TLS TCP), as JSON. Knows no other provider, no screen, no
-//! clock. What a service's answers mean is judged in `observe`, what would be sent in `act`; both are pure.
+//! clock. What a service's answers mean is judged in `observe`, what would be sent in `act`; both are pure. Containers
+//! without Swarm live in `containers`.
 //!
 //! Honest limits: the HTTP layer presents no client certificates, so an engine that demands them (mutual TLS) cannot
 //! be reached over TCP; reach it by its socket. Docker contexts are not read. Images in registries that need a
@@ -9,6 +10,7 @@
 
 mod act;
 mod address;
+mod containers;
 mod differ;
 mod enforcement;
 mod engine;
@@ -27,6 +29,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use self::act::{Found, Fresh};
+use self::containers::{COLOUR, Group, Scene, Unit};
 use self::engine::{Engine, Patience};
 use self::wire::{Info, Service, Task};
 use super::examine::Finding;
@@ -42,7 +45,8 @@ use crate::domain::{
 /// The registry's line.
 pub const KIND: Kind = Kind {
     name: "docker",
-    doc: "A Docker Engine that manages a Swarm: what its services run, and updating them.",
+    doc: "A Docker Engine: what the services of its Swarm, its Compose projects and its plain containers run, and changing \
+          that.",
     keys: &[
         Key::optional(
             "host",
@@ -62,7 +66,25 @@ pub const KIND: Kind = Kind {
     ],
     roles: &[(
         Role::Deploy,
-        &[Key::required("service", KeyType::Text, "Whole name or id of the Swarm service.")],
+        &[
+            Key::optional(
+                "service",
+                KeyType::Text,
+                "Whole name or id of the Swarm service. Exactly one of `service`, `project` and `container`.",
+            ),
+            Key::optional("project", KeyType::Text, "The Compose project; with `compose_service`."),
+            Key::optional("compose_service", KeyType::Text, "The service of that Compose project."),
+            Key::optional(
+                "container",
+                KeyType::Text,
+                "Name of a plain container; its successors are those with the label `gonogo.group` of that name.",
+            ),
+            Key::optional(
+                COLOUR,
+                KeyType::Text,
+                "Label of the containers that tells blue from green; `gonogo.color` unless told otherwise.",
+            ),
+        ],
     )],
     cadence: Cadence { active: Duration::from_secs(2), idle: Duration::from_secs(10) },
     enforcement: enforcement::FACTS,
@@ -73,7 +95,13 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let engine = Engine::new(&spec)?;
     let registry = Registry::of(&spec)?;
     let (stocks, platforms) = (Stocks::new(registry.clone()), Platforms::new(registry.clone()));
-    let bounds = spec.bounds.into_iter().filter(|b| b.role == Role::Deploy).collect();
+    let bound = |b: Bound| {
+        let place =
+            b.place().ok_or_else(|| Fault::new(Cause::Local, "a deployment target needs an environment"))?;
+        Ok(Watched { place, unit: Unit::of(&b)? })
+    };
+    let bounds =
+        spec.bounds.into_iter().filter(|b| b.role == Role::Deploy).map(bound).collect::<Result<_, _>>()?;
     Ok(Arc::new(Docker {
         name: spec.name,
         engine,
@@ -85,11 +113,17 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     }))
 }
 
+/// A place, and what runs there.
+struct Watched {
+    place: Place,
+    unit: Unit,
+}
+
 /// One engine.
 struct Docker {
     name: SourceName,
     engine: Engine,
-    bounds: Vec<Bound>,
+    bounds: Vec<Watched>,
     /// Whether there is an image to go back to.
     stocks: Stocks,
     /// Whether what differs is one image for several platforms.
@@ -132,32 +166,87 @@ impl Docker {
             remarks: self.engine.remarks(),
             ..Observation::default()
         };
-        let names: Vec<&str> = self.bounds.iter().filter_map(configured).collect();
-        let services = self.engine.services(&prefix, &names).await?;
-        let mut found = Vec::new();
-        for bound in &self.bounds {
-            match of_bound(bound, &services) {
-                Ok((place, service)) => found.push((place, service)),
-                Err(fault) => drop(seen.faults.insert(bound.service.clone(), fault)),
-            }
-        }
-        let ids: Vec<&str> = found.iter().map(|(_, service)| service.id.as_str()).collect();
-        let tasks = self.engine.tasks(&prefix, &ids).await?;
-        for (place, service) in found {
-            match self.not_older(&service).and_then(|()| standing(&service, &tasks, &info)) {
-                Ok(rollout) => drop(seen.rollouts.insert(place, rollout)),
-                Err(fault) => drop(seen.faults.insert(place.service, fault)),
+        self.look_at_services(&prefix, &info, &mut seen).await?;
+        for (place, group) in self.groups() {
+            let look = containers::look(&self.engine, &prefix, group).await;
+            match look.and_then(|look| containers::rollout(group, &look, &info.name)) {
+                Ok(rollout) => drop(seen.rollouts.insert(place.clone(), rollout)),
+                Err(fault) => drop(seen.faults.insert(place.service.clone(), fault)),
             }
         }
         Ok(seen)
     }
 
+    fn services(&self) -> Vec<(&Place, &str)> {
+        let named = self.bounds.iter().filter_map(|w| match &w.unit {
+            Unit::Service(name) => Some((&w.place, name.as_str())),
+            Unit::Containers(_) => None,
+        });
+        named.collect()
+    }
+
+    fn groups(&self) -> impl Iterator<Item = (&Place, &Group)> {
+        self.bounds.iter().filter_map(|w| match &w.unit {
+            Unit::Containers(group) => Some((&w.place, group)),
+            Unit::Service(_) => None,
+        })
+    }
+
+    async fn look_at_services(&self, prefix: &str, info: &Info, seen: &mut Observation) -> Result<(), Fault> {
+        let wanted = self.services();
+        if wanted.is_empty() && self.groups().next().is_some() {
+            return Ok(());
+        }
+        if let Err(fault) = Engine::manages(info) {
+            // Containers are seen all the same.
+            if self.groups().next().is_none() {
+                return Err(fault);
+            }
+            seen.faults.extend(wanted.iter().map(|(place, _)| (place.service.clone(), fault.clone())));
+            return Ok(());
+        }
+        let names: Vec<&str> = wanted.iter().map(|(_, name)| *name).collect();
+        let services = self.engine.services(prefix, &names).await?;
+        let mut found = Vec::new();
+        for (place, name) in wanted {
+            match named(name, &services) {
+                Ok(service) => found.push((place, service)),
+                Err(fault) => drop(seen.faults.insert(place.service.clone(), fault)),
+            }
+        }
+        let ids: Vec<&str> = found.iter().map(|(_, service)| service.id.as_str()).collect();
+        let tasks = self.engine.tasks(prefix, &ids).await?;
+        for (place, service) in found {
+            match self.not_older(&service).and_then(|()| standing(&service, &tasks, info)) {
+                Ok(rollout) => drop(seen.rollouts.insert(place.clone(), rollout)),
+                Err(fault) => drop(seen.faults.insert(place.service.clone(), fault)),
+            }
+        }
+        Ok(())
+    }
+
     async fn plan(&self, intent: &Intent) -> Result<Prepared, Fault> {
-        let bound = self.bound(intent)?;
-        let wanted = Wanted::of(intent)?;
+        let unit = self.unit(intent)?;
+        let wanted = Wanted::of(intent, unit)?;
         let prefix = self.engine.prefix().await?;
         let info = self.engine.info(&prefix).await?;
-        let name = configured(bound).unwrap_or_default();
+        let name = match unit {
+            Unit::Service(name) => name,
+            Unit::Containers(group) => {
+                let scene = Scene {
+                    engine: &self.engine,
+                    source: &self.name,
+                    prefix: &prefix,
+                    host: &info.name,
+                    group,
+                };
+                return match wanted {
+                    Wanted::Run(artifact) => containers::promote(scene, artifact).await,
+                    Wanted::GoBack { id, artifact } => containers::roll_back(scene, id, artifact).await,
+                };
+            }
+        };
+        Engine::manages(&info)?;
         let text = self.engine.service(&prefix, name).await?;
         let service: Service = wire::read(&format!("service {name}"), &text)?;
         observe::rolls_out(&service)?;
@@ -196,9 +285,9 @@ impl Docker {
         Ok(())
     }
 
-    fn bound(&self, intent: &Intent) -> Result<&Bound, Fault> {
+    fn unit(&self, intent: &Intent) -> Result<&Unit, Fault> {
         let place = intent.place.as_ref();
-        self.bounds.iter().find(|b| b.place().is_some() && b.place().as_ref() == place).ok_or_else(|| {
+        self.bounds.iter().find(|w| Some(&w.place) == place).map(|w| &w.unit).ok_or_else(|| {
             let place = place.map_or_else(|| intent.service.to_string(), Place::to_string);
             Fault::new(Cause::Local, format!("{place} is not deployed by source {}", self.name))
         })
@@ -292,23 +381,28 @@ impl Docker {
     }
 }
 
-/// What of an intent Swarm can do.
+/// What of an intent an engine can do.
 enum Wanted<'a> {
     Run(&'a Artifact),
     GoBack { id: &'a SafeText, artifact: &'a Artifact },
 }
 
 impl<'a> Wanted<'a> {
-    fn of(intent: &'a Intent) -> Result<Self, Fault> {
+    fn of(intent: &'a Intent, unit: &Unit) -> Result<Self, Fault> {
         match (intent.verb, &intent.target) {
             (Verb::Promote, Target::Artifact(artifact)) if artifact.image.is_empty() => {
-                Err(Fault::new(Cause::Refused, "Swarm ships images, and the version to ship names none")
+                Err(Fault::new(Cause::Refused, "an engine ships images, and the version to ship names none")
                     .with_hint(
                         "set the environment's image, such as image = \"registry.test/shop:{version}\"",
                     ))
             }
             (Verb::Promote, Target::Artifact(artifact)) => Ok(Self::Run(artifact)),
             (Verb::RollBack, Target::Revision { id, artifact }) => Ok(Self::GoBack { id, artifact }),
+            (Verb::Pause | Verb::Resume, _) if matches!(unit, Unit::Containers(_)) => Err(Fault::new(
+                Cause::Refused,
+                "containers are replaced at once: there is no rollout that could be paused or resumed",
+            )
+            .with_hint("roll back, or promote a version that works")),
             (Verb::Pause | Verb::Resume, _) => Err(Fault::new(
                 Cause::Refused,
                 "Swarm has no way to pause or resume an update; it pauses only by itself, when replicas fail",
@@ -325,20 +419,13 @@ fn late() -> Fault {
     Fault::new(Cause::TimedOut, "the registry did not answer in time")
 }
 
-fn configured(bound: &Bound) -> Option<&str> {
-    bound.settings.text("service")
-}
-
-/// The place that is bound, and the service that runs there.
-fn of_bound(bound: &Bound, services: &BTreeMap<SafeText, engine::Listed>) -> Result<(Place, Service), Fault> {
-    let (Some(place), Some(name)) = (bound.place(), configured(bound)) else {
-        return Err(Fault::new(Cause::Local, "the binding names no Swarm service or no environment"));
-    };
+/// The service of this name or id.
+fn named(name: &str, services: &BTreeMap<SafeText, engine::Listed>) -> Result<Service, Fault> {
     let listed = services.values().find(|s| s.name.is(name)).ok_or_else(|| {
         Fault::new(Cause::NotFound, format!("the swarm has no service '{name}'"))
             .with_hint("docker service ls shows what there is")
     })?;
-    Ok((place, wire::read(&format!("service {name}"), listed.text.get())?))
+    wire::read(&format!("service {name}"), listed.text.get())
 }
 
 /// How one service stands, from the tasks that are its own.

@@ -1,4 +1,4 @@
-//! The node's containers: those of the tasks that run or ended here.
+//! The node's containers as lists and single ones: those of the tasks that run or ended here, and those of no swarm.
 
 use super::filters::Filters;
 use super::images::Behaviour;
@@ -29,11 +29,24 @@ impl State {
                 && filters.any("status", |wanted| wanted == container_state(task))
                 && filters.labels(Some(&self.container_labels(task)))
         });
-        Ok(Value::Array(chosen.map(|task| self.container_row(task)).collect()))
+        let plain = self.plain.iter().rev().filter(|container| {
+            let [id, name, state, health] = self.plain_facts(container);
+            (all || container.runs() || !filters.values("status").is_empty())
+                && filters.any("id", |wanted| id.starts_with(wanted))
+                && filters.any("name", |wanted| name.contains(wanted))
+                && filters.any("health", |wanted| wanted == health)
+                && filters.any("status", |wanted| wanted == state)
+                && filters.labels(Self::plain_labels(container))
+        });
+        let rows = plain.map(|container| self.plain_row(container));
+        Ok(Value::Array(rows.chain(chosen.map(|task| self.container_row(task))).collect()))
     }
 
     /// `GET /containers/{id}/json`.
     pub(super) fn container(&self, reference: &str) -> Result<Value, Refusal> {
+        if let Some(plain) = self.find_plain(reference).and_then(|at| self.plain.get(at)) {
+            return Ok(self.plain_json(plain));
+        }
         let found = self.tasks.iter().filter(|t| t.has_container()).find(|task| {
             task.container().starts_with(reference)
                 || self.container_name(task) == reference.trim_start_matches('/')

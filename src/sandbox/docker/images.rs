@@ -50,6 +50,12 @@ impl Images {
         known.or_else(|| self.behaviours.get(same?.0)).copied().unwrap_or_default()
     }
 
+    /// A reference by which the image of this id is known.
+    fn of_id(&self, id: &str) -> Option<&str> {
+        let same = |digest: &String| format!("sha256:{}", identity::long(digest)) == id;
+        self.digests.iter().find(|(_, digest)| same(digest)).map(|(reference, _)| reference.as_str())
+    }
+
     /// The digest of a reference; `None` when the registry has no such image.
     pub(super) fn digest(&self, image: &str) -> Option<String> {
         if let Some(digest) = self.digests.get(image) {
@@ -70,6 +76,7 @@ impl Images {
 
     /// The answer of `GET /images/{name}/json`.
     pub(super) fn inspect(&self, image: &str) -> Option<Value> {
+        let image = self.of_id(image).unwrap_or(image);
         let digest = self.digest(image)?;
         let tags: Vec<&String> = self
             .digests

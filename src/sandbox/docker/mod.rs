@@ -11,6 +11,7 @@ mod containers;
 mod filters;
 mod identity;
 mod images;
+mod plain;
 mod request;
 mod seed;
 mod state;
@@ -20,9 +21,12 @@ mod update;
 mod validate;
 
 #[cfg(test)]
+mod plain_tests;
+#[cfg(test)]
 mod tests;
 
 pub use images::Behaviour;
+pub use plain::{ContainerSeed, ContainerState};
 pub use seed::{FailureAction, ServiceSeed, UpdateRule};
 pub use state::Membership;
 
@@ -85,6 +89,11 @@ impl Engine {
     /// Adds a service, already running, with its previous spec when the seed names one. Register its images first.
     pub fn add_service(&self, seed: &ServiceSeed) {
         self.change(|state| state.add_service(seed));
+    }
+
+    /// Adds a container of no swarm. Register its image first.
+    pub fn add_container(&self, seed: &ContainerSeed) {
+        self.change(|state| state.add_container(seed));
     }
 
     /// Changes a service's image as a CI job would with `docker service update --image`, with the digest pinned.

@@ -55,6 +55,10 @@ impl Call {
 
 enum Answer {
     Json(Value),
+    /// 201.
+    Made(Value),
+    /// 204.
+    Done,
     Ping,
     Events(usize),
 }
@@ -83,11 +87,13 @@ async fn handle(engine: Engine, request: Request) -> Response {
     };
     let (answer, role) = engine.change(|state| {
         let answer = serve(state, &call);
-        record(state, &call, answer.as_ref().err());
+        record(state, &call, &answer);
         (answer, state.membership)
     });
     let mut response = match answer {
         Ok(Answer::Json(value)) => plain(200, "application/json", format!("{value}\n")),
+        Ok(Answer::Made(value)) => plain(201, "application/json", format!("{value}\n")),
+        Ok(Answer::Done) => plain(204, "application/json", String::new()),
         Ok(Answer::Ping) => ping(&call.method, role),
         Ok(Answer::Events(from)) => {
             let mut response = Response::new(Body::from_stream(events(engine, from)));
@@ -116,6 +122,9 @@ fn plain(status: u16, kind: &'static str, body: String) -> Response {
 }
 
 fn refused(refusal: &Refusal) -> Response {
+    if refusal.status == 304 {
+        return plain(304, "application/json", String::new());
+    }
     plain(refusal.status, "application/json", format!("{}\n", json!({"message": refusal.message})))
 }
 
@@ -135,7 +144,7 @@ fn ping(method: &Method, role: Membership) -> Response {
     response
 }
 
-fn record(state: &mut State, call: &Call, refusal: Option<&Refusal>) {
+fn record(state: &mut State, call: &Call, answer: &Result<Answer, Refusal>) {
     if ![Method::POST, Method::PUT, Method::DELETE, Method::PATCH].contains(&call.method) {
         return;
     }
@@ -144,7 +153,12 @@ fn record(state: &mut State, call: &Call, refusal: Option<&Refusal>) {
         method: call.method.to_string(),
         path: call.path_and_query.clone(),
         body: String::from_utf8_lossy(&call.body).into_owned(),
-        status: refusal.map_or(200, |refusal| refusal.status),
+        status: match answer {
+            Ok(Answer::Made(_)) => 201,
+            Ok(Answer::Done) => 204,
+            Ok(_) => 200,
+            Err(refusal) => refusal.status,
+        },
     };
     state.writes.push(entry);
 }
@@ -188,6 +202,11 @@ fn serve(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
     if call.method == Method::GET && path == "/events" {
         return Ok(Answer::Events(state.events.len()));
     }
+    if call.method == Method::POST
+        && let Some(answer) = write_container(state, call, &segments)?
+    {
+        return Ok(answer);
+    }
     let swarm = ["services", "tasks", "nodes"].contains(segments.first().unwrap_or(&""));
     if swarm && known(call, &segments) {
         member(state)?;
@@ -217,6 +236,28 @@ fn serve(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
         _ => return Err(Refusal::no_page()),
     };
     Ok(Answer::Json(answer))
+}
+
+/// The writes about containers of no swarm.
+fn write_container(state: &mut State, call: &Call, segments: &[&str]) -> Result<Option<Answer>, Refusal> {
+    Ok(Some(match segments {
+        ["containers", "create"] => {
+            Answer::Made(state.create_container(call.query("name"), &call.body, version(&call.path))?)
+        }
+        ["containers", reference, "start"] => state.start_container(reference).map(|()| Answer::Done)?,
+        ["containers", reference, "stop"] => state.stop_container(reference).map(|()| Answer::Done)?,
+        ["networks", network, "connect"] => {
+            state.connect_container(network, &call.body)?;
+            return Ok(Some(Answer::Json(Value::Null)));
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// The version in the path, else the newest.
+fn version(path: &str) -> (u32, u32) {
+    let named = path.strip_prefix("/v").and_then(|p| p.split_once('/')).and_then(|(v, _)| v.split_once('.'));
+    named.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?))).unwrap_or(NEWEST)
 }
 
 fn known(call: &Call, segments: &[&str]) -> bool {

@@ -3,11 +3,12 @@
 use super::WriteRecord;
 use super::identity;
 use super::images::Images;
+use super::plain::Plain;
 use super::task::Task;
 use super::update::Rollout;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const STEP: Duration = Duration::from_millis(250);
@@ -76,6 +77,10 @@ impl Service {
 pub(super) struct State {
     pub(super) services: BTreeMap<String, Service>,
     pub(super) tasks: Vec<Task>,
+    /// Containers of no swarm, oldest first.
+    pub(super) plain: Vec<Plain>,
+    /// Networks besides those that every engine has.
+    pub(super) networks: BTreeSet<String>,
     pub(super) images: Images,
     pub(super) membership: Membership,
     pub(super) writes: Vec<WriteRecord>,
@@ -94,6 +99,8 @@ impl State {
         Self {
             services: BTreeMap::new(),
             tasks: Vec::new(),
+            plain: Vec::new(),
+            networks: BTreeSet::new(),
             images: Images::default(),
             membership: Membership::Manager,
             writes: Vec::new(),
@@ -150,6 +157,7 @@ impl State {
     pub(super) fn step(&mut self, elapsed: Duration) {
         self.uptime += elapsed;
         self.run_tasks();
+        self.run_plain();
         let ids: Vec<String> = self.services.keys().cloned().collect();
         for id in ids {
             self.roll(&id);

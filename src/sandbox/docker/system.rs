@@ -28,8 +28,9 @@ pub(super) fn version() -> Value {
 impl State {
     /// `GET /info`.
     pub(super) fn info(&self) -> Value {
-        let running = self.tasks.iter().filter(|t| t.has_container() && !t.state.ended()).count();
-        let all = self.tasks.iter().filter(|t| t.has_container()).count();
+        let running = self.tasks.iter().filter(|t| t.has_container() && !t.state.ended()).count()
+            + self.plain.iter().filter(|c| c.runs()).count();
+        let all = self.tasks.iter().filter(|t| t.has_container()).count() + self.plain.len();
         json!({
             "ID": "SAND:BOX0", "Containers": all, "ContainersRunning": running, "ContainersPaused": 0,
             "ContainersStopped": all - running, "Images": 0, "Driver": "overlay2", "Name": "node-1",
