@@ -43,13 +43,12 @@ struct Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.engine.remove(&self.services);
-        for filter in [
-            "name=^gonogo-plain$",
-            "label=gonogo.group=gonogo-plain",
-            "label=com.docker.compose.project=gonogo",
-        ] {
-            self.engine.discard(filter);
+        let groups = ["gonogo-plain", "gonogo-networked"];
+        let named = groups.iter().flat_map(|g| [format!("name=^{g}$"), format!("label=gonogo.group={g}")]);
+        for filter in named.chain(["label=com.docker.compose.project=gonogo".to_owned()]) {
+            self.engine.discard(&filter);
         }
+        self.engine.remove_networks(&NETWORKS);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 /// How long the start may take until it is proved.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Where a plan is made.
 #[derive(Clone, Copy)]
