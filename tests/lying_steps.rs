@@ -1,6 +1,11 @@
 //! R4 for rollouts in steps: going on, aborting, retrying and promoting fully are only said to be done when a later
 //! look proved it, however the server answered.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own machinery fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's own machinery fails by panicking"
+)]
 
 #[path = "hazards/desk.rs"]
 #[expect(dead_code, reason = "the tests of hazards look at offers as well")]
@@ -197,7 +202,9 @@ impl Day {
 }
 
 /// A verb's key, what must be so before it, and how somebody takes it back.
-fn verbs() -> [(char, fn(&Day), Value); 4] {
+type OfVerb = (char, fn(&Day), Value);
+
+fn verbs() -> [OfVerb; 4] {
     let aborted = |day: &Day| {
         day.server.cluster.merge("rollouts", "shop", "web", &json!({"status": {"abort": true}}));
         for _ in 0..20 {

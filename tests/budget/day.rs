@@ -235,7 +235,7 @@ impl Day {
                 }
                 !shows
             });
-            over.iter().for_each(|service| drop(waited.remove(service)));
+            waited.retain(|service| !over.contains(service));
             hour.length = Duration::try_from(began.duration_since(begun)).unwrap();
             if hour.length >= length {
                 hour.unseen = open.len();

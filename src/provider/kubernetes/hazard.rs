@@ -59,9 +59,10 @@ pub(super) fn of_tag(to: &Artifact, tested: &SafeText, tag: &Tag) -> Option<Haza
             ),
         ),
         Tag::Moved(now) => (
-            Severity::Warning,
+            Severity::Blocking,
             format!(
-                "the tag moved: {} names {now} now; {tested}, which was tested, is what is sent",
+                "the tag moved since the test: {} names {now} now, not {tested}, which was tested; test what it names, or \
+                 put the tag back",
                 to.image
             ),
         ),
