@@ -34,7 +34,8 @@ pub(super) const FACTS: Enforcement = Enforcement {
         },
         VerbFacts {
             verb: Verb::Promote,
-            request: "POST /{version}/containers/create, /{id}/stop, /{name}/start",
+            request: "POST /{version}/containers/create, then POST /{version}/containers/{id}/stop, then POST \
+                      /{version}/containers/{name}/start",
             guard: AGAIN,
             remains: REMAINS,
             needs: NEEDS,
@@ -42,7 +43,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
         },
         VerbFacts {
             verb: Verb::RollBack,
-            request: "POST /{version}/containers/{id}/stop, /{kept}/start",
+            request: "POST /{version}/containers/{id}/stop, then POST /{version}/containers/{kept}/start",
             guard: AGAIN,
             remains: REMAINS,
             needs: NEEDS,
