@@ -30,7 +30,7 @@ fn full() -> bool {
 fn sizes() -> Vec<(usize, Duration)> {
     let minutes = |count: u64| Duration::from_secs(count * 60);
     if full() {
-        vec![(1, minutes(60)), (10, minutes(60)), (100, minutes(20)), (1_000, minutes(10))]
+        vec![(1, minutes(20)), (10, minutes(20)), (100, minutes(8)), (1_000, minutes(5))]
     } else {
         vec![(1, minutes(4)), (10, minutes(3)), (24, minutes(2))]
     }

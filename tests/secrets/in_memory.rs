@@ -39,7 +39,9 @@ fn as_somebody(program: &str, arguments: &[&str]) -> Command {
 fn everybodys(folder: &Path) -> String {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
     let program = folder.join("gonogo");
-    std::fs::copy(env!("CARGO_BIN_EXE_gonogo"), &program).unwrap();
+    // Copied by another process: what this one holds open for writing while another test forks cannot be run.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_gonogo")).arg(&program).status().unwrap();
+    assert!(copied.success());
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     program.to_str().unwrap().to_owned()
 }

@@ -85,7 +85,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
             what: "the digest that was shown is what starts",
             by: By::Cockpit,
             how: "a promotion pins the digest that was tested, else the one that the registry names; a tag that moved since \
-                  is told with both digests, a digest that is gone blocks, and of one platform's image the index is pinned \
+                  blocks, as a digest that is gone does, and of one platform's image the index is pinned \
                   that the tag names. A roll back sends the old template, and a tag in it that moved is a warning",
         },
         Enforced {

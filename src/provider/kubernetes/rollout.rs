@@ -118,7 +118,8 @@ pub(super) fn phase(workload: &Workload) -> Phase {
         return argo::phase(workload, argo);
     }
     let observed = match (workload.meta.generation, workload.status.observed_generation) {
-        (Some(asked), Some(observed)) => observed >= asked && observed > 0,
+        // One that was never asked for is no observation.
+        (Some(asked), Some(observed)) => observed == asked && observed > 0,
         _ => false,
     };
     if !observed {
