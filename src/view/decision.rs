@@ -12,7 +12,7 @@ use crate::app::views;
 use crate::domain::assess::{lane, tested};
 use crate::domain::code::FileKind;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
-use crate::domain::rollout::Steps;
+use crate::domain::rollout::{Steps, Strategy};
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Assessment, ChangeSet, Gate, Place, Rollout, SafeText, Seen, Stage, Verdict};
 use crate::theme::{Role, Sign};
@@ -316,7 +316,8 @@ fn held_words<'a>(
     let words = words.say(Role::Strong, text::name(place.environment.as_str(), 20));
     let words = words.say(Role::Waiting, " waits for you").say(Role::Base, ": ");
     let words = words.say(Role::Accent, text::name(rollout.target.label(), 20));
-    let words = words.maybe(Role::Base, steps.weight.map(|weight| format!(" at {weight} %")));
+    let share = steps.weight.filter(|_| steps.strategy == Strategy::Canary);
+    let words = words.maybe(Role::Base, share.map(|weight| format!(" at {weight} %")));
     let step = steps.now().filter(|_| detail == Detail::Whole).map(|(_, step)| format!(", {step}"));
     let words = words.maybe(Role::Base, step).gap(2);
     let words = if scene.model.selected.as_ref() == Some(&place.service) {

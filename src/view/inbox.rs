@@ -11,7 +11,7 @@ use crate::app::model::Panel;
 use crate::app::spot::Spot;
 use crate::app::views;
 use crate::domain::pipeline::{MayDecide, WaitsFor};
-use crate::domain::rollout::Steps;
+use crate::domain::rollout::{Steps, Strategy};
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Gate, Place, Rollout, Seen};
 use crate::theme::{Role, Sign};
@@ -95,7 +95,8 @@ fn held_row<'a>(scene: Scene<'a>, place: &Place, rollout: &Rollout, steps: &Step
     let words = words.say(Role::Strong, text::name(place.service.as_str(), 24)).say(Role::Muted, " in ");
     let words = words.say(Role::Base, text::name(place.environment.as_str(), 20)).gap(2);
     let words = words.say(Role::Accent, text::name(rollout.target.label(), 20));
-    let words = words.maybe(Role::Base, steps.weight.map(|weight| format!(" {weight} %")));
+    let share = steps.weight.filter(|_| steps.strategy == Strategy::Canary);
+    let words = words.maybe(Role::Base, share.map(|weight| format!(" {weight} %")));
     words.maybe(Role::Muted, steps.now().map(|(_, step)| format!("  {step}")))
 }
 

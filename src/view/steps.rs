@@ -37,7 +37,11 @@ pub(super) fn lines(scene: Scene<'_>, rollout: &Rollout, room: usize, whole: boo
 
 /// `v4.2.0 ████░░░░ 25 %  v4.1.1 75 %`.
 fn traffic<'a>(scene: Scene<'a>, rollout: &Rollout, steps: &Steps) -> Words<'a> {
-    let share = steps.weight.unwrap_or(0).min(100);
+    let share = match steps.strategy {
+        Strategy::Canary => steps.weight.unwrap_or(0).min(100),
+        // Not the traffic, which goes over at once, but whether it is whole.
+        Strategy::BlueGreen => u32::from(steps.at > 0) * 100,
+    };
     let (full, empty) = bar(BAR, share);
     let role = match steps.course {
         Course::Aborted => Role::NoGo,

@@ -77,8 +77,7 @@ pub(crate) fn colours() -> Model {
     let steps = Steps {
         strategy: Strategy::BlueGreen,
         words: vec!["preview".into(), "switch".into()],
-        weight: Some(100),
-        ..canary(Course::Held, 1, 100)
+        ..canary(Course::Held, 1, 0)
     };
     day(Phase::Paused("the preview waits for the switch".into()), steps)
 }

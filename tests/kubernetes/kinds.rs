@@ -394,7 +394,7 @@ async fn a_blue_green_switch_waits_for_a_human() {
     day.promote("v3").await;
     let held = day.see("the preview", |r| matches!(r.phase, Phase::Paused(_))).await;
     let steps = held.steps.as_ref().unwrap();
-    assert_eq!((steps.at, steps.weight), (1, Some(100)));
+    assert_eq!((steps.at, steps.weight), (1, Some(0)), "it has no traffic before the switch");
     let ready: u32 = held.running.iter().filter(|r| r.artifact.label() == "v3").map(|r| r.ready).sum();
     assert_eq!(ready, 4, "the preview is whole");
     day.act(Verb::Resume, Target::Rollout).await;

@@ -150,7 +150,7 @@ impl Argo {
         let steps = spec.strategy.canary.unwrap_or_default().steps;
         let (words, weights) = match strategy {
             Strategy::Canary => (steps.iter().map(words).collect(), weights(&steps)),
-            Strategy::BlueGreen => (vec!["preview".into(), "switch".into()], vec![0, 100]),
+            Strategy::BlueGreen => (vec!["preview".into(), "switch".into()], vec![0, 0]),
         };
         let of_canary = status.canary;
         let of_colours = status.blue_green;
