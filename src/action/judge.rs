@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::pipeline::RunKey;
-use crate::domain::rollout::{Course, LEAST_REPLICAS, UNDER_WAY};
+use crate::domain::rollout::{Course, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY};
 use crate::domain::{
     Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, RunState, SafeText, Service, World,
 };
@@ -51,13 +51,15 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
         Promise::WentOn { step } => with_rollout(intent, sent, service, world, |r| went_on(*step, r)),
         Promise::Aborted => with_rollout(intent, sent, service, world, aborted),
         Promise::Retried => with_rollout(intent, sent, service, world, |r| match course(r) {
-            Some(Course::Aborted) => untouched("the rollout is still aborted"),
+            Some(Course::Aborted | Course::Ordered) => untouched("the rollout is still aborted"),
+            Some(_) if matches!(r.phase, Phase::Failed(_)) => broken("the rollout failed again"),
             Some(_) => holds("the rollout is no longer aborted"),
             None => broken("the rollout no longer goes in steps"),
         }),
         Promise::Paused => with_rollout(intent, sent, service, world, |r| paused(prepared, r)),
         Promise::Resumed => with_rollout(intent, sent, service, world, |r| match &r.phase {
-            Phase::Paused(_) => untouched("the rollout is still paused"),
+            Phase::Paused(why) if by_hand(prepared, why) => untouched("the rollout is still paused"),
+            Phase::Paused(why) => holds(&format!("the rollout went on, and is held again: {why}")),
             _ => holds("the rollout is no longer paused"),
         }),
         Promise::Attempt { run, attempt } => with_run(run, sent, service, world, |r| {
@@ -162,6 +164,7 @@ fn begun(artifact: &Artifact, rollout: &Rollout) -> Judgement {
     let ready = rollout.running.iter().find(|r| r.artifact.same_as(artifact)).map_or(0, |r| r.ready);
     match &rollout.phase {
         Phase::Failed(why) => broken(&format!("the rollout failed: {why}")),
+        _ if course(rollout) == Some(Course::Ordered) => pending("its controller has not read the order yet"),
         _ if ready == 0 => pending(&format!("no replica of {} is ready yet", artifact.label())),
         _ => holds(&format!("{} has begun: {ready} replicas of it are ready", artifact.label())),
     }
@@ -173,10 +176,12 @@ fn went_on(step: usize, rollout: &Rollout) -> Judgement {
     match steps.course {
         Course::Aborted => broken("the rollout was aborted"),
         Course::Over => holds("the rollout is over"),
+        Course::Ordered => untouched("its controller has not read the order yet"),
         _ if steps.at > step => {
             holds(&format!("the rollout is at step {} of {}", steps.at + 1, steps.words.len()))
         }
-        _ if steps.at < step => broken("the rollout began again"),
+        // Which step two colours are at is told by their pause alone.
+        _ if steps.at < step && steps.strategy == Strategy::Canary => broken("the rollout began again"),
         _ => untouched("the rollout is still at the same step"),
     }
 }
@@ -196,9 +201,17 @@ fn aborted(rollout: &Rollout) -> Judgement {
     }
 }
 
+/// Whether a rollout is paused by hand, where its plan says how that is told.
+fn by_hand(prepared: &Prepared, why: &SafeText) -> bool {
+    basis(prepared, PAUSED_BY).is_none_or(|how| why.as_str().starts_with(how))
+}
+
 /// A pause that came while something rolled out must have left something to hold, and nothing fewer running.
 fn paused(prepared: &Prepared, rollout: &Rollout) -> Judgement {
-    let Phase::Paused(_) = &rollout.phase else { return untouched("the rollout is not paused") };
+    let Phase::Paused(why) = &rollout.phase else { return untouched("the rollout is not paused") };
+    if !by_hand(prepared, why) {
+        return untouched(&format!("the rollout is held, but not by this: {why}"));
+    }
     if let Some(what) = fewer(prepared, rollout) {
         return broken(&format!("the rollout is paused, and {what}"));
     }

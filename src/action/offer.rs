@@ -346,7 +346,7 @@ fn steps_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         return Err(Refusal::new(format!("{place} does not roll out in steps")).evidence(&rollout.workload));
     };
     match (verb, steps.course) {
-        (Verb::Retry, Course::Going | Course::Held | Course::Over) => {
+        (Verb::Retry, Course::Going | Course::Held | Course::Ordered | Course::Over) => {
             return Err(Refusal::new(format!("the rollout of {place} is not aborted")));
         }
         (Verb::PromoteFully | Verb::Abort, Course::Over) => {

@@ -187,6 +187,8 @@ pub enum Course {
     Going,
     /// It waits for a human.
     Held,
+    /// An order was written, and its controller has not read it yet: nothing of it has happened.
+    Ordered,
     /// It was given up: the stable revision has the traffic, and what is asked for is still the other one.
     Aborted,
     /// All of it is done.
@@ -251,6 +253,10 @@ pub struct Measured {
 /// The name of the [`Basis`](super::intent::Basis) that holds how many replicas must run at least for a promise about
 /// a workload to be believed: those asked for when the plan was made, or the least that an autoscaler keeps.
 pub const LEAST_REPLICAS: &str = "least replicas";
+
+/// The name of the basis that holds how a pause by hand begins in the words of [`Phase::Paused`]: a rollout in steps may
+/// pause by itself as well, which proves nothing.
+pub const PAUSED_BY: &str = "paused by";
 
 /// The name of the basis that says whether a rollout was under way when the plan was made: `yes` or `no`.
 pub const UNDER_WAY: &str = "under way";

@@ -46,7 +46,7 @@ fn traffic<'a>(scene: Scene<'a>, rollout: &Rollout, steps: &Steps) -> Words<'a> 
     let role = match steps.course {
         Course::Aborted => Role::NoGo,
         Course::Held => Role::Waiting,
-        Course::Going | Course::Over => Role::Running,
+        Course::Going | Course::Ordered | Course::Over => Role::Running,
     };
     let word = match steps.strategy {
         Strategy::Canary => "canary ",
@@ -90,7 +90,7 @@ fn course(scene: Scene<'_>, steps: &Steps, room: usize) -> Line<'static> {
             std::cmp::Ordering::Equal => match steps.course {
                 Course::Held => Sign::Waiting,
                 Course::Aborted => Sign::Bad,
-                Course::Going | Course::Over => Sign::Running,
+                Course::Going | Course::Ordered | Course::Over => Sign::Running,
             },
         };
         let role = if index == steps.at { Role::Strong } else { Role::Muted };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::action::{Judgement, judge};
-use crate::domain::rollout::{Course, LEAST_REPLICAS, Steps, Strategy, UNDER_WAY};
+use crate::domain::rollout::{Course, LEAST_REPLICAS, PAUSED_BY, Steps, Strategy, UNDER_WAY};
 
 /// What is judged, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +217,7 @@ fn pauses() {
     let done = || Seen::rollout(|_| {});
     let under_way = || vec![Basis::new(UNDER_WAY, "yes")];
     let least = |count: &str| vec![Basis::new(LEAST_REPLICAS, count)];
+    let by = |how: &str| vec![Basis::new(PAUSED_BY, how)];
     table(vec![
         ("paused", Promise::Paused, vec![], paused(3, 3, 3), Holds),
         ("not paused", Promise::Paused, vec![], done(), Untouched),
@@ -228,6 +229,10 @@ fn pauses() {
         ("nothing was under way", Promise::Paused, vec![Basis::new(UNDER_WAY, "no")], paused(3, 3, 3), Holds),
         ("fewer than before", Promise::Paused, least("4"), paused(3, 1, 4), Broken),
         ("as many as before", Promise::Paused, least("3"), paused(3, 1, 4), Holds),
+        ("held by another", Promise::Paused, by("paused by spec"), paused(3, 1, 4), Untouched),
+        ("held by this", Promise::Paused, by("by somebody"), paused(3, 1, 4), Holds),
+        ("went on, held again", Promise::Resumed, by("paused by spec"), paused(3, 1, 4), Holds),
+        ("still held by this", Promise::Resumed, by("by somebody"), paused(3, 1, 4), Untouched),
         ("still paused", Promise::Resumed, vec![], paused(3, 1, 4), Untouched),
         ("resumed", Promise::Resumed, vec![], done(), Holds),
     ]);
@@ -249,7 +254,7 @@ fn rollouts_in_steps() {
         let phase = match course {
             Course::Held => Phase::Paused("a pause of its steps".into()),
             Course::Aborted => Phase::Failed("aborted".into()),
-            Course::Going => Phase::Progressing("x".into()),
+            Course::Going | Course::Ordered => Phase::Progressing("x".into()),
             Course::Over => Phase::Done,
         };
         let (steps, ready): (_, u32) = (steps(course, at, weight), ready);
@@ -275,6 +280,9 @@ fn rollouts_in_steps() {
         ("at the next step", on(), vec![], look(Course::Going, 2, 50, 1), Holds),
         ("held at a later step", on(), vec![], look(Course::Held, 2, 50, 2), Holds),
         ("over", on(), vec![], look(Course::Over, 3, 100, 3), Holds),
+        ("beyond only by the order", on(), vec![], look(Course::Ordered, 2, 25, 1), Untouched),
+        ("abort not read", Promise::Aborted, vec![], look(Course::Ordered, 1, 0, 0), Untouched),
+        ("retry not read", Promise::Retried, vec![], look(Course::Ordered, 0, 0, 0), Untouched),
         ("begun anew", on(), vec![], look(Course::Going, 0, 25, 1), Broken),
         ("given up instead", on(), vec![], look(Course::Aborted, 0, 0, 0), Broken),
         ("no steps any more", on(), vec![], plain(), Broken),

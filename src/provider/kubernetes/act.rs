@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::author;
 use super::hazard;
 use super::remembered::Remembered;
-use super::rollout::phase;
+use super::rollout::{BY_SPEC, phase};
 use super::species::Species;
 use super::template::{differences, template_hash};
 use super::wire::{CHANGE_CAUSE, Watched as _, chosen};
 use super::workload::{Update, Workload};
-use crate::domain::rollout::{LEAST_REPLICAS, UNDER_WAY};
+use crate::domain::rollout::{LEAST_REPLICAS, PAUSED_BY, UNDER_WAY};
 use crate::domain::{
     Artifact, Basis, Cause, Difference, Fault, Hazard, Intent, Phase, Promise, SafeText, Severity, Verb,
 };
@@ -335,6 +335,7 @@ pub(super) fn switch(fresh: &Fresh, cluster: &SafeText, verb: Verb) -> Edit {
     }
     let mut basis = fresh.basis(cluster);
     basis.push(Basis::new(UNDER_WAY, if under_way { "yes" } else { "no" }));
+    basis.push(Basis::new(PAUSED_BY, BY_SPEC));
     let yes_no = |yes: bool| SafeText::new(if yes { "true" } else { "false" });
     Edit {
         requests: vec![Request::main(

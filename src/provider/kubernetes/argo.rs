@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::analysis::AnalysisRun;
+use super::rollout::BY_SPEC;
 use super::wire::{absent, read};
-use super::workload::Workload;
+use super::workload::{Status, Workload};
 use crate::domain::rollout::{Course, Steps, Strategy};
 use crate::domain::{Artifact, Fault, Phase, SafeText};
 
@@ -195,13 +196,15 @@ impl Argo {
         }
     }
 
-    /// The share of the coming revision, in per cent.
-    fn share(&self) -> Option<u32> {
+    /// The share of the coming revision, in per cent. After an abort it is what really has replicas: that it was given up
+    /// is an order and no news.
+    fn share(&self, status: &Status) -> Option<u32> {
         if self.promoted() {
             return Some(100);
         }
-        if self.aborted {
-            return Some(0);
+        if self.aborted && self.strategy == Strategy::Canary {
+            let left = status.updated_replicas.saturating_mul(100).checked_div(status.replicas).unwrap_or(0);
+            return Some(self.weight.unwrap_or(left));
         }
         self.weight.or_else(|| {
             let at = self.step();
@@ -210,8 +213,20 @@ impl Argo {
         })
     }
 
-    fn course(&self, phase: &Phase) -> Course {
+    /// Whether the status holds an order that the controller has not answered: what was written there says what is
+    /// wanted, and only the controller's own words say what is.
+    fn unread(&self) -> bool {
+        let says = |phase: &str| self.phase == phase;
+        if self.aborted {
+            return !says("Degraded");
+        }
+        let unpaused = self.pauses.is_empty() && (self.controller_pause || says("Paused"));
+        unpaused || (says("Degraded") && self.message.starts_with("RolloutAborted"))
+    }
+
+    fn course(&self, phase: &Phase, paused: bool) -> Course {
         match phase {
+            _ if !paused && self.unread() => Course::Ordered,
             _ if self.aborted => Course::Aborted,
             Phase::Paused(_) => Course::Held,
             Phase::Done | Phase::ScaledToZero => Course::Over,
@@ -220,7 +235,13 @@ impl Argo {
     }
 
     /// How far it is. `stable` is what the stable ReplicaSet runs.
-    pub(super) fn steps(&self, phase: &Phase, stable: Option<Artifact>, runs: &[&AnalysisRun]) -> Steps {
+    pub(super) fn steps(
+        &self,
+        workload: &Workload,
+        phase: &Phase,
+        stable: Option<Artifact>,
+        runs: &[&AnalysisRun],
+    ) -> Steps {
         let told = |summary: &Summary| {
             let run = runs.iter().find(|run| run.meta.name == summary.name);
             let mut analysis = run.map(|run| run.told()).unwrap_or_default();
@@ -237,9 +258,9 @@ impl Argo {
             strategy: self.strategy,
             words: self.steps.clone(),
             at: self.step(),
-            weight: self.share(),
+            weight: self.share(&workload.status),
             stable,
-            course: self.course(phase),
+            course: self.course(phase, workload.paused),
             analyses: self.analyses.iter().map(told).collect(),
         }
     }
@@ -251,6 +272,9 @@ pub(super) fn phase(workload: &Workload, argo: &Argo) -> Phase {
     if asked.is_none() || asked != observed {
         return Phase::Progressing("waiting for the spec update to be observed".into());
     }
+    if !workload.paused && argo.unread() {
+        return Phase::Progressing("its controller has not read the order yet".into());
+    }
     if argo.aborted {
         let why = if argo.message.is_empty() { String::new() } else { format!(": {}", argo.message) };
         return Phase::Failed(SafeText::new(&format!(
@@ -258,10 +282,7 @@ pub(super) fn phase(workload: &Workload, argo: &Argo) -> Phase {
         )));
     }
     if workload.paused {
-        return Phase::Paused("paused by spec.paused".into());
-    }
-    if argo.controller_pause && argo.pauses.is_empty() {
-        return Phase::Progressing("waiting for the rollout to unpause".into());
+        return Phase::Paused(BY_SPEC.into());
     }
     match argo.phase.as_str() {
         "Paused" => Phase::Paused(SafeText::new(&held(argo))),

@@ -19,8 +19,8 @@ use super::species::{Resource, Species};
 use super::steer;
 use super::{Binding, MANAGER, Open, is_name, local};
 use crate::domain::{
-    Artifact, Cause, Fault, Guard, Hazard, Intent, Permission, Prepared, Receipt, SafeText, Severity,
-    SourceName, Step, Target, Verb,
+    Artifact, Cause, Fault, Guard, Hazard, Intent, Permission, Prepared, Promise, Receipt, SafeText,
+    Severity, SourceName, Step, Target, Verb,
 };
 use crate::provider::access;
 use crate::provider::registry::{Belongs, Manifest, Registry, Tag};
@@ -54,6 +54,10 @@ pub(super) async fn prepare(
         let stable = open.namespaces.get(&binding.namespace).filter(|_| intent.verb == Verb::Abort);
         edit.to =
             stable.and_then(|namespace| look::stable(namespace, &fresh)).unwrap_or_else(|| from.clone());
+    }
+    if intent.verb == Verb::PromoteFully {
+        // With the digest that the pods of it run: the name alone may mean something else by now.
+        edit.promise = Promise::Runs { artifact: from.clone() };
     }
     let guard = if edit.requests.iter().any(|request| request.part == Part::Status) {
         "JSON-Patch test of uid, generation, image, the coming revision and its step"

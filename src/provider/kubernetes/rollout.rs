@@ -19,6 +19,9 @@ use super::workload::{Update, Workload};
 use crate::domain::{Fault, Phase, Replicas, Rollout, SafeText};
 use crate::provider::platform::DISAGREE;
 
+/// How a pause by hand is told.
+pub(super) const BY_SPEC: &str = "paused by spec.paused";
+
 /// Everything that one look at a workload rests on.
 pub(super) struct Seen<'a> {
     pub(super) namespace: &'a str,
@@ -69,7 +72,7 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
         let stable = history::stable(workload, &owned);
         let stable = stable.map(|set| history::artifact(&set.containers, container, &pods_of(set)));
         let runs: Vec<&AnalysisRun> = seen.analyses.iter().map(AsRef::as_ref).collect();
-        argo.steps(&phase, stable, &runs)
+        argo.steps(workload, &phase, stable, &runs)
     });
     Ok(Rollout {
         workload: SafeText::new(&format!("{} in namespace {}", workload.named(), seen.namespace)),
@@ -138,7 +141,7 @@ fn of_deployment(deployment: &Workload) -> Phase {
     if deployment.paused {
         // A pause stops the controller from judging the deadline; what it said before still stands there.
         let also = if late { ", after it exceeded its progress deadline" } else { "" };
-        return Phase::Paused(SafeText::new(&format!("paused by spec.paused{also}")));
+        return Phase::Paused(SafeText::new(&format!("{BY_SPEC}{also}")));
     }
     if late {
         return Phase::Failed(SafeText::new(&format!(

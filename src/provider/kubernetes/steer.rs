@@ -86,7 +86,8 @@ impl<'a> Order<'a> {
     fn edit(self, cluster: &SafeText, effect: String, promise: Promise, way_back: &str) -> Edit {
         let basis = self.basis(cluster);
         let deadline = match promise {
-            Promise::Runs { .. } => self.fresh.deadline(),
+            // Replicas must come or go for it.
+            Promise::Runs { .. } | Promise::Aborted => self.fresh.deadline(),
             _ => SWITCH,
         };
         let status =

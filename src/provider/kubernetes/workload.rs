@@ -11,7 +11,7 @@ use super::argo::Argo;
 use super::species::{Resource, Species};
 use super::template::template_hash;
 use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read};
-use crate::domain::Fault;
+use crate::domain::{Cause, Fault};
 
 /// How long a rollout may make no progress where nothing else is said, in seconds: what Deployments and Rollouts
 /// have by default, and what StatefulSets and DaemonSets get from us.
@@ -203,9 +203,8 @@ impl StatusWire {
 
 impl Watched for Workload {
     fn cut(object: &Value, resource: Resource) -> Result<Self, Fault> {
-        let species = match resource {
-            Resource::Of(species) => species,
-            _ => Species::Deployment,
+        let Resource::Of(species) = resource else {
+            return Err(Fault::new(Cause::Local, format!("{} are no workloads", resource.plural())));
         };
         let wire: WorkloadWire = read(object, species.kind())?;
         let argo = match species {
