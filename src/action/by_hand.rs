@@ -77,6 +77,8 @@ pub const fn lasting(verb: Verb) -> &'static str {
         }
         Verb::Abort => "what the coming version did until then stays, and it is still what is asked for",
         Verb::Retry => "what the coming version does with its share of the traffic stays",
+        Verb::Hold => "nothing: what was changed by hand meanwhile stays until the controller is released",
+        Verb::Release => "what Git says is applied, over what was changed by hand meanwhile",
         Verb::Pause | Verb::Resume => "nothing but what the replicas that were replaced meanwhile have done",
         Verb::Rerun => "the jobs run again with all their effects; the earlier attempt stays in the record",
         Verb::Cancel => "the run ends where it is: what its jobs did until then stays, half done or not",

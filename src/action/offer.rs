@@ -10,6 +10,7 @@ use crate::domain::{
     Service, Target, Verb, World,
 };
 
+use super::gitops;
 use super::plan::Surroundings;
 use super::policy::{Refused, allowed};
 
@@ -53,6 +54,7 @@ pub fn offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         Verb::RollBack => roll_back_offers(around),
         Verb::Pause | Verb::Resume => pause_offer(verb, around),
         Verb::PromoteFully | Verb::Abort | Verb::Retry => steps_offer(verb, around),
+        Verb::Hold | Verb::Release => gitops::hold_offer(verb, around),
         Verb::Rerun | Verb::Cancel => run_offer(verb, around),
     }
     .map_err(|refusal| around.complete(verb, refusal))
@@ -81,6 +83,7 @@ impl Around<'_> {
     fn complete(&self, verb: Verb, mut refusal: Refusal) -> Refusal {
         let source = match verb {
             Verb::Approve | Verb::Reject | Verb::Rerun | Verb::Cancel => self.service.pipeline.as_ref(),
+            Verb::Hold | Verb::Release => self.environment.and_then(|e| e.owner.as_ref()),
             Verb::Promote
             | Verb::RollBack
             | Verb::Pause
@@ -109,7 +112,7 @@ impl Around<'_> {
         Some(self.assessment?.standing(&self.environment?.name)?.verdict)
     }
 
-    fn place(&self) -> Result<(&Environment, Place), Refusal> {
+    pub(super) fn place(&self) -> Result<(&Environment, Place), Refusal> {
         let environment = self
             .environment
             .ok_or_else(|| Refusal::new(format!("{} has no environment configured", self.service.name)))?;
@@ -132,7 +135,7 @@ impl Around<'_> {
         Ok((environment, place, rollout.value))
     }
 
-    fn intent(
+    pub(super) fn intent(
         &self,
         verb: Verb,
         place: Option<Place>,
@@ -283,6 +286,20 @@ fn named(
 }
 
 fn roll_back_offers(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let (environment, place) = around.place()?;
+    let owned = gitops::ways_back(around, environment, &place);
+    let mut offers = match direct_ways_back(around) {
+        Ok(direct) => direct,
+        Err(_) if !owned.is_empty() => Vec::new(),
+        Err(refusal) => return Err(refusal),
+    };
+    let at = if gitops::comes_first(around, environment) { 0 } else { offers.len() };
+    offers.splice(at..at, owned);
+    Ok(offers)
+}
+
+/// The revisions that the deployment target itself remembers.
+fn direct_ways_back(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     let (environment, place, rollout) = around.rollout()?;
     let Some(source) = &environment.deploy else { return Err(Refusal::new("no deployment target")) };
     let default = rollout.previous().map(|r| r.id.clone());

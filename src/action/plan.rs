@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::hazard;
 use super::policy::{Breach, Glass, Refused, Rule, advice, allowed, policy_of, refuse, ships, two_person};
 use super::saga::Part;
+use super::{gitops, hazard};
 use crate::domain::freeze::Freeze;
 use crate::domain::service::{Access, Confirm, ReasonRule};
 use crate::domain::{
@@ -118,6 +118,7 @@ pub fn plan(
             .into());
     }
     let mut hazards = prepared.hazards.clone();
+    hazards.retain(|hazard| !gitops::told_by_owner(hazard, intent, around));
     hazards.extend(advice(intent, &policy, people));
     hazards.extend(hazard::hazards(intent, &policy, &prepared, around));
     hazards.sort_by_key(|hazard| std::cmp::Reverse(hazard.severity));

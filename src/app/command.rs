@@ -32,6 +32,10 @@ pub enum Command {
     Abort,
     /// Begin the aborted rollout again.
     Retry,
+    /// Keep the GitOps controller from undoing changes by hand.
+    Hold,
+    /// Let the GitOps controller go on.
+    Release,
     /// Run failed jobs again.
     Rerun,
     /// Stop the run.
@@ -214,6 +218,18 @@ pub const COMMANDS: &[Entry] = &[
         "promote fully",
         &[Key::Char('S')],
         "skip what is left of a rollout's steps, its pauses and analyses too",
+    ),
+    entry(
+        Command::Hold,
+        "hold",
+        &[Key::Char('H')],
+        "keep the GitOps controller from undoing changes by hand: auto-sync off, or suspended",
+    ),
+    entry(
+        Command::Release,
+        "release",
+        &[Key::Char('U')],
+        "let the GitOps controller apply again what Git says, over changes by hand",
     ),
     entry(Command::Rerun, "rerun", &[Key::Char('F')], "run the failed jobs of the newest run again"),
     entry(Command::Cancel, "cancel run", &[Key::Char('C')], "stop the newest run"),

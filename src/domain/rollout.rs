@@ -169,6 +169,14 @@ pub struct Owner {
     pub consequence: SafeText,
 }
 
+impl Owner {
+    /// What speaks against a change by hand, in one sentence.
+    #[must_use]
+    pub fn hazard(&self) -> String {
+        format!("{} ({}) {}", self.tool, self.name, self.consequence)
+    }
+}
+
 /// How a rollout that goes in steps brings its traffic over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -43,6 +43,8 @@ fn service(signals: &[&str]) -> Service {
             deploy: Some(source()),
             live: None,
             dispatch: None,
+            owner: None,
+            manifests: None,
             image: None,
             signals: signals.iter().map(|s| (SafeText::new(s), SourceName::new(METRICS))).collect(),
             alerts: None,

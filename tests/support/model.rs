@@ -71,6 +71,8 @@ fn environment(name: &str) -> Environment {
         deploy: Some(source("prod")),
         live: None,
         dispatch: None,
+        owner: None,
+        manifests: None,
         image: Some("registry.test/acme/app:{version}".into()),
         signals: ["error-rate", "latency-p99", "request-rate"]
             .iter()

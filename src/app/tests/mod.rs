@@ -38,6 +38,8 @@ fn service(name: &str) -> Service {
         deploy: Some(SourceName::new(PROD)),
         live: Some(SourceName::new(CI)),
         dispatch: None,
+        owner: None,
+        manifests: None,
         image: None,
         signals: Vec::new(),
         alerts: None,

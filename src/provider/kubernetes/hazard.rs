@@ -81,7 +81,7 @@ pub(super) fn of_tag(to: &Artifact, tested: &SafeText, tag: &Tag) -> Option<Haza
 /// The owner that would undo it.
 pub(super) fn of_owner(fresh: &Fresh) -> Option<Hazard> {
     let owner = owner::owner(&fresh.workload, &fresh.namespace)?;
-    Some(Hazard::new(Severity::Warning, format!("{} ({}) {}", owner.tool, owner.name, owner.consequence)))
+    Some(Hazard::new(Severity::Warning, owner.hazard()))
 }
 
 /// Hazards of every change of the template.

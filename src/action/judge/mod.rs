@@ -1,5 +1,7 @@
 //! Whether a promise has become true: judged only from looks that began after the request had left.
 
+mod gitops;
+
 use std::time::Duration;
 
 use crate::domain::pipeline::RunKey;
@@ -31,6 +33,7 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
     if let Some(fault) = world.fault(&intent.source, &service.name) {
         return pending(&format!("{} cannot be seen: {fault}", intent.source));
     }
+    let scene = gitops::Scene { intent, prepared, sent, service, world };
     match &prepared.promise {
         Promise::GateDecided { gate, decision, environment, reviews_before } => gate_decided(
             GateCase { gate, decision: *decision, environment, before: *reviews_before },
@@ -62,6 +65,11 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
             Phase::Paused(why) => holds(&format!("the rollout went on, and is held again: {why}")),
             _ => holds("the rollout is no longer paused"),
         }),
+        Promise::Synced { revision, after, operation } => gitops::synced(scene, revision, *after, *operation),
+        Promise::Reverted { branch, onto, tree } => gitops::reverted(scene, branch.as_str(), onto, tree),
+        Promise::Proposed { branch, tree } => gitops::proposed(scene, branch.as_str(), tree),
+        Promise::Held => gitops::held(scene),
+        Promise::Released => gitops::released(scene),
         Promise::Attempt { run, attempt } => with_run(run, sent, service, world, |r| {
             if r.attempt >= *attempt {
                 holds(&format!("run {} is in attempt {}", r.number, r.attempt))
