@@ -156,7 +156,14 @@ impl Around<'_> {
 
 fn gate_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     let Some(gate) = around.gate else {
-        return Err(Refusal::new(format!("nothing of {} waits for approval", around.service.name)));
+        let refusal = Refusal::new(format!("nothing of {} waits for approval", around.service.name));
+        let rollout = around.environment.and_then(|e| around.world.rollout(around.service, e));
+        let held = rollout.and_then(|r| r.value.steps.as_ref()).is_some_and(|s| s.course == Course::Held);
+        return Err(if held {
+            refusal.next("its rollout waits at a step: resume lets it go on, abort gives it up")
+        } else {
+            refusal
+        });
     };
     match gate.waits_for {
         WaitsFor::Human | WaitsFor::Start => {}

@@ -6,7 +6,7 @@ use super::board;
 use super::panel::{self, Title};
 use super::scene::{Age, Scene, bar, phase_sign, verdict_words};
 use super::sheet::{Sheet, Words, write_lines};
-use super::{steps, text, way_back};
+use super::{provenance, steps, text, way_back};
 use crate::app::model::Panel;
 use crate::app::spot::Spot;
 use crate::domain::gitops::{Condition, Sync};
@@ -210,6 +210,9 @@ fn details(
             scene.words().gap(3).say(Role::Muted, "runs ").say(Role::Base, each.join(", ")).within(room),
         );
     }
+    lines.extend(
+        provenance::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
+    );
     lines.extend(
         way_back::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
     );

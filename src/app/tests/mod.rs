@@ -13,6 +13,7 @@ mod resume;
 mod saga;
 mod steps;
 mod views;
+mod waiting;
 mod wall;
 
 use std::collections::BTreeMap;
