@@ -185,7 +185,8 @@ fn evidence(intent: &Intent, around: Surroundings<'_>) -> Vec<Evidence> {
     if let Some(environment) =
         intent.place.as_ref().and_then(|place| around.service.environment(&place.environment))
     {
-        sources.extend(environment.deploy.iter().chain(environment.alerts.iter()));
+        let owned = environment.owner.iter().chain(environment.manifests.iter());
+        sources.extend(environment.deploy.iter().chain(owned).chain(environment.alerts.iter()));
         sources.extend(environment.signals.iter().map(|(_, source)| source));
     }
     let mut seen: Vec<&SourceName> = Vec::new();
