@@ -31,6 +31,9 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
             let base = text("url").unwrap_or_else(|| "https://circleci.com/api/v2".to_owned());
             Some(Reach::Http { base: SafeText::new(&base), token: Some("CIRCLE_TOKEN") })
         }
+        "argocd" => {
+            text("url").map(|url| Reach::Http { base: SafeText::new(&url), token: Some("ARGOCD_AUTH_TOKEN") })
+        }
         "jenkins" => {
             let (url, user) = (text("url")?, text("user")?);
             let (base, user) = (SafeText::new(&url), SafeText::new(&user));
