@@ -13,12 +13,14 @@ pub mod circleci;
 mod config;
 pub mod docker;
 pub mod fault;
+mod githost;
 pub mod github;
 pub mod gitlab;
 mod history;
 mod images;
 pub mod jenkins;
 pub mod kubernetes;
+pub mod manifests;
 mod pipeline;
 mod prometheus;
 mod registry;
@@ -37,6 +39,7 @@ use gitlab::GitLab;
 use history::Repositories;
 use jenkins::Jenkins;
 use jiff::Timestamp;
+use manifests::Manifests;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -141,6 +144,8 @@ pub struct Urls {
     pub jenkins: String,
     /// The CircleCI API's base.
     pub circleci: String,
+    /// The git server's base.
+    pub git: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -186,7 +191,9 @@ impl Sandbox {
         for (script, made) in scenario.services.iter().zip(&repositories) {
             ci.add_service(script, &made.origin, start)?;
         }
-        let world = World::new(&scenario, start, options.seed, &urls.registry, ci, Faults::default());
+        let manifests = Manifests::make(&path, &scenario.services, &urls.registry, start)?;
+        let outside = world::Outside { ci, manifests, faults: Faults::default() };
+        let world = World::new(&scenario, start, options.seed, &urls.registry, outside);
         write_files(&path, &urls, &world, (&scenario, start), &repositories)?;
         let mut tasks = Vec::new();
         for Listening { server, listener, .. } in listeners {
@@ -279,6 +286,7 @@ impl Urls {
             gitlab: format!("http://{}", at(Server::Gitlab)),
             jenkins: format!("http://{}/jenkins", at(Server::Jenkins)),
             circleci: format!("http://{}/api/v2", at(Server::Circleci)),
+            git: format!("http://{}", at(Server::Git)),
         }
     }
 }
@@ -295,6 +303,7 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Gitlab => gitlab::router(world.clone()),
         Server::Jenkins => jenkins::router(world.clone()),
         Server::Circleci => circleci::router(world.clone()),
+        Server::Git => githost::router(world.clone()),
     }
 }
 

@@ -88,6 +88,13 @@ pub struct ServiceScript {
     /// What its production runs as, where that is in the cluster.
     #[serde(default)]
     pub production_as: Workload,
+    /// Which GitOps tool keeps its production as the repository of manifests says. What its pipeline ships there is then
+    /// a commit.
+    #[serde(default)]
+    pub kept_by: Keeper,
+    /// How many minutes ago its production got what is live, where a GitOps tool keeps it.
+    #[serde(default = "an_hour")]
+    pub live_for: i64,
     /// Who builds and deploys it.
     #[serde(default)]
     pub ci: Ci,
@@ -183,6 +190,23 @@ impl Workload {
             Self::Canary | Self::BlueGreen => "rollout",
         }
     }
+}
+
+const fn an_hour() -> i64 {
+    60
+}
+
+/// The kinds of GitOps tools.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keeper {
+    /// None: changes by hand stay.
+    #[default]
+    Nobody,
+    /// Argo CD.
+    ArgoCd,
+    /// Flux.
+    Flux,
 }
 
 /// The kinds of CI servers.

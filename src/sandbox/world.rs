@@ -6,7 +6,8 @@
 use super::ci::Servers;
 use super::fault::{Act, Faults, Rule, Server};
 use super::images::reference;
-use super::scenario::{Event, Platform, Scenario, ServiceScript, What, Workload};
+use super::manifests::Manifests;
+use super::scenario::{Event, Keeper, Platform, Scenario, ServiceScript, What, Workload};
 use super::signals::Signals;
 use super::{alerts::Alerts, docker, kubernetes};
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +22,8 @@ const LOOKS: usize = 40;
 
 /// How many revisions a workload has behind it. Each costs a rollout as the day begins.
 const HISTORY: usize = 2;
+/// The cause of what somebody does with the right tool.
+const BY_HAND: &str = "by hand";
 
 /// The world. Clones share the same world.
 #[derive(Clone)]
@@ -51,8 +54,16 @@ pub(super) struct State {
     pub(super) services: Vec<Service>,
     pub(super) ci: Servers,
     pub(super) alerts: Alerts,
+    pub(super) manifests: Option<Manifests>,
     events: Vec<Event>,
     turn: usize,
+}
+
+/// What a world begins with besides its script.
+pub(super) struct Outside {
+    pub(super) ci: Servers,
+    pub(super) manifests: Option<Manifests>,
+    pub(super) faults: Faults,
 }
 
 /// A service in this world.
@@ -84,6 +95,11 @@ impl Service {
         Self { script, places }
     }
 
+    /// Whether what ships it changes Git and not the cluster.
+    fn kept(&self, cause: &str) -> bool {
+        self.script.kept_by != Keeper::Nobody && cause != BY_HAND
+    }
+
     pub(super) fn place(&self, environment: &str) -> Option<&Place> {
         self.places.iter().find(|place| place.environment == environment)
     }
@@ -95,9 +111,9 @@ impl World {
         start: Timestamp,
         seed: u64,
         registry: &str,
-        ci: Servers,
-        faults: Faults,
+        outside: Outside,
     ) -> Self {
+        let Outside { ci, manifests, faults } = outside;
         let cluster = kubernetes::Cluster::new(start);
         let engine = docker::Engine::new(start);
         let services: Vec<_> = scenario.services.iter().cloned().map(Service::new).collect();
@@ -113,6 +129,7 @@ impl World {
             services,
             ci,
             alerts: Alerts::default(),
+            manifests,
             events: scenario.events.clone(),
             turn: 0,
         };
@@ -188,7 +205,7 @@ impl World {
     /// Deploys a tag past every pipeline, as somebody with the right tool can.
     pub fn deploy(&self, service: &str, environment: &str, tag: &str) {
         let state = self.lock();
-        self.set_image(&state, service, environment, tag, "by hand");
+        self.set_image(&state, service, environment, tag, BY_HAND);
     }
 
     /// Approves a gate as somebody else. False when it does not wait.
@@ -196,6 +213,12 @@ impl World {
         let mut state = self.lock();
         let now = state.now;
         state.ci.approve_as(login, service, environment, now)
+    }
+
+    /// The repository of manifests, if a GitOps tool keeps anything.
+    #[must_use]
+    pub fn manifests(&self) -> Option<Manifests> {
+        self.lock().manifests.clone()
     }
 
     /// The Kubernetes cluster.
@@ -275,6 +298,13 @@ impl World {
         let Some(found) = state.services.iter().find(|other| other.script.name == service) else { return };
         let Some(place) = found.place(environment) else { return };
         let image = reference(&state.registry, service, tag);
+        if let (Some(manifests), "production", true) = (&state.manifests, environment, found.kept(cause)) {
+            // A push that fails ships nothing; the pipeline goes on waiting for what it shipped.
+            if let Err(error) = manifests.ship(service, tag, place.replicas, "omar", state.now) {
+                tracing::warn!(%error, service, "the manifests could not be changed");
+            }
+            return;
+        }
         match place.platform {
             Platform::Kubernetes => {
                 self.shared.cluster.set_image(
@@ -356,6 +386,19 @@ fn shape(script: &ServiceScript, environment: &str) -> kubernetes::Shape {
 }
 
 /// Puts a service's images and workloads on the platforms.
+/// The marks of the GitOps tool that keeps it. What it wants is in the repository of manifests, not in the seed.
+fn owner(script: &ServiceScript, environment: &str) -> kubernetes::Owner {
+    match (script.kept_by, environment) {
+        (Keeper::ArgoCd, "production") => {
+            kubernetes::Owner::ArgoCd { application: script.name.clone(), self_heal: None }
+        }
+        (Keeper::Flux, "production") => {
+            kubernetes::Owner::Flux { kustomization: script.name.clone(), self_heal: None }
+        }
+        _ => kubernetes::Owner::Nobody,
+    }
+}
+
 fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, registry: &str, service: &Service) {
     let script = &service.script;
     for tag in &script.tags {
@@ -378,6 +421,7 @@ fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, regist
                 change_cause: tag.clone(),
                 replicas: place.replicas,
                 shape: shape(script, place.environment),
+                owner: owner(script, place.environment),
                 history: older.iter().map(|t| (reference(registry, &script.name, t), (*t).clone())).collect(),
                 ..Default::default()
             }),
