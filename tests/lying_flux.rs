@@ -89,8 +89,12 @@ async fn lie(State(server): State<Server>, request: Request, next: Next) -> Resp
     match manner {
         Manner::Honest | Manner::TakenBack | Manner::Hidden => next.run(request).await,
         Manner::Late | Manner::Nothing => answer("apps", &json!({})),
-        // The very answer that an honest server would give, its resource version apart.
-        Manner::Pretending => answer("apps", &wanted),
+        // The very answer that an honest server would give, newer than anything that it will ever show.
+        Manner::Pretending => {
+            let mut pretended = wanted;
+            json_patch::merge(&mut pretended, &json!({"metadata": {"resourceVersion": "999999"}}));
+            answer("apps", &pretended)
+        }
         Manner::Elsewhere => {
             server.cluster.merge("kustomizations", "flux-system", "other", &wanted);
             answer("other", &json!({}))

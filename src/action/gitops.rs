@@ -138,7 +138,8 @@ pub(super) fn told_by_owner(hazard: &Hazard, intent: &Intent, around: Surroundin
         // Marks that name another owner than the one that is configured speak of somebody else.
         (owner.tool == app.tool && owner.name == app.name).then_some(owner)
     });
-    marks.is_some_and(|owner| hazard.text.as_str() == owner.hazard())
+    // The target may have added how to configure the owner, which is done.
+    marks.is_some_and(|owner| hazard.text.as_str().starts_with(&owner.hazard()))
 }
 
 fn owned(app: &Application) -> Option<Hazard> {

@@ -218,7 +218,7 @@ async fn a_held_owner_leaves_a_change_by_hand_and_a_release_puts_it_back() {
     assert_eq!(plan.promise, Promise::Held);
     assert_eq!(plan.hazards, [], "it keeps nothing else");
     assert_eq!(day.suspends(), json!(true));
-    let held = day.app().await;
+    let held = day.until("it is held", Application::leaves).await;
     let Reign::Held(by) = &held.reign else { panic!("{held:?}") };
     assert!(by.as_str().starts_with("suspended by hold by admin with gonogo at"), "{by}");
     assert!(matches!(held.sync, Sync::Unknown(_)), "it compares nothing: {held:?}");
@@ -235,7 +235,7 @@ async fn a_held_owner_leaves_a_change_by_hand_and_a_release_puts_it_back() {
         "it applies bbbbbbb at once, over what was changed by hand meanwhile; Git went on from aaaaaaa since";
     assert_eq!(texts(&plan), [(Severity::Warning, told)]);
     assert_eq!(day.suspends(), json!(null), "taken away, as Flux's own tool does");
-    assert!(day.app().await.undoes());
+    day.until("it is let go", Application::undoes).await;
     day.pass(60);
     assert_eq!(day.runs(), [(format!("{IMAGE}:v2"), 2)]);
     let applied = Some(Sha::new(SECOND));
@@ -261,7 +261,7 @@ async fn what_has_begun_goes_on_and_is_no_hold_yet() {
         plan.hazards
     );
     assert_eq!(day.suspends(), json!(true));
-    let app = day.app().await;
+    let app = day.until("the look is a new one", |app| !app.remarks.is_empty()).await;
     assert!(app.undoes(), "{app:?}");
     day.pass(2);
     day.until("it is held", |app| matches!(app.reign, Reign::Held(_))).await;
@@ -409,7 +409,11 @@ async fn a_helm_release_is_held_like_a_kustomization() {
         "/apis/helm.toolkit.fluxcd.io/v2/namespaces/shop/helmreleases/web?fieldManager=gonogo"
     );
     provider.perform(&plan.steps[0]).await.unwrap();
-    assert!(app(&observe_closely(&provider).await.unwrap()).leaves());
+    let end = std::time::Instant::now() + Duration::from_secs(10);
+    while !app(&observe_closely(&provider).await.unwrap()).leaves() {
+        assert!(std::time::Instant::now() < end);
+        drop(tokio::time::timeout(Duration::from_millis(50), provider.wake().unwrap().notified()).await);
+    }
     let plan = provider.prepare(&intent(Verb::Release, Target::Application)).await.unwrap();
     assert!(
         texts(&plan)[0].1.starts_with("it upgrades to what its chart and values say"),

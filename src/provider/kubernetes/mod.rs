@@ -466,7 +466,6 @@ impl Provider for Kubernetes {
             }
             sent.map(|sent| {
                 look::learn(&open.namespaces, &sent.object);
-                open.flux.learn(&sent.object);
                 sent.receipt
             })
         })

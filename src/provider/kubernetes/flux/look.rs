@@ -1,6 +1,9 @@
 //! One look at what keeps a place: from the watches where they are up, by asking for the object by name where they are
 //! not, and for what is being changed.
 //!
+//! What a server answers to a write is not taken in here: of a hold the object itself is all the proof there is, so that
+//! only a look may tell it.
+//!
 //! One watch for each kind and namespace, however many services are kept from there. Which sources are to be watched is
 //! only known once what refers to them was seen.
 
@@ -9,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::super::link::Link;
@@ -77,20 +79,6 @@ impl Watches {
             .entry((kind, namespace.to_owned()))
             .or_insert_with(|| shelf(Resource::Flux(kind), namespace, link, &self.turns, tasks));
         Arc::clone(one)
-    }
-
-    /// Takes in what the server answered to a write, so that no later look shows the world before it.
-    pub(in super::super) fn learn(&self, object: &Value) {
-        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
-        let word = object.get("kind").and_then(Value::as_str).unwrap_or_default();
-        for ((kind, of), shelf) in &self.keepers {
-            if kind.name() == word
-                && of == namespace
-                && let Ok(keeper) = Keeper::of(object, *kind)
-            {
-                shelf.learn(keeper);
-            }
-        }
     }
 
     /// What each of these owners says, as the workload of its place is marked.
@@ -176,6 +164,10 @@ async fn had<T: Watched>(
 
 pub(super) fn missing(fault: Fault, kind: Kind, namespace: &str, name: &str) -> Fault {
     if fault.cause == Cause::NotFound {
+        if fault.detail.as_str().contains("could not find the requested resource") {
+            let text = format!("the cluster has no {}", kind.api().trim_start_matches("/apis/"));
+            return Fault::new(Cause::NotFound, text).with_hint("is Flux there, and new enough?");
+        }
         let text = format!("there is no {} {name} in namespace {namespace}", kind.word());
         return Fault::new(Cause::NotFound, text);
     }

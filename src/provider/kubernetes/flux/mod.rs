@@ -7,6 +7,7 @@
 //! Source of the behaviour: Flux's API references (`Kustomization` v1, `HelmRelease` v2, `GitRepository` v1).
 
 mod act;
+mod examine;
 mod look;
 mod state;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use super::{is_name, local};
 use crate::domain::{Bound, Fault, Place};
 
 pub(super) use self::act::prepare;
+pub(super) use self::examine::examined;
 pub(super) use self::look::Watches;
 
 /// A resource of Flux.
