@@ -213,7 +213,23 @@ async fn kubernetes_does_what_its_table_says() {
     let target = |verb| at_target(verb, "web-v1", &back, &new);
     let mut used = all_verbs("kubernetes", &kube.provider, target, "web").await;
     used.extend(orders_to_argo_rollouts().await);
+    for (key, plural, name) in
+        [("kustomization", "kustomizations", "flux-system/apps"), ("helmrelease", "helmreleases", "shop/web")]
+    {
+        used.extend(orders_to_flux(key, plural, name).await);
+    }
     whole("kubernetes", &used);
+}
+
+/// How Flux is held and let go.
+async fn orders_to_flux(key: &str, plural: &str, named: &str) -> BTreeSet<&'static str> {
+    let cluster = Cluster::new("2026-11-20T14:00:00Z".parse().unwrap());
+    let (namespace, name) = named.split_once('/').unwrap();
+    let source = json!({"kind": "GitRepository", "name": "deploys"});
+    let spec = json!({"interval": "1m", "prune": true, "sourceRef": source});
+    cluster.add_custom(plural, (namespace, name), spec);
+    let owner = (Role::Owner, Settings::default().with_text(key, named));
+    orders(&cluster, owner, &[Verb::Hold, Verb::Release], &Target::Application).await
 }
 
 /// What only a rollout in steps is asked for.
@@ -230,6 +246,18 @@ async fn orders_to_argo_rollouts() -> BTreeSet<&'static str> {
         shape: Shape::Canary(vec![json!({"setWeight": 50}), json!({"pause": {}})]),
         ..DeploymentSeed::default()
     });
+    let settings = Settings::default().with_text("namespace", "shop").with_text("workload", "rollout/web");
+    let verbs = [Verb::PromoteFully, Verb::Abort, Verb::Retry];
+    orders(&cluster, (Role::Deploy, settings), &verbs, &Target::Rollout).await
+}
+
+/// The plans of these verbs in a cluster.
+async fn orders(
+    cluster: &Cluster,
+    (role, settings): (Role, Settings),
+    verbs: &[Verb],
+    target: &Target,
+) -> BTreeSet<&'static str> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = cluster.router();
@@ -238,10 +266,10 @@ async fn orders_to_argo_rollouts() -> BTreeSet<&'static str> {
     let config = folder.path().join("config");
     std::fs::write(&config, cluster.kubeconfig(&url, ADMIN_TOKEN)).unwrap();
     let bound = Bound {
-        role: Role::Deploy,
+        role,
         service: ServiceName::new("web"),
         environment: Some(EnvironmentName::new("production")),
-        settings: Settings::default().with_text("namespace", "shop").with_text("workload", "rollout/web"),
+        settings,
     };
     let spec = SourceSpec {
         name: SourceName::new("prod"),
@@ -252,17 +280,17 @@ async fn orders_to_argo_rollouts() -> BTreeSet<&'static str> {
     };
     let provider = (kind("kubernetes").unwrap().build)(spec).unwrap();
     let mut used = BTreeSet::new();
-    for verb in [Verb::PromoteFully, Verb::Abort, Verb::Retry] {
+    for verb in verbs {
         let intent = Intent {
-            verb,
+            verb: *verb,
             service: ServiceName::new("web"),
             place: Some(Place::new("web", "production")),
-            target: Target::Rollout,
+            target: target.clone(),
             source: SourceName::new("prod"),
             reason: None,
             answers: std::collections::BTreeMap::new(),
         };
-        used.extend(compared("kubernetes", verb, &provider.prepare(&intent).await.unwrap()));
+        used.extend(compared("kubernetes", *verb, &provider.prepare(&intent).await.unwrap()));
     }
     server.abort();
     used

@@ -14,6 +14,8 @@ mod clean;
 mod desk;
 #[path = "hazards/docker.rs"]
 mod docker;
+#[path = "hazards/flux.rs"]
+mod flux;
 #[path = "hazards/kube.rs"]
 #[expect(dead_code, reason = "the tests of what lies use the rest")]
 mod kube;

@@ -32,7 +32,7 @@ pub(super) fn comes_first(around: Around<'_>, environment: &Environment) -> bool
         around.world.fault(source, &around.service.name).is_none()
             && around.world.age(source, &around.service.name, around.now).is_some()
     };
-    let undoes = around.world.application(around.service, environment).is_none_or(|app| app.value.undoes());
+    let undoes = around.world.application(around.service, environment).is_none_or(|app| !app.value.leaves());
     undoes && sources.into_iter().flatten().all(seen)
 }
 
@@ -88,6 +88,9 @@ pub(super) fn hold_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, R
         return Err(Refusal::new(format!("nothing is known of the controller of {place}")).evidence(why));
     };
     let app = app.value;
+    if let Reign::Unknown(why) = &app.reign {
+        return Err(Refusal::new(format!("what {} does is not known", named(app))).evidence(why));
+    }
     match (verb, app.undoes()) {
         (Verb::Hold, false) => {
             return Err(Refusal::new(format!("{} leaves changes by hand alone already", named(app))));
@@ -130,10 +133,13 @@ pub(super) fn hazard(intent: &Intent, around: Surroundings<'_>) -> Option<Hazard
 pub(super) fn told_by_owner(hazard: &Hazard, intent: &Intent, around: Surroundings<'_>) -> bool {
     let environment = intent.place.as_ref().and_then(|place| around.service.environment(&place.environment));
     let marks = environment.and_then(|environment| {
-        around.world.application(around.service, environment)?;
-        around.world.rollout(around.service, environment)?.value.owner.as_ref()
+        let app = around.world.application(around.service, environment)?.value;
+        let owner = around.world.rollout(around.service, environment)?.value.owner.as_ref()?;
+        // Marks that name another owner than the one that is configured speak of somebody else.
+        (owner.tool == app.tool && owner.name == app.name).then_some(owner)
     });
-    marks.is_some_and(|owner| hazard.text.as_str() == owner.hazard())
+    // The target may have added how to configure the owner, which is done.
+    marks.is_some_and(|owner| hazard.text.as_str().starts_with(&owner.hazard()))
 }
 
 fn owned(app: &Application) -> Option<Hazard> {
@@ -156,6 +162,10 @@ fn owned(app: &Application) -> Option<Hazard> {
         Reign::Held(_) => (
             Severity::Note,
             format!("{} is held; once it is released it puts this back to what Git says", named(app)),
+        ),
+        Reign::Unknown(why) => (
+            Severity::Warning,
+            format!("{} owns this, and nobody knows whether it would put it back: {why}", named(app)),
         ),
         Reign::ByHand => (
             Severity::Note,

@@ -50,6 +50,8 @@ pub enum Reign {
     ByHand,
     /// Leaves it: held, by whom or since when as far as it is known.
     Held(SafeText),
+    /// Nobody knows; why not.
+    Unknown(SafeText),
 }
 
 /// What the controller did last, or does now.
@@ -124,6 +126,12 @@ impl Application {
         matches!(self.reign, Reign::Heals(_) | Reign::Follows)
     }
 
+    /// Whether it is known to leave a change by hand alone. What is not known to undo one is not known to leave it.
+    #[must_use]
+    pub const fn leaves(&self) -> bool {
+        matches!(self.reign, Reign::ByHand | Reign::Held(_))
+    }
+
     /// What it can go back to by itself: what it applied before the present revision, newest first, each revision once.
     pub fn past(&self) -> impl Iterator<Item = &Deployed> {
         let present = self.history.first().map(|now| &now.revision);
@@ -154,6 +162,7 @@ impl Application {
             Reign::Follows => "follows Git by itself".to_owned(),
             Reign::ByHand => "syncs only by hand".to_owned(),
             Reign::Held(by) => told("held", by),
+            Reign::Unknown(why) => told("what it does to changes by hand is unknown", why),
         };
         format!("{sync}, {condition}, {reign}")
     }
@@ -251,6 +260,9 @@ mod tests {
         app.condition = Condition::Degraded("probe fails".into());
         app.reign = Reign::Held("auto-sync is off".into());
         assert_eq!(app.words(), "out of sync at 4f2c8b6, degraded: probe fails, held: auto-sync is off");
-        assert!(!app.undoes());
+        assert!(!app.undoes() && app.leaves());
+        app.reign = Reign::Unknown("forbidden".into());
+        assert!(app.words().ends_with("what it does to changes by hand is unknown: forbidden"));
+        assert!(!app.undoes() && !app.leaves());
     }
 }

@@ -3,7 +3,7 @@
 
 use super::history::Repositories;
 use super::images::OWNER;
-use super::scenario::{Ci, Platform, ServiceScript};
+use super::scenario::{Ci, Keeper, Platform, ServiceScript};
 use super::world::swarm_name;
 use super::{SandboxError, Urls};
 use jiff::{SignedDuration, Timestamp};
@@ -139,6 +139,15 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
         }
         Platform::Docker => format!("source = \"swarm\", service = \"{}\"", swarm_name(name)),
     };
+    let owner = match script.kept_by {
+        Keeper::Flux => {
+            format!(
+                "\n  owner = {{ source = \"prod\", kustomization = \"{}/{name}\" }}",
+                super::followed::NAMESPACE
+            )
+        }
+        Keeper::ArgoCd | Keeper::Nobody => String::new(),
+    };
     let pipeline = match script.ci {
         // A fork's checks are another workflow: where there is one, all are looked at.
         Ci::Github if script.github.fork.is_some() => {
@@ -167,7 +176,7 @@ pipeline = {{ {pipeline} }}
 
   [[service.environment]]
   name = "production"
-  deploy = {{ {production} }}
+  deploy = {{ {production} }}{owner}
   health = {{ signals = ["error-rate", "latency-p99"], alerts = {{ source = "alertmanager", filter = ['service="{name}"', 'environment="production"'] }} }}
   policy = "production"
 "#

@@ -13,6 +13,7 @@ pub mod circleci;
 mod config;
 pub mod docker;
 pub mod fault;
+mod followed;
 mod githost;
 pub mod github;
 pub mod gitlab;

@@ -8,12 +8,13 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 15] = [
+const EMBEDDED: [(&str, &str); 16] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
     ("canary-steps", include_str!("scenarios/canary-steps.toml")),
     ("blue-green", include_str!("scenarios/blue-green.toml")),
+    ("flux", include_str!("scenarios/flux.toml")),
     ("build-fails", include_str!("scenarios/build-fails.toml")),
     ("provider-down", include_str!("scenarios/provider-down.toml")),
     ("rate-limited", include_str!("scenarios/rate-limited.toml")),

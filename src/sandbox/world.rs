@@ -120,6 +120,7 @@ impl World {
         for service in &services {
             seed_platforms(&cluster, &engine, registry, service);
         }
+        super::followed::begin(&cluster, &scenario.services, manifests.as_ref(), &faults);
         let state = State {
             now: start,
             start,

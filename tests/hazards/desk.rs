@@ -62,8 +62,19 @@ impl Desk {
     /// A cockpit that has looked once.
     pub(crate) async fn open(provider: &Arc<dyn Provider>, signals: &[Signal]) -> Self {
         let names: Vec<&str> = signals.iter().map(|s| s.name.as_str()).collect();
+        Self::opened(provider, service(&names), signals).await
+    }
+
+    /// The same of a place whose owner the target tells of, too.
+    pub(crate) async fn owned(provider: &Arc<dyn Provider>) -> Self {
+        let mut service = service(&[]);
+        service.environments[0].owner = Some(source());
+        Self::opened(provider, service, &[]).await
+    }
+
+    async fn opened(provider: &Arc<dyn Provider>, service: Service, signals: &[Signal]) -> Self {
         let setup = Setup {
-            services: vec![service(&names)],
+            services: vec![service],
             sources: [METRICS, CODE].map(SourceName::new).into_iter().chain([source()]).collect(),
             access: Access::ReadWrite,
             ..Setup::default()

@@ -11,7 +11,7 @@ use gonogo::sandbox::kubernetes::{ADMIN_TOKEN, Cluster, DeploymentSeed};
 
 use super::{Server, kubeconfig, observe, provider_of, write};
 
-async fn count(State(count): State<Arc<AtomicUsize>>, request: Request, next: Next) -> Response {
+pub(super) async fn count(State(count): State<Arc<AtomicUsize>>, request: Request, next: Next) -> Response {
     count.fetch_add(1, Ordering::SeqCst);
     next.run(request).await
 }

@@ -10,6 +10,7 @@
 
 mod cluster;
 mod cost;
+mod flux;
 mod kinds;
 mod scripted;
 
@@ -77,7 +78,6 @@ fn provider_within(folder: &Path, names: &[&str], seconds: i64) -> Arc<dyn Provi
 
 /// The provider of services that run as these workloads.
 fn provider_of(folder: &Path, workloads: &[(&str, String)], seconds: i64) -> Arc<dyn Provider> {
-    let path = folder.join("config").to_str().unwrap().to_owned();
     let bounds = workloads
         .iter()
         .map(|(name, workload)| Bound {
@@ -87,6 +87,12 @@ fn provider_of(folder: &Path, workloads: &[(&str, String)], seconds: i64) -> Arc
             settings: Settings::default().with_text("namespace", "shop").with_text("workload", workload),
         })
         .collect();
+    provider_bound(folder, bounds, seconds)
+}
+
+/// The provider of everything that is bound.
+fn provider_bound(folder: &Path, bounds: Vec<Bound>, seconds: i64) -> Arc<dyn Provider> {
+    let path = folder.join("config").to_str().unwrap().to_owned();
     let spec = SourceSpec {
         name: SourceName::new("prod"),
         settings: Settings::default().with_text("kubeconfig", &path).with("timeout", Value::Integer(seconds)),

@@ -2,7 +2,7 @@
 //! must agree before anything counts as proved.
 
 use super::{Judgement, broken, fewer, holds, later, pending, untouched};
-use crate::domain::gitops::{Condition, OperationState};
+use crate::domain::gitops::{Condition, OperationState, Reign};
 use crate::domain::{
     Application, Environment, Intent, Manifests, Now, Phase, Prepared, Rollout, Service, Sha, Sync, World,
 };
@@ -128,16 +128,18 @@ pub(super) fn proposed(scene: Scene<'_>, branch: &str, tree: &Sha) -> Judgement 
 }
 
 pub(super) fn held(scene: Scene<'_>) -> Judgement {
-    either(scene.application().map(|app| match app.undoes() {
-        true => untouched("the controller still applies by itself what Git says"),
-        false => holds("the controller leaves changes by hand alone"),
+    either(scene.application().map(|app| match &app.reign {
+        Reign::Unknown(why) => pending(&format!("what the controller does is not known: {why}")),
+        _ if app.leaves() => holds("the controller leaves changes by hand alone"),
+        _ => untouched("the controller still applies by itself what Git says"),
     }))
 }
 
 pub(super) fn released(scene: Scene<'_>) -> Judgement {
-    either(scene.application().map(|app| match app.undoes() {
-        true => holds("the controller applies by itself what Git says"),
-        false => untouched("the controller is still held"),
+    either(scene.application().map(|app| match &app.reign {
+        Reign::Unknown(why) => pending(&format!("what the controller does is not known: {why}")),
+        _ if app.undoes() => holds("the controller applies by itself what Git says"),
+        _ => untouched("the controller is still held"),
     }))
 }
 

@@ -179,7 +179,8 @@ fn between(told: Between<'_>) -> Answer {
 fn owner(owner: Option<&Owner>, application: Option<&Application>) -> Answer {
     match (application, owner) {
         (Some(app), _) if app.undoes() => Answer::Holds(format!("through Git or {}", app.tool)),
-        (Some(app), _) => Answer::Holds(format!("{} leaves it alone now", app.tool)),
+        (Some(app), _) if app.leaves() => Answer::Holds(format!("{} leaves it alone now", app.tool)),
+        (Some(app), _) => Answer::Untold(format!("whether {} would undo it is not known", app.tool)),
         (None, None) => Answer::Holds("nobody else would undo it".to_owned()),
         (None, Some(owner)) => Answer::Fails(format!("{} would undo it", owner.tool)),
     }

@@ -9,6 +9,8 @@ const OF_STEPS: GuardFact = GuardFact::InRequest(
     "JSON-Patch `test` of uid, generation, image, the coming revision's hash and the step that it is at",
 );
 const NEEDS_ORDER: &str = "Argo Rollouts; `patch` on `rollouts/status` (asked beforehand)";
+const SUSPEND: &str = "PATCH /apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{namespace}/kustomizations/{name} or PATCH /apis/helm.toolkit.fluxcd.io/v2/namespaces/{namespace}/helmreleases/{name}";
+const NEEDS_SUSPEND: &str = "Flux; `patch` on the Kustomization or the HelmRelease (asked beforehand)";
 const GUARD: GuardFact =
     GuardFact::InRequest("JSON-Patch `test` of uid, generation, and the container's name and image");
 const NEEDS: &str = "`patch` on the workload (asked beforehand by a SelfSubjectAccessReview)";
@@ -69,6 +71,22 @@ pub(super) const FACTS: Enforcement = Enforcement {
             needs: NEEDS_ORDER,
             proof: "it no longer says that it is aborted",
         },
+        VerbFacts {
+            verb: Verb::Hold,
+            request: SUSPEND,
+            guard: GuardFact::InRequest("JSON-Patch `test` of uid and generation"),
+            remains: "nothing of the object: a moved one answers 422. What its controller had begun goes on to its end",
+            needs: NEEDS_SUSPEND,
+            proof: "a later look: it is suspended, and nothing that began before is still applied",
+        },
+        VerbFacts {
+            verb: Verb::Release,
+            request: SUSPEND,
+            guard: GuardFact::InRequest("JSON-Patch `test` of uid and generation"),
+            remains: "a commit that its source fetches right then is applied with it",
+            needs: NEEDS_SUSPEND,
+            proof: "a later look: it is no longer suspended",
+        },
     ],
     enforced: &[
         Enforced {
@@ -96,7 +114,14 @@ pub(super) const FACTS: Enforcement = Enforcement {
         Enforced {
             what: "Argo CD, Flux or Helm do not undo it",
             by: By::Nobody,
-            how: "the owner is read from its marks and named with what to do instead",
+            how: "the owner is read from its marks and named with what to do instead; a configured owner that would put a \
+                  change by hand back bars it until it is held",
+        },
+        Enforced {
+            what: "a held Kustomization stays held",
+            by: By::Nobody,
+            how: "one that another Kustomization keeps is named; a manifest in Git that says something of `suspend` puts \
+                  it back",
         },
         Enforced {
             what: "ConfigMaps and Secrets fit to the revision",
@@ -131,5 +156,7 @@ pub(super) const FACTS: Enforcement = Enforcement {
             only their summary is told. For warnings before a roll back also `get` on \
             `configmaps` and `secrets` (their metadata; the values are never asked for) and `list` on \
             `horizontalpodautoscalers`: without the former a note says what could not be seen, without the latter the \
-            number of replicas asked for counts.",
+            number of replicas asked for counts. As `owner`: `get`, `list`, `watch` on `kustomizations` or `helmreleases`, and on what a \
+            Kustomization takes its manifests from (`gitrepositories`, `ocirepositories`, `buckets`): without the latter nobody \
+            knows whether it is in sync.",
 };

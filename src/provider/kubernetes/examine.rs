@@ -49,6 +49,7 @@ impl Kubernetes {
         }
         let each = namespaces.iter().map(|(name, species)| in_namespace(link, name, species));
         findings.extend(join_all(each).await);
+        findings.extend(super::flux::examined(link, &self.owned).await);
         findings
     }
 }
@@ -69,7 +70,13 @@ async fn in_namespace(link: &Link, namespace: &str, species: &BTreeSet<Species>)
     says(namespace, species, &told)
 }
 
-async fn review(link: &Link, namespace: &str, verb: &str, group: &str, resource: &str) -> Option<bool> {
+pub(super) async fn review(
+    link: &Link,
+    namespace: &str,
+    verb: &str,
+    group: &str,
+    resource: &str,
+) -> Option<bool> {
     let question = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

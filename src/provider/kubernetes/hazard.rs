@@ -81,7 +81,13 @@ pub(super) fn of_tag(to: &Artifact, tested: &SafeText, tag: &Tag) -> Option<Haza
 /// The owner that would undo it.
 pub(super) fn of_owner(fresh: &Fresh) -> Option<Hazard> {
     let owner = owner::owner(&fresh.workload, &fresh.namespace)?;
-    Some(Hazard::new(Severity::Warning, owner.hazard()))
+    Some(Hazard::new(
+        Severity::Warning,
+        match owner::configurable(&owner) {
+            Some(line) => format!("{}; to hold it here, configure {line}", owner.hazard()),
+            None => owner.hazard(),
+        },
+    ))
 }
 
 /// Hazards of every change of the template.

@@ -27,7 +27,7 @@ use crate::domain::rollout::Standing;
 use crate::domain::{Artifact, Cause, Fault, Rollout, SafeText};
 
 /// What a watch said within this time is taken as it is, also of what is being changed.
-const FRESH: Duration = Duration::from_secs(3);
+pub(super) const FRESH: Duration = Duration::from_secs(3);
 
 /// What is kept of one namespace.
 pub(super) struct Namespace {
@@ -49,7 +49,7 @@ pub(super) struct Look {
     pub(super) date: Option<Timestamp>,
 }
 
-type Turns = tokio::sync::watch::Sender<u64>;
+pub(super) type Turns = tokio::sync::watch::Sender<u64>;
 
 impl Namespace {
     /// Starts the watches of a namespace: one for each kind of object that these workloads need.
@@ -72,6 +72,11 @@ impl Namespace {
                 .then(|| shelf(Resource::AnalysisRuns, name, link, turns, tasks)),
             digests: Mutex::default(),
         }
+    }
+
+    /// A workload as the watches last told it.
+    pub(super) fn told(&self, species: Species, name: &str) -> Option<Arc<Workload>> {
+        self.workloads.get(&species)?.get(name)
     }
 
     fn workloads(&self, species: Species) -> Result<&Arc<Shelf<Workload>>, Fault> {
@@ -115,7 +120,7 @@ fn unwatched(what: &str) -> Fault {
     Fault::new(Cause::Local, format!("the {what} is not watched in this namespace"))
 }
 
-fn shelf<T: Watched>(
+pub(super) fn shelf<T: Watched>(
     resource: Resource,
     name: &str,
     link: &Link,
@@ -308,7 +313,7 @@ fn missing(fault: Fault, binding: &Binding) -> Fault {
 }
 
 /// Why something was asked for although there is a watch.
-fn remark(feed: &Feed, what: &str) -> Option<SafeText> {
+pub(super) fn remark(feed: &Feed, what: &str) -> Option<SafeText> {
     match feed {
         Feed::Live(heard) if heard.elapsed() < SILENCE => None,
         Feed::Live(heard) => Some(SafeText::new(&format!(

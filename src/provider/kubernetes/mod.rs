@@ -23,6 +23,7 @@ mod examine;
 mod fault;
 #[cfg(test)]
 mod fixture;
+mod flux;
 #[doc(hidden)]
 pub mod fuzz;
 mod hazard;
@@ -56,6 +57,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use self::connect::{Asked, Pin};
+use self::flux::Owned;
 use self::link::Link;
 use self::look::{Interest, Look, Namespace};
 use self::species::{Resource, Species};
@@ -66,7 +68,7 @@ use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
     Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, SafeText, Settings,
-    SourceName, Step, Value,
+    SourceName, Step, Target, Value,
 };
 
 /// The field manager under which the cluster records our writes.
@@ -108,23 +110,40 @@ pub const KIND: Kind = Kind {
         registry::PASSWORD_KEY,
         registry::REALM_KEY,
     ],
-    roles: &[(
-        Role::Deploy,
-        &[
-            Key::required("namespace", KeyType::Text, "The namespace of the workload."),
-            Key::required(
-                "workload",
-                KeyType::Text,
-                "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"statefulset/NAME\" or \
-                 \"daemonset/NAME\".",
-            ),
-            Key::optional(
-                "container",
-                KeyType::Text,
-                "The container that is released. Default: the only one, or the one that is called like the workload.",
-            ),
-        ],
-    )],
+    roles: &[
+        (
+            Role::Deploy,
+            &[
+                Key::required("namespace", KeyType::Text, "The namespace of the workload."),
+                Key::required(
+                    "workload",
+                    KeyType::Text,
+                    "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"statefulset/NAME\" or \
+                     \"daemonset/NAME\".",
+                ),
+                Key::optional(
+                    "container",
+                    KeyType::Text,
+                    "The container that is released. Default: the only one, or the one that is called like the workload.",
+                ),
+            ],
+        ),
+        (
+            Role::Owner,
+            &[
+                Key::optional(
+                    "kustomization",
+                    KeyType::Text,
+                    "The Kustomization of Flux that keeps it: \"NAMESPACE/NAME\". Either this or helmrelease.",
+                ),
+                Key::optional(
+                    "helmrelease",
+                    KeyType::Text,
+                    "The HelmRelease of Flux that keeps it: \"NAMESPACE/NAME\". Either this or kustomization.",
+                ),
+            ],
+        ),
+    ],
     cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(10) },
     enforcement: enforcement::FACTS,
     build,
@@ -147,11 +166,18 @@ impl Binding {
     }
 }
 
+/// What an intent is about.
+enum About<'a> {
+    Workload(&'a Binding),
+    Owner(&'a Owned),
+}
+
 /// One cluster.
 struct Kubernetes {
     source: SourceName,
     asked: Asked,
     bindings: Vec<Binding>,
+    owned: Vec<Owned>,
     stocks: Stocks,
     platforms: Platforms,
     registry: Registry,
@@ -172,12 +198,15 @@ struct Open {
     identity: Option<SafeText>,
     registry: Registry,
     namespaces: BTreeMap<String, Namespace>,
+    flux: flux::Watches,
     turns: tokio::sync::watch::Sender<u64>,
     _tasks: JoinSet<()>,
 }
 
 fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
-    let bindings = spec.bounds.iter().map(binding).collect::<Result<Vec<_>, _>>()?;
+    let of = |role: Role| spec.bounds.iter().filter(move |bound| bound.role == role);
+    let bindings = of(Role::Deploy).map(binding).collect::<Result<Vec<_>, _>>()?;
+    let owned = of(Role::Owner).map(Owned::of).collect::<Result<Vec<_>, _>>()?;
     let exec = match spec.settings.0.get("exec") {
         Some(Value::List(list)) => Some(list.iter().map(PathBuf::from).collect::<Vec<_>>()),
         _ => None,
@@ -204,6 +233,7 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
             env: spec.env,
         },
         bindings,
+        owned,
         session: Mutex::default(),
         wake: Arc::new(Notify::new()),
     }))
@@ -279,6 +309,7 @@ impl Kubernetes {
             (name.clone(), Namespace::start(name, &species, &link, &turns, &mut tasks))
         };
         let namespaces = kinds.into_iter().map(start).collect();
+        let flux = flux::Watches::start(&self.owned, &link, &turns, &mut tasks);
         let wake = Arc::clone(&self.wake);
         tasks.spawn(async move {
             while turned.changed().await.is_ok() {
@@ -286,7 +317,7 @@ impl Kubernetes {
                 tokio::time::sleep(DEBOUNCE).await;
             }
         });
-        Open { link, identity, registry: self.registry.clone(), namespaces, turns, _tasks: tasks }
+        Open { link, identity, registry: self.registry.clone(), namespaces, flux, turns, _tasks: tasks }
     }
 
     /// After a refused credential the kubeconfig is read afresh at the next look.
@@ -299,16 +330,26 @@ impl Kubernetes {
 
     async fn look(&self, ask: &Ask) -> Result<Observation, Fault> {
         let open = self.open().await?;
-        look::settle(&open.namespaces, &open.turns, self.asked.patience).await;
+        tokio::join!(
+            look::settle(&open.namespaces, &open.turns, self.asked.patience),
+            open.flux.settle(self.asked.patience)
+        );
+        let interest = |place: &Place| {
+            if ask.acting.contains(&place.service) { Interest::Acting } else { Interest::Usual }
+        };
         let looks = join_all(self.bindings.iter().map(|binding| async {
             let Some(namespace) = open.namespaces.get(&binding.namespace) else {
                 return Err(local("the namespace is not watched"));
             };
-            let acting = ask.acting.contains(&binding.place.service);
-            let interest = if acting { Interest::Acting } else { Interest::Usual };
-            look::workload(&open.link, namespace, binding, interest).await
+            look::workload(&open.link, namespace, binding, interest(&binding.place)).await
         }))
         .await;
+        let asked: Vec<_> = self
+            .owned
+            .iter()
+            .map(|owned| (owned, interest(&owned.place), self.marks(&open, &owned.place)))
+            .collect();
+        let owners = open.flux.look(&open.link, &asked).await;
         let mut observation = Observation { identity: open.identity.clone(), ..Observation::default() };
         let mut first = None;
         for (binding, look) in self.bindings.iter().zip(looks) {
@@ -323,6 +364,17 @@ impl Kubernetes {
                 }
             }
         }
+        for (owned, told) in self.owned.iter().zip(owners) {
+            match told {
+                Ok(application) => {
+                    observation.applications.insert(owned.place.clone(), application);
+                }
+                Err(fault) => {
+                    first = first.or_else(|| Some(fault.clone()));
+                    observation.faults.entry(owned.place.service.clone()).or_insert(fault);
+                }
+            }
+        }
         if let Some(reason) = open.link.trust.objection() {
             observation.remarks.push(SafeText::new(reason));
         }
@@ -330,11 +382,21 @@ impl Kubernetes {
         if fault.cause == Cause::Unauthorized {
             self.forget(&open).await;
         }
-        if observation.rollouts.is_empty() && of_the_whole(fault.cause) {
-            Err(fault)
-        } else {
-            Ok(observation)
-        }
+        let nothing = observation.rollouts.is_empty() && observation.applications.is_empty();
+        if nothing && of_the_whole(fault.cause) { Err(fault) } else { Ok(observation) }
+    }
+
+    /// What the workload of a place says of itself, as far as the watches know.
+    fn marks(&self, open: &Open, place: &Place) -> Option<wire::Meta> {
+        let binding = self.bindings.iter().find(|binding| &binding.place == place)?;
+        let workload = open.namespaces.get(&binding.namespace)?.told(binding.species, &binding.name)?;
+        Some(workload.meta.clone())
+    }
+
+    /// The owner that an intent is about, if it is about one.
+    fn owner(&self, intent: &Intent) -> Option<&Owned> {
+        let about = matches!(intent.target, Target::Application | Target::Deployed { .. });
+        self.owned.iter().find(|owned| about && Some(&owned.place) == intent.place.as_ref())
     }
 
     fn bound(&self, intent: &Intent) -> Result<&Binding, Fault> {
@@ -379,9 +441,15 @@ impl Provider for Kubernetes {
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
         Box::pin(async move {
-            let binding = self.bound(intent)?;
+            let about = match self.owner(intent) {
+                Some(owned) => About::Owner(owned),
+                None => About::Workload(self.bound(intent)?),
+            };
             let open = self.open().await?;
-            let prepared = prepare::prepare(&open, binding, &self.source, intent).await;
+            let prepared = match about {
+                About::Owner(owned) => flux::prepare(&open, owned, &self.source, intent).await,
+                About::Workload(binding) => prepare::prepare(&open, binding, &self.source, intent).await,
+            };
             if prepared.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {
                 self.forget(&open).await;
             }

@@ -27,7 +27,7 @@ use crate::provider::registry::{Belongs, Manifest, Registry, Tag};
 
 /// A patch gets this long for its answer.
 const WRITE: Duration = Duration::from_secs(30);
-const JSON_PATCH: &str = "application/json-patch+json";
+pub(super) const JSON_PATCH: &str = "application/json-patch+json";
 
 /// Looks afresh and works out the request for an intent.
 pub(super) async fn prepare(
@@ -218,6 +218,18 @@ async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission
     if let (Part::Status, Some(attributes)) = (part, attributes.as_object_mut()) {
         attributes.insert("subresource".to_owned(), "status".into());
     }
+    let what = format!(
+        "{}{}/{} in namespace {}",
+        if part == Part::Status { "the status of " } else { "" },
+        binding.species.word(),
+        binding.name,
+        binding.namespace
+    );
+    may_patch(link, &attributes, &what).await
+}
+
+/// Whether the cluster would let us patch what these attributes name.
+pub(super) async fn may_patch(link: &Link, attributes: &Value, what: &str) -> Permission {
     let question = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
@@ -240,13 +252,7 @@ async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission
     };
     let why =
         text("reason").or_else(|| text("evaluationError")).unwrap_or("no rule of the cluster allows it");
-    Permission::Denied(SafeText::new(&format!(
-        "you may not patch {}{}/{} in namespace {}: {why}",
-        if part == Part::Status { "the status of " } else { "" },
-        binding.species.word(),
-        binding.name,
-        binding.namespace
-    )))
+    Permission::Denied(SafeText::new(&format!("you may not patch {what}: {why}")))
 }
 
 /// What came of a step, and the object as the server holds it now.

@@ -28,6 +28,8 @@ pub(super) enum Resource {
     Pods,
     /// What Argo Rollouts measures before it goes on.
     AnalysisRuns,
+    /// What Flux keeps a place with.
+    Flux(super::flux::Kind),
 }
 
 impl Species {
@@ -88,6 +90,7 @@ impl Resource {
             Self::Of(Species::Rollout) | Self::AnalysisRuns => "/apis/argoproj.io/v1alpha1",
             Self::Of(_) | Self::ReplicaSets | Self::ControllerRevisions => "/apis/apps/v1",
             Self::Pods => "/api/v1",
+            Self::Flux(kind) => kind.api(),
         }
     }
 
@@ -102,6 +105,7 @@ impl Resource {
             Self::ControllerRevisions => "controllerrevisions",
             Self::Pods => "pods",
             Self::AnalysisRuns => "analysisruns",
+            Self::Flux(kind) => kind.plural(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Resource {
             Self::ReplicaSets | Self::ControllerRevisions => "apps",
             Self::AnalysisRuns => "argoproj.io",
             Self::Pods => "",
+            Self::Flux(kind) => kind.group(),
         }
     }
 

@@ -26,6 +26,10 @@ pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-config
 pub(super) const ARGO_TRACKING: &str = "argocd.argoproj.io/tracking-id";
 /// Helm's release.
 pub(super) const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+/// Where Helm's release is kept.
+pub(super) const HELM_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+/// Flux's other switch, for what a HelmRelease made.
+pub(super) const FLUX_DRIFT: &str = "helm.toolkit.fluxcd.io/driftDetection";
 /// Flux's switch for one object.
 pub(super) const FLUX_RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
 /// Number of a Rollout's present or past revision.
@@ -40,7 +44,7 @@ pub(super) const TEMPLATE_HASHES: [&str; 2] = ["pod-template-hash", ROLLOUT_HASH
 pub(super) const REVISION_HASH: &str = "controller-revision-hash";
 
 /// The annotations that are kept; the text of [`LAST_APPLIED`] is not.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 11] = [
     REVISION,
     REVISION_HISTORY,
     ROLLOUT_REVISION,
@@ -50,6 +54,8 @@ const KEPT: [&str; 9] = [
     ARGO_TRACKING,
     HELM_RELEASE,
     FLUX_RECONCILE,
+    FLUX_DRIFT,
+    HELM_NAMESPACE,
 ];
 
 /// An object that is watched.

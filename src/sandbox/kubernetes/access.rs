@@ -7,6 +7,8 @@ pub enum Role {
     Admin,
     /// Get, list and watch; nothing that changes the cluster.
     Viewer,
+    /// Everything but what Flux keeps things with.
+    Apps,
 }
 
 /// One known user.
@@ -19,9 +21,10 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Whether the user's roles contain `verb` on anything.
-    pub(super) fn may(&self, verb: &str) -> bool {
+    /// Whether the user's roles contain `verb` on what is in a group.
+    pub(super) fn may(&self, verb: &str, group: &str) -> bool {
         match self.role {
+            Role::Apps => !group.ends_with("fluxcd.io"),
             Role::Admin => true,
             Role::Viewer => matches!(verb, "get" | "list" | "watch"),
         }
@@ -31,7 +34,7 @@ impl User {
     pub(super) fn groups(&self) -> &'static [&'static str] {
         match self.role {
             Role::Admin => &["system:masters", "system:authenticated"],
-            Role::Viewer => &["system:authenticated"],
+            Role::Viewer | Role::Apps => &["system:authenticated"],
         }
     }
 }

@@ -48,7 +48,7 @@ fn access(call: &Call, user: &User) -> Result<Answer, Failure> {
              \"null\": exactly one of nonResourceAttributes or resourceAttributes must be specified",
         ));
     };
-    let allowed = user.may(text(attributes, "/verb"));
+    let allowed = user.may(text(attributes, "/verb"), text(attributes, "/group"));
     let mut status = json!({"allowed": allowed});
     if let (true, Some(status)) = (allowed, status.as_object_mut()) {
         let reason = format!(

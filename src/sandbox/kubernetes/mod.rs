@@ -1,6 +1,6 @@
 //! A Kubernetes cluster on loopback: an API server with an object store, one resource version counter and a
-//! bounded event history, and behind it the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets and Argo
-//! Rollouts and a kubelet that move only when the world calls [`Cluster::tick`].
+//! bounded event history, and behind it the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets, Argo
+//! Rollouts and Flux, and a kubelet that move only when the world calls [`Cluster::tick`].
 //!
 //! It knows the Kubernetes API's own rules and nothing of the program that talks to it: no type of this crate
 //! outside this folder is used here. Objects are kept as raw JSON, so a field that this code has never heard of
@@ -18,6 +18,7 @@ mod defaults;
 mod deployment;
 mod discovery;
 mod fields;
+mod flux;
 mod hash;
 mod kubelet;
 mod ownership;
@@ -47,6 +48,7 @@ mod tests;
 
 pub use access::Role;
 pub use analysis::Conclusion;
+pub use flux::{KustomizationSeed, SourceSeed, Upstream};
 pub use kubelet::Behaviour;
 pub use ownership::Owner;
 pub use seed::{DeploymentSeed, Shape};
@@ -127,6 +129,29 @@ impl Cluster {
     /// Adds a workload with its real history, all of it already rolled out. Register its images first.
     pub fn add_deployment(&self, seed: &DeploymentSeed) {
         self.change(|state| state.add_deployment(seed));
+    }
+
+    /// Adds a GitRepository of Flux, and what is behind it.
+    pub fn add_source(&self, seed: &SourceSeed) {
+        self.change(|state| state.add_source(seed));
+    }
+
+    /// Adds a Kustomization of Flux.
+    pub fn add_kustomization(&self, seed: &KustomizationSeed) {
+        self.change(|state| state.add_kustomization(seed));
+    }
+
+    /// Adds an object of a custom resource, as somebody would with kubectl.
+    pub fn add_custom(&self, plural: &str, (namespace, name): (&str, &str), spec: serde_json::Value) {
+        let Some(resource) = resource::ALL.into_iter().find(|r| r.plural == plural && r.is_custom()) else {
+            return;
+        };
+        self.change(|state| state.add_custom(resource, namespace, name, spec));
+    }
+
+    /// Changes the status of an object as its controller does: what it asks for stays, and so does its generation.
+    pub fn set_status(&self, plural: &str, namespace: &str, name: &str, status: &serde_json::Value) {
+        self.change(|state| state.set_status(plural, namespace, name, status));
     }
 
     /// Changes one container's image as a CI job would with `kubectl set image`. False when there is no such thing.

@@ -47,6 +47,7 @@ impl State {
         self.uptime += elapsed;
         if only.is_none() {
             self.heal(elapsed);
+            self.sync_flux();
         }
         let mut chosen: Vec<Arc<Value>> = Vec::new();
         for resource in WORKLOADS {

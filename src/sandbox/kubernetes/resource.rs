@@ -100,6 +100,36 @@ pub(super) static ANALYSISRUNS: Resource = Resource {
     scope: Scope::Namespaced,
     fields: &[],
 };
+/// `kustomize.toolkit.fluxcd.io/v1` Kustomizations: a custom resource of Flux.
+pub(super) static KUSTOMIZATIONS: Resource = Resource {
+    group: "kustomize.toolkit.fluxcd.io",
+    plural: "kustomizations",
+    singular: "kustomization",
+    kind: "Kustomization",
+    short: &["ks"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `helm.toolkit.fluxcd.io/v2` HelmReleases: a custom resource of Flux.
+pub(super) static HELMRELEASES: Resource = Resource {
+    group: "helm.toolkit.fluxcd.io",
+    plural: "helmreleases",
+    singular: "helmrelease",
+    kind: "HelmRelease",
+    short: &["hr"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `source.toolkit.fluxcd.io/v1` GitRepositories: a custom resource of Flux.
+pub(super) static GITREPOSITORIES: Resource = Resource {
+    group: "source.toolkit.fluxcd.io",
+    plural: "gitrepositories",
+    singular: "gitrepository",
+    kind: "GitRepository",
+    short: &["gitrepo"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
 /// Core Pods.
 pub(super) static PODS: Resource = Resource {
     group: "",
@@ -139,7 +169,7 @@ pub(super) static NAMESPACES: Resource = Resource {
 };
 
 /// Every resource.
-pub(super) static ALL: [&Resource; 10] = [
+pub(super) static ALL: [&Resource; 13] = [
     &DEPLOYMENTS,
     &REPLICASETS,
     &STATEFULSETS,
@@ -147,6 +177,9 @@ pub(super) static ALL: [&Resource; 10] = [
     &CONTROLLERREVISIONS,
     &ROLLOUTS,
     &ANALYSISRUNS,
+    &KUSTOMIZATIONS,
+    &HELMRELEASES,
+    &GITREPOSITORIES,
     &PODS,
     &EVENTS,
     &NAMESPACES,
@@ -166,14 +199,23 @@ impl Resource {
         match self.group {
             "" => "v1",
             "argoproj.io" => "argoproj.io/v1alpha1",
+            "kustomize.toolkit.fluxcd.io" => "kustomize.toolkit.fluxcd.io/v1",
+            "helm.toolkit.fluxcd.io" => "helm.toolkit.fluxcd.io/v2",
+            "source.toolkit.fluxcd.io" => "source.toolkit.fluxcd.io/v1",
             _ => "apps/v1",
         }
+    }
+
+    /// The one version of a group that was defined in the cluster.
+    pub(super) fn version_of(group: &str) -> Option<&'static str> {
+        let found = ALL.into_iter().find(|r| r.is_custom() && r.group == group)?;
+        found.api_version().split_once('/').map(|(_, version)| version)
     }
 
     /// Whether it was defined in the cluster: such objects have no strategic merge, and their status is a part of its
     /// own.
     pub(super) fn is_custom(&self) -> bool {
-        self.group == "argoproj.io"
+        !["", "apps"].contains(&self.group)
     }
 
     /// Whether its objects count the changes of what they ask for.

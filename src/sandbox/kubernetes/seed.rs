@@ -159,7 +159,7 @@ impl State {
     }
 
     /// The workload of this name, of whatever kind.
-    fn workload(&self, namespace: &str, name: &str) -> Option<(&'static Resource, Arc<Value>)> {
+    pub(super) fn workload(&self, namespace: &str, name: &str) -> Option<(&'static Resource, Arc<Value>)> {
         WORKLOADS.into_iter().find_map(|r| Some((r, Arc::clone(self.get(r, namespace, name)?))))
     }
 
@@ -220,6 +220,15 @@ impl State {
         let generation = number(&object, "/metadata/generation") + 1;
         set(&mut object, &["metadata", "generation"], generation.into());
         self.update(resource, object, Writer { manager: "kubectl-patch", subresource: "" });
+    }
+
+    /// Changes the status of an object as its controller does.
+    pub(super) fn set_status(&mut self, plural: &str, namespace: &str, name: &str, status: &Value) {
+        let Some(resource) = super::resource::ALL.into_iter().find(|r| r.plural == plural) else { return };
+        let Some(found) = self.get(resource, namespace, name) else { return };
+        let mut object = (**found).clone();
+        json_patch::merge(&mut object, &json!({"status": status}));
+        self.update(resource, object, Writer { manager: "controller", subresource: "status" });
     }
 
     /// The images of a workload's pods with the number of ready ones.
@@ -287,7 +296,7 @@ fn is_over(resource: &Resource, workload: &Value) -> bool {
     }
 }
 
-fn set_container_image(object: &mut Value, container: &str, image: &str) -> bool {
+pub(super) fn set_container_image(object: &mut Value, container: &str, image: &str) -> bool {
     let containers = object.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut);
     let found = containers.and_then(|all| all.iter_mut().find(|c| text(c, "/name") == container));
     match found {

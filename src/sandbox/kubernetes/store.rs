@@ -4,6 +4,7 @@
 use super::WriteRecord;
 use super::access::{Role, User};
 use super::fields::{self, Writer};
+use super::flux::Flux;
 use super::hash;
 use super::kubelet::Life;
 use super::ownership::Kept;
@@ -70,6 +71,8 @@ pub(super) struct State {
     pub(super) stirred: BTreeMap<String, (String, Duration)>,
     /// What GitOps tools keep, by namespace and name.
     pub(super) kept: BTreeMap<(String, String), Kept>,
+    /// What Flux's controllers remember.
+    pub(super) flux: Flux,
 }
 
 impl State {
@@ -94,6 +97,7 @@ impl State {
             noticed: BTreeMap::new(),
             stirred: BTreeMap::new(),
             kept: BTreeMap::new(),
+            flux: Flux::default(),
         };
         for namespace in ["default", "kube-system"] {
             state.ensure_namespace(namespace);

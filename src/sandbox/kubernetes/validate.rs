@@ -1,5 +1,6 @@
 //! What the API server refuses to store: missing, wrong and immutable fields of a workload.
 
+use super::flux::schema;
 use super::resource::{DAEMONSETS, DEPLOYMENTS, PODS, Resource, STATEFULSETS};
 use super::status::{Cause, Failure};
 use super::store::text;
@@ -17,6 +18,7 @@ pub(super) fn check(resource: &Resource, old: Option<&Value>, new: &Value) -> Re
             causes.push(invalid("spec.selector", &shown, "field is immutable"));
         }
     }
+    causes.extend(schema::check(resource, new));
     if let (true, Some(old)) = (resource.plural == PODS.plural, old) {
         pod_update(old, new, &mut causes);
     }
