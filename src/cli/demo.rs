@@ -173,6 +173,7 @@ async fn serve(world: &Sandbox) -> Done {
         ("gitlab", &urls.gitlab),
         ("jenkins", &urls.jenkins),
         ("circleci", &urls.circleci),
+        ("terraform", &urls.terraform_cloud),
         ("prometheus", &urls.prometheus),
         ("alertmanager", &urls.alertmanager),
         ("kubernetes", &urls.kubernetes),

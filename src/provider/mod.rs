@@ -30,6 +30,7 @@ pub mod registry;
 pub mod secret;
 mod services;
 mod stock;
+pub mod terraform_cloud;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -225,6 +226,7 @@ pub const KINDS: &[&Kind] = &[
     &gitlab::KIND,
     &jenkins::KIND,
     &circleci::KIND,
+    &terraform_cloud::KIND,
     &prometheus::KIND,
     &alertmanager::KIND,
     &docker::KIND,

@@ -31,6 +31,10 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
             let base = text("url").unwrap_or_else(|| "https://circleci.com/api/v2".to_owned());
             Some(Reach::Http { base: SafeText::new(&base), token: Some("CIRCLE_TOKEN") })
         }
+        "terraform-cloud" => {
+            let base = text("url").unwrap_or_else(|| "https://app.terraform.io/api/v2".to_owned());
+            Some(Reach::Http { base: SafeText::new(&base), token: Some("TFE_TOKEN") })
+        }
         "jenkins" => {
             let (url, user) = (text("url")?, text("user")?);
             let (base, user) = (SafeText::new(&url), SafeText::new(&user));
@@ -106,6 +110,7 @@ mod tests {
                 &[("url", "https://ci.test/jenkins"), ("user", "mara")],
                 Some("Basic https://ci.test/jenkins"),
             ),
+            ("terraform-cloud", &[], Some("Http https://app.terraform.io/api/v2")),
             ("command", &[], Some("Program the programs of the config")),
             ("git", &[], None),
         ] {

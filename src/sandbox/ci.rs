@@ -9,6 +9,7 @@ use super::history::Commits;
 use super::jenkins::Jenkins;
 use super::pipeline::{Arrived, Deploy};
 use super::scenario::{Ci, ServiceScript};
+use super::terraform_cloud::TerraformCloud;
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -18,6 +19,7 @@ pub(super) struct Servers {
     pub(super) gitlab: GitLab,
     pub(super) jenkins: Jenkins,
     pub(super) circleci: CircleCi,
+    pub(super) terraform_cloud: TerraformCloud,
 }
 
 impl Servers {
@@ -37,6 +39,7 @@ impl Servers {
             Ci::Gitlab => self.gitlab.add_service(script, commits, start),
             Ci::Jenkins => self.jenkins.add_service(script, commits, start),
             Ci::Circleci => self.circleci.add_service(script, commits, start),
+            Ci::TerraformCloud => self.terraform_cloud.add_service(script, commits, start),
         }
     }
 
@@ -46,6 +49,7 @@ impl Servers {
         deploys.extend(self.gitlab.tick(now, arrived));
         deploys.extend(self.jenkins.tick(now, arrived));
         deploys.extend(self.circleci.tick(now, arrived));
+        deploys.extend(self.terraform_cloud.tick(now, arrived));
         deploys
     }
 
@@ -61,5 +65,6 @@ impl Servers {
             || self.gitlab.approve_as(login, service, environment, now)
             || self.jenkins.approve_as(login, service, environment, now)
             || self.circleci.approve_as(login, service, environment, now)
+            || self.terraform_cloud.approve_as(login, service, environment, now)
     }
 }

@@ -25,6 +25,7 @@ mod registry;
 pub mod scenario;
 mod serve;
 mod signals;
+pub mod terraform_cloud;
 mod world;
 
 pub use fault::{Act, Answered, Effect, Entry, Faults, Rule, Server};
@@ -41,6 +42,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+use terraform_cloud::TerraformCloud;
 use tokio::task::AbortHandle;
 
 /// The pause between two steps of a running clock.
@@ -141,6 +143,8 @@ pub struct Urls {
     pub jenkins: String,
     /// The CircleCI API's base.
     pub circleci: String,
+    /// HCP Terraform's API base.
+    pub terraform_cloud: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -182,6 +186,7 @@ impl Sandbox {
             gitlab: GitLab::new(&urls.gitlab),
             jenkins: Jenkins::new(&urls.jenkins),
             circleci: CircleCi::new(&urls.circleci),
+            terraform_cloud: TerraformCloud::new(),
         };
         for (script, made) in scenario.services.iter().zip(&repositories) {
             ci.add_service(script, &made.origin, start)?;
@@ -279,6 +284,7 @@ impl Urls {
             gitlab: format!("http://{}", at(Server::Gitlab)),
             jenkins: format!("http://{}/jenkins", at(Server::Jenkins)),
             circleci: format!("http://{}/api/v2", at(Server::Circleci)),
+            terraform_cloud: format!("http://{}/api/v2", at(Server::TerraformCloud)),
         }
     }
 }
@@ -295,6 +301,7 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Gitlab => gitlab::router(world.clone()),
         Server::Jenkins => jenkins::router(world.clone()),
         Server::Circleci => circleci::router(world.clone()),
+        Server::TerraformCloud => terraform_cloud::router(world.clone()),
     }
 }
 
@@ -346,6 +353,7 @@ fn write_files(
         ("gitlab-token", gitlab::OPERATOR_TOKEN),
         ("jenkins-token", jenkins::OPERATOR_TOKEN),
         ("circleci-token", circleci::OPERATOR_TOKEN),
+        ("terraform-cloud-token", terraform_cloud::OPERATOR_TOKEN),
     ] {
         config::private(&folder.join(file), &format!("{token}\n"))?;
     }

@@ -198,6 +198,8 @@ pub enum Ci {
     Jenkins,
     /// CircleCI.
     Circleci,
+    /// HCP Terraform.
+    TerraformCloud,
 }
 
 /// What a workflow run does as the day begins.

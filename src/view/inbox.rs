@@ -149,6 +149,10 @@ fn details<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
         Some(approvals) => words.dot().say(Role::Base, text::cut(&approvals, 48)),
         None => words,
     };
+    let words = match &gate.plan {
+        Some(plan) => words.dot().say(Role::Hold, text::cut(plan.as_str(), 64)),
+        None => words,
+    };
     let words = match gate.asks.as_slice() {
         [] => words,
         [one] => words.dot().say(Role::Muted, format!("asks for {}", text::name(one.as_str(), 20))),

@@ -86,6 +86,7 @@ fn gate() -> Gate {
         url: None,
         asks: Vec::new(),
         no_reject: None,
+        plan: None,
         quorum: None,
     }
 }

@@ -312,6 +312,7 @@ mod tests {
             url: None,
             asks: Vec::new(),
             no_reject: None,
+            plan: None,
             quorum: None,
         }
     }

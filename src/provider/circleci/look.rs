@@ -283,6 +283,7 @@ impl About<'_> {
             waits_for: WaitsFor::Human,
             quorum: None,
             no_reject: None,
+            plan: None,
             asks: Vec::new(),
             url: self.url(),
         }

@@ -89,6 +89,7 @@ impl Hold<'_> {
             waits_for: WaitsFor::Human,
             url: links.safe(self.run.html_url.as_ref()),
             asks: Vec::new(),
+            plan: None,
             no_reject: None,
             quorum: None,
         }

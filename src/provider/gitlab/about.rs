@@ -112,6 +112,7 @@ impl About<'_> {
             quorum: None,
             no_reject: None,
             asks: Vec::new(),
+            plan: None,
             url: safe(self.pipeline.web_url.as_ref()),
         }
     }

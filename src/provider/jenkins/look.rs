@@ -265,6 +265,7 @@ impl About<'_> {
             quorum: None,
             no_reject: None,
             asks: waiting.asks().iter().map(|parameter| parameter.name.clone()).collect(),
+            plan: None,
             url: self.url(),
         }
     }
