@@ -1,4 +1,4 @@
-//! GitLab, Jenkins and CircleCI against scripted servers: what their documentation says they answer, oddities included.
+//! GitLab, Jenkins, CircleCI and Terraform against scripted servers: what their documentation says they answer, oddities included.
 //! What all providers keep alike is in `tests/contract`.
 #![expect(
     clippy::unwrap_used,
@@ -17,9 +17,11 @@ mod oddities {
     mod circleci;
     mod gitlab;
     mod jenkins;
+    mod terraform_cloud;
 }
 mod recorded;
 mod secrets;
+mod terraform_cloud;
 
 #[path = "../support/scripted.rs"]
 #[expect(dead_code, reason = "shared with other test programs, each of which uses a part")]

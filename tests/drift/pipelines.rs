@@ -1,4 +1,4 @@
-//! GitLab, Jenkins and CircleCI: the recorded answers of a run that waits for production, and of one that has failed.
+//! GitLab, Jenkins, CircleCI and Terraform: the recorded answers of a run that waits for production, and of one that has failed.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use gonogo::provider::Provider;
 use serde_json::{Value, json};
 
 use super::ci::world::{NEW, OLD, approve, intent, version};
-use super::ci::{circleci, gitlab, jenkins};
+use super::ci::{circleci, gitlab, jenkins, terraform_cloud};
 use super::good::Part;
 use super::scripted::Scripted;
 use super::{Member, Start};
@@ -23,6 +23,11 @@ pub(super) fn members() -> Vec<Start> {
         || Ci::start("failing", "jenkins", jenkins_failing(), &[]).boxed(),
         || Ci::start("approval", "circleci", circleci_approval(), &CIRCLECI_APPROVAL).boxed(),
         || Ci::start("failing", "circleci", circleci_failing(), &[]).boxed(),
+        || {
+            Ci::start("confirmation", "terraform-cloud", terraform_confirmation(), &TERRAFORM_CONFIRMATION)
+                .boxed()
+        },
+        || Ci::start("failing", "terraform-cloud", terraform_failing(), &[]).boxed(),
     ]
 }
 
@@ -86,6 +91,7 @@ impl Member for Ci {
         match self.kind {
             "gitlab" => gitlab::shop(&self.server),
             "jenkins" => jenkins::shop(&self.server),
+            "terraform-cloud" => terraform_cloud::shop(&self.server),
             _ => circleci::shop(&self.server),
         }
     }
@@ -363,4 +369,34 @@ fn circleci_failing() -> Vec<(String, Value)> {
             ),
         ],
     )
+}
+
+const TERRAFORM_CONFIRMATION: [Rests; 4] = [
+    ("/workspaces/ws-1/runs", "/data/1/attributes/status", &["run run-1"]),
+    ("/workspaces/ws-1/runs", "/data/0/attributes/permissions/can-apply", &["may decide shop-production"]),
+    ("/runs/run-2", "/data/attributes/actions/is-confirmable", CONFIRMED),
+    ("/runs/run-2", "/data/relationships/workspace/data/id", CONFIRMED),
+];
+
+fn terraform(runs: &[Value]) -> Vec<(String, Value)> {
+    let mut answers = vec![
+        ("/account/details", terraform_cloud::account("users")),
+        (
+            "/organizations/acme/workspaces/shop-production",
+            json!({"data": {"id": "ws-1", "type": "workspaces"}}),
+        ),
+        ("/workspaces/ws-1/runs", terraform_cloud::list(runs)),
+    ];
+    let newest = runs.first().unwrap();
+    answers.push(("/runs/run-2", terraform_cloud::document(newest, "pending")));
+    answers.push(("/plans/plan-run-2/json-output", terraform_cloud::plan()));
+    of(terraform_cloud::API, &answers)
+}
+
+fn terraform_confirmation() -> Vec<(String, Value)> {
+    terraform(&[terraform_cloud::run("run-2", "policy_checked"), terraform_cloud::run("run-1", "applied")])
+}
+
+fn terraform_failing() -> Vec<(String, Value)> {
+    terraform(&[terraform_cloud::run("run-2", "errored")])
 }

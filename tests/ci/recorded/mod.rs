@@ -3,4 +3,5 @@
 pub(crate) mod circleci;
 pub(crate) mod gitlab;
 pub(crate) mod jenkins;
+pub(crate) mod terraform_cloud;
 pub(crate) mod world;
