@@ -467,6 +467,17 @@ async fn terraform_does_what_its_table_says() {
     whole("terraform-cloud", &used);
 }
 
+#[tokio::test]
+async fn awx_does_what_its_table_says() {
+    use ci::awx::{approval, run, shop, workflow};
+    let runs = [run(32, "running"), run(31, "running"), run(30, "failed")];
+    let server = workflow(&runs, &[approval(75, 31, "pending")]).await;
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    let target = |verb| at_ci("awx", verb, &gate, "30", "32");
+    whole("awx", &all_verbs("awx", &provider, target, "shop").await);
+}
+
 #[test]
 fn a_kind_that_only_tells_has_no_verb_and_every_table_is_whole() {
     for kind in KINDS {

@@ -13,8 +13,8 @@ use gonogo::domain::{
 use gonogo::provider::http::{Auth, Endpoint, EndpointSpec};
 use gonogo::provider::secret::Secret;
 use gonogo::provider::{
-    Provider, SecretPlace, SourceSpec, alertmanager, circleci, docker, github, gitlab, jenkins, prometheus,
-    terraform_cloud,
+    Provider, SecretPlace, SourceSpec, alertmanager, awx, circleci, docker, github, gitlab, jenkins,
+    prometheus, terraform_cloud,
 };
 use serde_json::Value;
 
@@ -79,6 +79,11 @@ fn circleci(url: &str) -> Arc<dyn Provider> {
 fn terraform_cloud(url: &str) -> Arc<dyn Provider> {
     let pipeline = Settings::default().with_text("project", "acme/shop");
     terraform_cloud::build_with(spec(url, Role::Pipeline, pipeline), LIMITS).unwrap()
+}
+
+fn awx(url: &str) -> Arc<dyn Provider> {
+    let pipeline = Settings::default().with_text("template", "Release shop");
+    awx::build_with(spec(&format!("{url}/api/v2"), Role::Pipeline, pipeline), LIMITS).unwrap()
 }
 
 fn docker(url: &str) -> Arc<dyn Provider> {
@@ -153,6 +158,11 @@ async fn circleci_survives_every_fault() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terraform_survives_every_fault() {
     all(|case| check(case, terraform_cloud)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn awx_survives_every_fault() {
+    all(|case| check(case, awx)).await;
 }
 
 /// Without the faults that only a limit ends (the engine's are not shortened for tests) and those of https.

@@ -19,12 +19,13 @@ use gonogo::domain::Outcome;
 use gonogo::sandbox::{Effect, Scenario, Server};
 
 /// Service, its CI server, how many requests approve it.
-const GATES: [(&str, Server, usize); 5] = [
+const GATES: [(&str, Server, usize); 6] = [
     ("checkout", Server::Github, 1),
     ("billing", Server::Gitlab, 2),
     ("mailer", Server::Jenkins, 1),
     ("catalog", Server::Circleci, 1),
     ("network", Server::TerraformCloud, 1),
+    ("warehouse", Server::Awx, 1),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

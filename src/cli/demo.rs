@@ -174,6 +174,7 @@ async fn serve(world: &Sandbox) -> Done {
         ("jenkins", &urls.jenkins),
         ("circleci", &urls.circleci),
         ("terraform", &urls.terraform_cloud),
+        ("awx", &urls.awx),
         ("prometheus", &urls.prometheus),
         ("alertmanager", &urls.alertmanager),
         ("kubernetes", &urls.kubernetes),

@@ -239,6 +239,9 @@ pub struct Gate {
     /// What the provider's own plan says would change: `2 to add, 1 to change, 3 to destroy`; none where it has no plan.
     #[serde(default)]
     pub plan: Option<SafeText>,
+    /// Until when it can be decided: from then on it counts as turned down.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
     /// Where a browser shows it.
     pub url: Option<SafeText>,
 }
@@ -378,6 +381,7 @@ mod tests {
                 no_reject: None,
                 asks: Vec::new(),
                 plan: None,
+                expires: None,
                 url: None,
             };
             assert_eq!(gate.approvals().as_deref(), Some(words));

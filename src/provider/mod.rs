@@ -7,6 +7,7 @@
 pub mod access;
 pub mod alertmanager;
 pub mod archive;
+pub mod awx;
 pub mod child;
 pub mod circleci;
 pub mod command;
@@ -227,6 +228,7 @@ pub const KINDS: &[&Kind] = &[
     &jenkins::KIND,
     &circleci::KIND,
     &terraform_cloud::KIND,
+    &awx::KIND,
     &prometheus::KIND,
     &alertmanager::KIND,
     &docker::KIND,

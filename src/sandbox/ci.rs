@@ -2,6 +2,7 @@
 //! lets a gate go without the operator. Knows them by their own handles.
 
 use super::SandboxError;
+use super::awx::Awx;
 use super::circleci::CircleCi;
 use super::github::GitHub;
 use super::gitlab::GitLab;
@@ -20,6 +21,7 @@ pub(super) struct Servers {
     pub(super) jenkins: Jenkins,
     pub(super) circleci: CircleCi,
     pub(super) terraform_cloud: TerraformCloud,
+    pub(super) awx: Awx,
 }
 
 impl Servers {
@@ -40,6 +42,7 @@ impl Servers {
             Ci::Jenkins => self.jenkins.add_service(script, commits, start),
             Ci::Circleci => self.circleci.add_service(script, commits, start),
             Ci::TerraformCloud => self.terraform_cloud.add_service(script, commits, start),
+            Ci::Awx => self.awx.add_service(script, commits, start),
         }
     }
 
@@ -50,6 +53,7 @@ impl Servers {
         deploys.extend(self.jenkins.tick(now, arrived));
         deploys.extend(self.circleci.tick(now, arrived));
         deploys.extend(self.terraform_cloud.tick(now, arrived));
+        deploys.extend(self.awx.tick(now, arrived));
         deploys
     }
 
@@ -66,5 +70,6 @@ impl Servers {
             || self.jenkins.approve_as(login, service, environment, now)
             || self.circleci.approve_as(login, service, environment, now)
             || self.terraform_cloud.approve_as(login, service, environment, now)
+            || self.awx.approve_as(login, service, environment, now)
     }
 }

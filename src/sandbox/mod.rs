@@ -8,6 +8,7 @@
 
 mod alertmanager;
 mod alerts;
+pub mod awx;
 mod ci;
 pub mod circleci;
 mod config;
@@ -32,6 +33,7 @@ pub use fault::{Act, Answered, Effect, Entry, Faults, Rule, Server};
 pub use scenario::{Drill, Runs, Scenario};
 pub use world::World;
 
+use awx::Awx;
 use circleci::CircleCi;
 use github::GitHub;
 use gitlab::GitLab;
@@ -145,6 +147,8 @@ pub struct Urls {
     pub circleci: String,
     /// HCP Terraform's API base.
     pub terraform_cloud: String,
+    /// AWX's API base.
+    pub awx: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -187,6 +191,7 @@ impl Sandbox {
             jenkins: Jenkins::new(&urls.jenkins),
             circleci: CircleCi::new(&urls.circleci),
             terraform_cloud: TerraformCloud::new(),
+            awx: Awx::new(),
         };
         for (script, made) in scenario.services.iter().zip(&repositories) {
             ci.add_service(script, &made.origin, start)?;
@@ -285,6 +290,7 @@ impl Urls {
             jenkins: format!("http://{}/jenkins", at(Server::Jenkins)),
             circleci: format!("http://{}/api/v2", at(Server::Circleci)),
             terraform_cloud: format!("http://{}/api/v2", at(Server::TerraformCloud)),
+            awx: format!("http://{}/api/v2", at(Server::Awx)),
         }
     }
 }
@@ -302,6 +308,7 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Jenkins => jenkins::router(world.clone()),
         Server::Circleci => circleci::router(world.clone()),
         Server::TerraformCloud => terraform_cloud::router(world.clone()),
+        Server::Awx => awx::router(world.clone()),
     }
 }
 
@@ -354,6 +361,7 @@ fn write_files(
         ("jenkins-token", jenkins::OPERATOR_TOKEN),
         ("circleci-token", circleci::OPERATOR_TOKEN),
         ("terraform-cloud-token", terraform_cloud::OPERATOR_TOKEN),
+        ("awx-token", awx::OPERATOR_TOKEN),
     ] {
         config::private(&folder.join(file), &format!("{token}\n"))?;
     }

@@ -200,6 +200,8 @@ pub enum Ci {
     Circleci,
     /// HCP Terraform.
     TerraformCloud,
+    /// AWX.
+    Awx,
 }
 
 /// What a workflow run does as the day begins.

@@ -8,7 +8,7 @@ use gonogo::provider::Provider;
 use serde_json::json;
 
 use crate::canary::{Scanner, finds_every_form};
-use crate::recorded::{circleci, gitlab, jenkins, terraform_cloud};
+use crate::recorded::{awx, circleci, gitlab, jenkins, terraform_cloud};
 use crate::scripted::{Reply, Scripted};
 use crate::world::{SECRET, approve, log, look, only, seen, text};
 
@@ -52,6 +52,9 @@ async fn cases() -> Vec<Case> {
     let server = terraform_cloud::workspace(&[terraform_cloud::run("run-2", "policy_checked")]).await;
     let provider = terraform_cloud::shop(&server);
     all.push(case("terraform-cloud", server, provider, terraform_cloud::RUNS.to_owned()).await);
+    let server = awx::workflow(&[awx::run(31, "running")], &[awx::approval(75, 31, "pending")]).await;
+    let provider = awx::shop(&server);
+    all.push(case("awx", server, provider, format!("{}/workflow_approvals/", awx::API)).await);
     all
 }
 
@@ -60,6 +63,7 @@ fn path_of(case: &Case, step: &Step) -> String {
         "gitlab" => "/api/v4",
         "circleci" => circleci::API,
         "terraform-cloud" => terraform_cloud::API,
+        "awx" => awx::API,
         _ => "",
     };
     format!("{root}{}", step.path)
@@ -159,6 +163,10 @@ async fn a_log_that_repeats_a_credential_does_not_show_it() {
             }
             // Their logs lie in stores, which get no credential to repeat.
             "circleci" | "terraform-cloud" => continue,
+            "awx" => {
+                case.server.reply("GET", &format!("{}/jobs/30/stdout/", awx::API), text(200, &trace));
+                "30"
+            }
             _ => {
                 let console = format!("{}/16/logText/progressiveText", jenkins::JOB);
                 case.server.reply("GET", &console, text(200, &trace));

@@ -44,6 +44,7 @@ const PROVIDERS: &[Under] = &[
     Under { kind: "jenkins", server: Server::Jenkins, requests: 1, jobs: RELEASE },
     Under { kind: "circleci", server: Server::Circleci, requests: 1, jobs: RELEASE },
     Under { kind: "terraform-cloud", server: Server::TerraformCloud, requests: 1, jobs: CHANGE },
+    Under { kind: "awx", server: Server::Awx, requests: 1, jobs: RELEASE },
 ];
 
 /// Cells at once: each has a world of its own.

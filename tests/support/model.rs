@@ -249,6 +249,7 @@ pub(crate) fn gate(service: &str, number: u64, commit: &str, since: i64) -> Gate
         asks: Vec::new(),
         no_reject: None,
         plan: None,
+        expires: None,
         quorum: None,
     }
 }

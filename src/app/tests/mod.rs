@@ -87,6 +87,7 @@ fn gate() -> Gate {
         asks: Vec::new(),
         no_reject: None,
         plan: None,
+        expires: None,
         quorum: None,
     }
 }

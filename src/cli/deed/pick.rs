@@ -313,6 +313,7 @@ mod tests {
             asks: Vec::new(),
             no_reject: None,
             plan: None,
+            expires: None,
             quorum: None,
         }
     }

@@ -284,6 +284,7 @@ impl About<'_> {
             quorum: None,
             no_reject: None,
             plan: None,
+            expires: None,
             asks: Vec::new(),
             url: self.url(),
         }

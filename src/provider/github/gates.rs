@@ -90,6 +90,7 @@ impl Hold<'_> {
             url: links.safe(self.run.html_url.as_ref()),
             asks: Vec::new(),
             plan: None,
+            expires: None,
             no_reject: None,
             quorum: None,
         }

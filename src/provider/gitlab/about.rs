@@ -113,6 +113,7 @@ impl About<'_> {
             no_reject: None,
             asks: Vec::new(),
             plan: None,
+            expires: None,
             url: safe(self.pipeline.web_url.as_ref()),
         }
     }

@@ -266,6 +266,7 @@ impl About<'_> {
             no_reject: None,
             asks: waiting.asks().iter().map(|parameter| parameter.name.clone()).collect(),
             plan: None,
+            expires: None,
             url: self.url(),
         }
     }

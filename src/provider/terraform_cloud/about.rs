@@ -105,6 +105,7 @@ impl About<'_> {
             no_reject: None,
             asks: Vec::new(),
             plan: plans::words(self.known.plan(), self.inner),
+            expires: None,
             url: self.url(),
         })
     }

@@ -1,10 +1,12 @@
-//! What is made of the answers of GitLab, Jenkins, CircleCI and Terraform: safe texts, nothing unknown taken for success, no gate that
+//! What is made of the answers of GitLab, Jenkins, CircleCI, Terraform and AWX: safe texts, nothing unknown taken for success, no gate that
 //! nobody told of.
 
 use gonogo::domain::pipeline::MayDecide;
 use gonogo::domain::{Fault, FormKind, Gate, Run, TestReport};
 use gonogo::provider::http::{Answer, fuzz};
-use gonogo::provider::{circleci as circle, gitlab as lab, jenkins as jenk, terraform_cloud as terra};
+use gonogo::provider::{
+    awx as tower, circleci as circle, gitlab as lab, jenkins as jenk, terraform_cloud as terra,
+};
 use serde_json::Value;
 
 use super::{holds, is_safe, keeps, member};
@@ -185,6 +187,20 @@ pub(crate) fn terraform_cloud(bytes: &[u8]) {
             let overridden = parts.holds(&["policy_override", "post_plan_awaiting_decision"]);
             let waits = overridden || runs_said.contains("\"is-confirmable\":true");
             assert!(gates.is_empty() || waits, "nothing waits: {gates:?}");
+        }
+        Err(fault) => keeps(&fault),
+    }
+}
+
+/// `{"runs": {..}, "approvals": {..}, "nodes": {..}}`.
+pub(crate) fn awx(bytes: &[u8]) {
+    let parts = Parts::of(bytes);
+    refusals(bytes, tower::fuzz::refusal);
+    match tower::fuzz::look(&parts.answer("runs"), &parts.answer("approvals"), &parts.answer("nodes")) {
+        Ok((runs, gates)) => {
+            let approvals = member(parts.document.as_ref().expect("JSON"), "approvals").to_string();
+            sound(&parts, &runs, &gates, &["successful"], approvals.contains("\"can_approve_or_deny\":true"));
+            assert!(gates.is_empty() || approvals.contains("pending"), "nothing waits: {gates:?}");
         }
         Err(fault) => keeps(&fault),
     }
