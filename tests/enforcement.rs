@@ -481,6 +481,32 @@ async fn circleci_does_what_its_table_says() {
     whole("circleci", &used);
 }
 
+#[tokio::test]
+async fn terraform_does_what_its_table_says() {
+    use ci::terraform_cloud::{run, shop, workspace};
+    let server =
+        workspace(&[run("run-3", "planning"), run("run-2", "policy_checked"), run("run-1", "errored")]).await;
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    let target = |verb| at_ci("terraform-cloud", verb, &gate, "run-1", "run-3");
+    let mut used = all_verbs("terraform-cloud", &provider, target, "shop").await;
+    // What waits is discarded.
+    let waits = Target::Run(gate.run.clone());
+    used.extend(one_more(("terraform-cloud", &provider), Verb::Cancel, waits).await);
+    whole("terraform-cloud", &used);
+}
+
+#[tokio::test]
+async fn awx_does_what_its_table_says() {
+    use ci::awx::{approval, run, shop, workflow};
+    let runs = [run(32, "running"), run(31, "running"), run(30, "failed")];
+    let server = workflow(&runs, &[approval(75, 31, "pending")]).await;
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    let target = |verb| at_ci("awx", verb, &gate, "30", "32");
+    whole("awx", &all_verbs("awx", &provider, target, "shop").await);
+}
+
 #[test]
 fn a_kind_that_only_tells_has_no_verb_and_every_table_is_whole() {
     for kind in KINDS {

@@ -142,6 +142,8 @@ each! {
     whatever_gitlab_answers_nothing_unknown_is_success "gitlab",
     whatever_jenkins_answers_nothing_unknown_is_success "jenkins",
     whatever_circleci_answers_nothing_unknown_is_success "circleci",
+    whatever_terraform_answers_nothing_unknown_is_success "terraform-cloud",
+    whatever_awx_answers_nothing_unknown_is_success "awx",
     whatever_prometheus_answers_only_a_number_is_one "prometheus",
     whatever_alertmanager_answers_no_alert_is_lost "alertmanager",
     whatever_the_engine_answers_only_what_runs_is_done "docker",

@@ -8,6 +8,7 @@ pub mod access;
 pub mod alertmanager;
 pub mod archive;
 pub mod argocd;
+pub mod awx;
 pub mod child;
 pub mod circleci;
 pub mod command;
@@ -31,6 +32,7 @@ pub mod registry;
 pub mod secret;
 mod services;
 mod stock;
+pub mod terraform_cloud;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -226,6 +228,8 @@ pub const KINDS: &[&Kind] = &[
     &gitlab::KIND,
     &jenkins::KIND,
     &circleci::KIND,
+    &terraform_cloud::KIND,
+    &awx::KIND,
     &prometheus::KIND,
     &alertmanager::KIND,
     &docker::KIND,

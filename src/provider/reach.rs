@@ -34,6 +34,16 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
         "argocd" => {
             text("url").map(|url| Reach::Http { base: SafeText::new(&url), token: Some("ARGOCD_AUTH_TOKEN") })
         }
+        "terraform-cloud" => {
+            let base = text("url").unwrap_or_else(|| "https://app.terraform.io/api/v2".to_owned());
+            Some(Reach::Http { base: SafeText::new(&base), token: Some("TFE_TOKEN") })
+        }
+        "awx" => {
+            let url = text("url")?;
+            let base =
+                if url.contains("/api/") { url } else { format!("{}/api/v2", url.trim_end_matches("/api")) };
+            Some(Reach::Http { base: SafeText::new(&base), token: Some("CONTROLLER_OAUTH_TOKEN") })
+        }
         "jenkins" => {
             let (url, user) = (text("url")?, text("user")?);
             let (base, user) = (SafeText::new(&url), SafeText::new(&user));
@@ -109,6 +119,8 @@ mod tests {
                 &[("url", "https://ci.test/jenkins"), ("user", "mara")],
                 Some("Basic https://ci.test/jenkins"),
             ),
+            ("terraform-cloud", &[], Some("Http https://app.terraform.io/api/v2")),
+            ("awx", &[("url", "https://awx.test/")], Some("Http https://awx.test/api/v2")),
             ("command", &[], Some("Program the programs of the config")),
             ("git", &[], None),
         ] {

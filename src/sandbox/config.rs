@@ -27,7 +27,7 @@ pub(super) fn text(
     policy: &str,
 ) -> String {
     let mut text = sources(folder, urls);
-    for ci in [Ci::Gitlab, Ci::Jenkins, Ci::Circleci] {
+    for ci in [Ci::Gitlab, Ci::Jenkins, Ci::Circleci, Ci::TerraformCloud, Ci::Awx] {
         if services.iter().any(|(script, _)| script.ci == ci) {
             text.push_str(&ci_source(ci, folder, urls));
         }
@@ -100,6 +100,8 @@ fn ci_source(ci: Ci, folder: &Path, urls: &Urls) -> String {
         Ci::Gitlab => ("gitlab", &urls.gitlab, ""),
         Ci::Jenkins => ("jenkins", &urls.jenkins, "user = \"mara\"\n"),
         Ci::Circleci => ("circleci", &urls.circleci, ""),
+        Ci::TerraformCloud => ("terraform-cloud", &urls.terraform_cloud, ""),
+        Ci::Awx => ("awx", &urls.awx, ""),
     };
     let token = quoted(&folder.join(format!("{kind}-token")));
     format!(
@@ -159,6 +161,10 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
         Ci::Gitlab => format!("source = \"gitlab\", project = \"{OWNER}/{name}\""),
         Ci::Jenkins => format!("source = \"jenkins\", job = \"{OWNER}/{name}\""),
         Ci::Circleci => format!("source = \"circleci\", project = \"gh/{OWNER}/{name}\""),
+        Ci::TerraformCloud => {
+            format!("source = \"terraform-cloud\", project = \"{OWNER}/{name}-production\"")
+        }
+        Ci::Awx => format!("source = \"awx\", template = \"Release {name}\", organization = \"{OWNER}\""),
     };
     // Writing to a text cannot fail.
     let _ = write!(

@@ -36,11 +36,15 @@ pub enum Server {
     Circleci,
     /// The git server of the repository of manifests.
     Git,
+    /// HCP Terraform.
+    TerraformCloud,
+    /// AWX.
+    Awx,
 }
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Github,
         Self::Prometheus,
         Self::Alertmanager,
@@ -52,6 +56,8 @@ impl Server {
         Self::Jenkins,
         Self::Circleci,
         Self::Git,
+        Self::TerraformCloud,
+        Self::Awx,
     ];
 }
 

@@ -8,6 +8,7 @@
 
 mod alertmanager;
 mod alerts;
+pub mod awx;
 mod ci;
 pub mod circleci;
 mod config;
@@ -28,12 +29,14 @@ mod registry;
 pub mod scenario;
 mod serve;
 mod signals;
+pub mod terraform_cloud;
 mod world;
 
 pub use fault::{Act, Answered, Effect, Entry, Faults, Rule, Server};
 pub use scenario::{Drill, Runs, Scenario};
 pub use world::World;
 
+use awx::Awx;
 use circleci::CircleCi;
 use github::GitHub;
 use gitlab::GitLab;
@@ -45,6 +48,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+use terraform_cloud::TerraformCloud;
 use tokio::task::AbortHandle;
 
 /// The pause between two steps of a running clock.
@@ -147,6 +151,10 @@ pub struct Urls {
     pub circleci: String,
     /// The git server's base.
     pub git: String,
+    /// HCP Terraform's API base.
+    pub terraform_cloud: String,
+    /// AWX's API base.
+    pub awx: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -188,6 +196,8 @@ impl Sandbox {
             gitlab: GitLab::new(&urls.gitlab),
             jenkins: Jenkins::new(&urls.jenkins),
             circleci: CircleCi::new(&urls.circleci),
+            terraform_cloud: TerraformCloud::new(),
+            awx: Awx::new(),
         };
         for (script, made) in scenario.services.iter().zip(&repositories) {
             ci.add_service(script, &made.origin, start)?;
@@ -288,6 +298,8 @@ impl Urls {
             jenkins: format!("http://{}/jenkins", at(Server::Jenkins)),
             circleci: format!("http://{}/api/v2", at(Server::Circleci)),
             git: format!("http://{}", at(Server::Git)),
+            terraform_cloud: format!("http://{}/api/v2", at(Server::TerraformCloud)),
+            awx: format!("http://{}/api/v2", at(Server::Awx)),
         }
     }
 }
@@ -305,6 +317,8 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Jenkins => jenkins::router(world.clone()),
         Server::Circleci => circleci::router(world.clone()),
         Server::Git => githost::router(world.clone()),
+        Server::TerraformCloud => terraform_cloud::router(world.clone()),
+        Server::Awx => awx::router(world.clone()),
     }
 }
 
@@ -356,6 +370,8 @@ fn write_files(
         ("gitlab-token", gitlab::OPERATOR_TOKEN),
         ("jenkins-token", jenkins::OPERATOR_TOKEN),
         ("circleci-token", circleci::OPERATOR_TOKEN),
+        ("terraform-cloud-token", terraform_cloud::OPERATOR_TOKEN),
+        ("awx-token", awx::OPERATOR_TOKEN),
     ] {
         config::private(&folder.join(file), &format!("{token}\n"))?;
     }

@@ -223,6 +223,10 @@ pub enum Ci {
     Jenkins,
     /// CircleCI.
     Circleci,
+    /// HCP Terraform.
+    TerraformCloud,
+    /// AWX.
+    Awx,
 }
 
 /// What a workflow run does as the day begins.

@@ -163,6 +163,14 @@ fn version(scene: Scene<'_>, gate: &Gate) -> String {
     text::name(&named.unwrap_or_else(|| gate.revision.short().to_owned()), 20)
 }
 
+/// How long a gate can still be decided.
+fn left(scene: Scene<'_>, until: jiff::Timestamp) -> String {
+    match ago(until, scene.model.now.wall) {
+        time if time.is_zero() => "out of time".to_owned(),
+        time => format!("denied in {}", spoken(time)),
+    }
+}
+
 fn details<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     let words = scene.words().gap(4);
     let words = match several_providers(scene) {
@@ -177,6 +185,14 @@ fn details<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     };
     let words = match gate.approvals() {
         Some(approvals) => words.dot().say(Role::Base, text::cut(&approvals, 48)),
+        None => words,
+    };
+    let words = match &gate.plan {
+        Some(plan) => words.dot().say(Role::Hold, text::cut(plan.as_str(), 64)),
+        None => words,
+    };
+    let words = match gate.expires {
+        Some(until) => words.dot().say(Role::Hold, left(scene, until)),
         None => words,
     };
     let words = match gate.asks.as_slice() {

@@ -45,6 +45,8 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "gitlab", run: pipelines::gitlab },
     Target { name: "jenkins", run: pipelines::jenkins },
     Target { name: "circleci", run: pipelines::circleci },
+    Target { name: "terraform-cloud", run: pipelines::terraform_cloud },
+    Target { name: "awx", run: pipelines::awx },
     Target { name: "prometheus", run: answers::prometheus },
     Target { name: "alertmanager", run: answers::alertmanager },
     Target { name: "docker", run: answers::docker },

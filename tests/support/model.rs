@@ -250,6 +250,8 @@ pub(crate) fn gate(service: &str, number: u64, commit: &str, since: i64) -> Gate
         url: Some("https://github.test/acme/checkout/actions/runs/66".into()),
         asks: Vec::new(),
         no_reject: None,
+        plan: None,
+        expires: None,
         quorum: None,
     }
 }

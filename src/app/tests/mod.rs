@@ -89,6 +89,8 @@ fn gate() -> Gate {
         url: None,
         asks: Vec::new(),
         no_reject: None,
+        plan: None,
+        expires: None,
         quorum: None,
     }
 }

@@ -326,6 +326,8 @@ mod tests {
             url: None,
             asks: Vec::new(),
             no_reject: None,
+            plan: None,
+            expires: None,
             quorum: None,
         }
     }
