@@ -21,6 +21,7 @@ pub mod http;
 pub mod jenkins;
 pub mod kubernetes;
 pub mod login;
+pub mod manifests;
 mod meter;
 mod platform;
 pub mod prometheus;
@@ -230,6 +231,7 @@ pub const KINDS: &[&Kind] = &[
     &docker::KIND,
     &kubernetes::KIND,
     &command::KIND,
+    &manifests::KIND,
 ];
 
 /// The kind with this name.
