@@ -43,8 +43,8 @@ use self::whereabouts::Whereabouts;
 use super::examine::Finding;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
-    Ask, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, ServiceName, SourceName, Step,
-    Target, Verb,
+    Ask, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, SafeText, ServiceName,
+    SourceName, Step, Target, Verb,
 };
 
 /// The registry's line.
@@ -122,6 +122,15 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
         memory: Arc::default(),
     };
     Ok(Arc::new(Manifests(Arc::new(inner))))
+}
+
+/// The address that a source names, as it may be shown.
+///
+/// # Errors
+/// A `Local` fault when it cannot be one, or when a login is in it.
+pub fn address(spec: &SourceSpec) -> Result<SafeText, Fault> {
+    let home = spec.env.get("HOME").map(String::as_str);
+    Ok(Whereabouts::read(spec.settings.text("url").unwrap_or_default(), home)?.shown)
 }
 
 /// Where the cache usually is.

@@ -199,7 +199,9 @@ pub(super) fn pushed(porcelain: &str, reference: &str) -> (Pushed, String) {
             continue;
         }
         let what = match flag {
-            " " | "" | "*" | "+" | "=" => Pushed::Taken,
+            " " | "" | "*" | "+" => Pushed::Taken,
+            // It stands there already: somebody else pushed the very same, and was first.
+            "=" => Pushed::Moved,
             // git could not read what the server made of it.
             "!" if summary.contains("[remote failure]") => Pushed::Unsaid,
             "!" if MOVED.iter().any(|word| summary.contains(word)) => Pushed::Moved,
@@ -279,6 +281,7 @@ mod tests {
         for (said, wanted) in [
             (" \taaa:refs/heads/main\taaa..bbb", Pushed::Taken),
             ("*\taaa:refs/heads/main\t[new branch]", Pushed::Taken),
+            ("=\taaa:refs/heads/main\t[up to date]", Pushed::Moved),
             ("!\taaa:refs/heads/main\t[rejected] (stale info)", Pushed::Moved),
             ("!\taaa:refs/heads/main\t[rejected] (fetch first)", Pushed::Moved),
             (
