@@ -109,6 +109,9 @@ fn named(app: &Application) -> String {
 /// What the owner of a place would do to a change that goes round it. A controller that heals is no mere hazard: the
 /// change would be gone within seconds.
 pub(super) fn hazard(intent: &Intent, around: Surroundings<'_>) -> Option<Hazard> {
+    if let Target::Revert { to: RevertTo::Branch, .. } = &intent.target {
+        return unapplied(intent, around);
+    }
     let round = matches!(intent.verb, Verb::Promote | Verb::RollBack)
         && matches!(intent.target, Target::Artifact(_) | Target::Revision { .. });
     let environment = around.service.environment(&intent.place.as_ref()?.environment).filter(|_| round)?;
@@ -126,6 +129,23 @@ pub(super) fn hazard(intent: &Intent, around: Surroundings<'_>) -> Option<Hazard
         (Some(app), _) => owned(app),
         (None, _) => None,
     }
+}
+
+/// What keeps a revert in Git from being applied soon.
+fn unapplied(intent: &Intent, around: Surroundings<'_>) -> Option<Hazard> {
+    let environment = around.service.environment(&intent.place.as_ref()?.environment)?;
+    let source = environment.owner.as_ref()?;
+    if let Some(fault) = around.world.fault(source, &intent.service) {
+        let text = format!("the controller cannot be seen ({fault}): whether this is applied would not show");
+        return Some(Hazard::new(Severity::Warning, text));
+    }
+    let app = around.world.application(around.service, environment)?.value;
+    let why = match &app.reign {
+        Reign::Held(_) => "is held: this is only applied once it is released",
+        Reign::ByHand => "syncs only by hand: this is only applied once somebody syncs it",
+        Reign::Heals(_) | Reign::Follows => return None,
+    };
+    Some(Hazard::new(Severity::Warning, format!("{} {why}", named(app))))
 }
 
 /// Whether a hazard is what the marks of a workload say of its owner, while the owner itself tells more exactly what it

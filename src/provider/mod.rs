@@ -23,6 +23,7 @@ pub mod http;
 pub mod jenkins;
 pub mod kubernetes;
 pub mod login;
+pub mod manifests;
 mod meter;
 mod platform;
 pub mod prometheus;
@@ -236,6 +237,7 @@ pub const KINDS: &[&Kind] = &[
     &kubernetes::KIND,
     &argocd::KIND,
     &command::KIND,
+    &manifests::KIND,
 ];
 
 /// The kind with this name.

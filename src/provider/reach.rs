@@ -1,7 +1,7 @@
 //! How a source is reached by hand: for the equivalent commands that the cockpit shows and copies. Reads the same
 //! settings as the provider; holds no credential and asks nobody.
 
-use super::SourceSpec;
+use super::{SourceSpec, manifests};
 use crate::domain::{Reach, SafeText};
 
 /// Docker's usual socket.
@@ -22,6 +22,7 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
             docker(text("host").or_else(|| variable.cloned()).as_deref())
         }
         "command" => Some(Reach::Program),
+        "manifests" => Some(Reach::Git { url: manifests::address(spec).ok()? }),
         "gitlab" => {
             let base = text("url").unwrap_or_else(|| "https://gitlab.com".to_owned());
             let base = SafeText::new(&format!("{base}/api/v4"));
@@ -122,6 +123,8 @@ mod tests {
             ("terraform-cloud", &[], Some("Http https://app.terraform.io/api/v2")),
             ("awx", &[("url", "https://awx.test/")], Some("Http https://awx.test/api/v2")),
             ("command", &[], Some("Program the programs of the config")),
+            ("manifests", &[("url", "git@git.test:acme/d.git")], Some("Git git@git.test:acme/d.git")),
+            ("manifests", &[("url", "https://ann:hunter2@git.test/d.git")], None),
             ("git", &[], None),
         ] {
             assert_eq!(of(kind, settings).as_deref(), wanted, "{kind} {settings:?}");
