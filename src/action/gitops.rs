@@ -143,6 +143,7 @@ fn unapplied(intent: &Intent, around: Surroundings<'_>) -> Option<Hazard> {
     let why = match &app.reign {
         Reign::Held(_) => "is held: this is only applied once it is released",
         Reign::ByHand => "syncs only by hand: this is only applied once somebody syncs it",
+        Reign::Unknown(_) => "does not tell whether it applies this by itself",
         Reign::Heals(_) | Reign::Follows => return None,
     };
     Some(Hazard::new(Severity::Warning, format!("{} {why}", named(app))))
