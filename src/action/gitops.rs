@@ -168,9 +168,10 @@ fn owned(app: &Application) -> Option<Hazard> {
         Reign::Heals(after) => (
             Severity::Blocking,
             format!(
-                "{} heals itself: it would put this back within {}; go back through Git or its history, or hold it first",
+                "{} heals itself: it would put this back within {}; go back through {}, or hold it first",
                 named(app),
-                spoken(*after)
+                spoken(*after),
+                if app.past().next().is_some() { "Git or its history" } else { "Git" }
             ),
         ),
         Reign::Follows => (

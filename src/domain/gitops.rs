@@ -164,7 +164,11 @@ impl Application {
             Reign::Held(by) => told("held", by),
             Reign::Unknown(why) => told("what it does to changes by hand is unknown", why),
         };
-        format!("{sync}, {condition}, {reign}")
+        match self.reign {
+            // That it is held explains the rest, and is what must not be forgotten.
+            Reign::Held(_) => format!("{reign}; {sync}, {condition}"),
+            _ => format!("{sync}, {condition}, {reign}"),
+        }
     }
 }
 
@@ -259,7 +263,7 @@ mod tests {
         app.sync = Sync::OutOfSync("".into());
         app.condition = Condition::Degraded("probe fails".into());
         app.reign = Reign::Held("auto-sync is off".into());
-        assert_eq!(app.words(), "out of sync at 4f2c8b6, degraded: probe fails, held: auto-sync is off");
+        assert_eq!(app.words(), "held: auto-sync is off; out of sync at 4f2c8b6, degraded: probe fails");
         assert!(!app.undoes() && app.leaves());
         app.reign = Reign::Unknown("forbidden".into());
         assert!(app.words().ends_with("what it does to changes by hand is unknown: forbidden"));
