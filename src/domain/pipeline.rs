@@ -236,7 +236,7 @@ pub struct Gate {
     /// Names of the values that it asks for besides the decision; the plan shows them and takes them.
     #[serde(default)]
     pub asks: Vec<SafeText>,
-    /// What the provider's own plan says would change: `2 to add, 1 to change, 3 to destroy`; none where it has no plan.
+    /// What the provider's own plan says would change: `3 to destroy, 2 to add, 1 to change`; none where it has no plan.
     #[serde(default)]
     pub plan: Option<SafeText>,
     /// Until when it can be decided: from then on it counts as turned down.

@@ -55,7 +55,7 @@ impl Looker<'_> {
         }
         let mut runs = listed?.results;
         let ours = |approval: &&wire::Approval| {
-            approval.summary_fields.workflow_job_template.as_ref().is_some_and(|own| own.id == template)
+            approval.summary_fields.workflow_job_template.as_ref().is_some_and(|own| own.id == Some(template))
         };
         let waiting: Vec<&wire::Approval> = self.waiting.iter().filter(ours).collect();
         let asked = self.ask.runs_of(self.source, &watch.service);
@@ -88,8 +88,9 @@ impl Looker<'_> {
             pairs.push(("organization__name", organization));
         }
         let page: wire::Page<wire::Named> = self.api.get(&query("/workflow_job_templates/", &pairs)).await?;
+        let unnamed = || Fault::new(Cause::Malformed, "field id: a workflow template without one");
         let found = match page.results.as_slice() {
-            [one] => one.id,
+            [one] => one.id.ok_or_else(unnamed)?,
             [] => {
                 let text = format!("there is no workflow template {:?} that this token sees", watch.template);
                 return Err(Fault::new(Cause::NotFound, text).with_hint(

@@ -15,10 +15,11 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
 }
 
-/// Something that a summary names.
+/// Something that a summary names; empty where it is gone.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Named {
-    pub(super) id: u64,
+    #[serde(default)]
+    pub(super) id: Option<u64>,
     #[serde(default)]
     pub(super) name: Option<SafeText>,
     #[serde(default)]
@@ -168,7 +169,7 @@ impl Approval {
 
     /// The workflow job that it holds.
     pub(super) fn run(&self) -> Option<u64> {
-        self.summary_fields.source_workflow_job.as_ref().map(|job| job.id)
+        self.summary_fields.source_workflow_job.as_ref()?.id
     }
 
     pub(super) fn decided_by(&self) -> Option<SafeText> {

@@ -115,22 +115,25 @@ fn told(fault: &Fault) -> Result<Inner, SafeText> {
     }
 }
 
-/// `2 to add, 1 to change, 3 to destroy, 1 REPLACED`; none where Terraform counts nothing.
+/// `1 REPLACED, 3 to destroy, 2 to add, 1 to change`: what cannot be taken back first. None where Terraform counts nothing.
 pub(super) fn words(plan: Option<&IncludedAttributes>, inner: Option<&Inner>) -> Option<SafeText> {
     let plan = plan?;
-    let (add, change) = (plan.resource_additions?, plan.resource_changes?);
-    let mut words = format!("{add} to add, {change} to change, {} to destroy", plan.resource_destructions?);
+    let mut parts = Vec::new();
+    if let Some(Ok(inner)) =
+        inner.filter(|inner| inner.as_ref().is_ok_and(|inner| !inner.replaced.is_empty()))
+    {
+        parts.push(format!("{} REPLACED", inner.replaced.len()));
+    }
+    parts.push(format!("{} to destroy", plan.resource_destructions?));
+    if !matches!(inner, Some(Ok(_))) {
+        parts.push("replacements not told".to_owned());
+    }
+    parts.push(format!("{} to add", plan.resource_additions?));
+    parts.push(format!("{} to change", plan.resource_changes?));
     if let Some(imports) = plan.resource_imports.filter(|imports| *imports > 0) {
-        words.push_str(&format!(", {imports} to import"));
+        parts.push(format!("{imports} to import"));
     }
-    match inner {
-        Some(Ok(inner)) if !inner.replaced.is_empty() => {
-            words.push_str(&format!(", {} REPLACED", inner.replaced.len()));
-        }
-        Some(Ok(_)) => {}
-        Some(Err(_)) | None => words.push_str(", replacements not told"),
-    }
-    Some(SafeText::new(&words))
+    Some(SafeText::new(&parts.join(", ")))
 }
 
 /// What of a plan speaks against letting it go.
@@ -222,9 +225,11 @@ mod tests {
         let inner = read(plan(r#"["delete","create"]"#).as_bytes());
         assert_eq!(
             words(Some(&counts), Some(&inner)).unwrap(),
-            "2 to add, 1 to change, 3 to destroy, 1 REPLACED"
+            "1 REPLACED, 3 to destroy, 2 to add, 1 to change"
         );
-        assert!(words(Some(&counts), None).unwrap().as_str().ends_with("replacements not told"));
+        assert!(
+            words(Some(&counts), None).unwrap().as_str().starts_with("3 to destroy, replacements not told")
+        );
         let said: Vec<String> =
             hazards(Some(&counts), &inner).iter().map(|hazard| hazard.text.to_string()).collect();
         assert_eq!(
