@@ -3,7 +3,8 @@
 
 use super::history::Repositories;
 use super::images::OWNER;
-use super::scenario::{Ci, Platform, ServiceScript};
+use super::manifests::folder as folder_of;
+use super::scenario::{Ci, Keeper, Platform, ServiceScript};
 use super::world::swarm_name;
 use super::{SandboxError, Urls};
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +32,9 @@ pub(super) fn text(
         if services.iter().any(|(script, _)| script.ci == ci) {
             text.push_str(&ci_source(ci, folder, urls));
         }
+    }
+    if services.iter().any(|(script, _)| script.kept_by != Keeper::Nobody) {
+        text.push_str(&manifests_source(folder, urls));
     }
     text.push_str(SIGNALS);
     for (script, repositories) in services {
@@ -93,6 +97,16 @@ host = "{}"
     )
 }
 
+/// The source of the repository of manifests.
+fn manifests_source(folder: &Path, urls: &Urls) -> String {
+    let cache = quoted(&folder.join("cache"));
+    format!(
+        "\n[[source]]\nname = \"deploys\"\nkind = \"manifests\"\nurl = \"{}/deploys.git\"\n\
+         author = \"Mara <mara@example.test>\"\ncache = {cache}\n",
+        urls.git
+    )
+}
+
 /// The source of a CI server other than GitHub.
 fn ci_source(ci: Ci, folder: &Path, urls: &Urls) -> String {
     let (kind, url, more) = match ci {
@@ -139,6 +153,12 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
         }
         Platform::Docker => format!("source = \"swarm\", service = \"{}\"", swarm_name(name)),
     };
+    let manifests = match script.kept_by {
+        Keeper::Nobody => String::new(),
+        Keeper::ArgoCd | Keeper::Flux => {
+            format!("\n  manifests = {{ source = \"deploys\", folder = \"{}\" }}", folder_of(name))
+        }
+    };
     let pipeline = match script.ci {
         // A fork's checks are another workflow: where there is one, all are looked at.
         Ci::Github if script.github.fork.is_some() => {
@@ -167,7 +187,7 @@ pipeline = {{ {pipeline} }}
 
   [[service.environment]]
   name = "production"
-  deploy = {{ {production} }}
+  deploy = {{ {production} }}{manifests}
   health = {{ signals = ["error-rate", "latency-p99"], alerts = {{ source = "alertmanager", filter = ['service="{name}"', 'environment="production"'] }} }}
   policy = "production"
 "#

@@ -61,9 +61,20 @@ fn service(signals: &[&str]) -> Service {
 impl Desk {
     /// A cockpit that has looked once.
     pub(crate) async fn open(provider: &Arc<dyn Provider>, signals: &[Signal]) -> Self {
+        Self::open_as(provider, signals, |_| {}).await
+    }
+
+    /// The same with another environment.
+    pub(crate) async fn open_as(
+        provider: &Arc<dyn Provider>,
+        signals: &[Signal],
+        change: impl FnMut(&mut Environment),
+    ) -> Self {
         let names: Vec<&str> = signals.iter().map(|s| s.name.as_str()).collect();
+        let mut service = service(&names);
+        service.environments.iter_mut().take(1).for_each(change);
         let setup = Setup {
-            services: vec![service(&names)],
+            services: vec![service],
             sources: [METRICS, CODE].map(SourceName::new).into_iter().chain([source()]).collect(),
             access: Access::ReadWrite,
             ..Setup::default()
