@@ -13,6 +13,9 @@ mod ci;
 #[path = "hazards/declared.rs"]
 #[expect(dead_code, reason = "shared with the tests of lies")]
 mod declared;
+#[path = "hazards/deploys.rs"]
+#[expect(dead_code, reason = "shared with the tests of lies")]
+mod deploys;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "only the credential of it is used here")]
 mod faults;
@@ -370,6 +373,22 @@ async fn orders_for_a_container() -> BTreeSet<&'static str> {
 async fn declared_commands_do_what_their_table_says() {
     let place = Declared::start();
     all_verbs("command", &place.provider, |verb| at_target(verb, "r-v1", "web:v1", "web:v3"), "web").await;
+}
+
+#[tokio::test]
+async fn a_repository_of_manifests_does_what_its_table_says() {
+    use gonogo::domain::RevertTo;
+    let deploys = deploys::Deploys::start();
+    let commit = Sha::new(&deploys.tip());
+    let mut used = BTreeSet::new();
+    for to in [RevertTo::Branch, RevertTo::Proposal] {
+        let target = |verb| match verb {
+            Verb::RollBack => Target::Revert { commit: commit.clone(), to },
+            other => at_target(other, "r-v1", "web:v1", "web:v3"),
+        };
+        used.extend(all_verbs("manifests", &deploys.provider, target, "web").await);
+    }
+    whole("manifests", &used);
 }
 
 #[tokio::test]

@@ -149,6 +149,7 @@ each! {
     whatever_the_engine_answers_only_what_runs_is_done "docker",
     whatever_a_specification_holds_only_its_image_changes "docker-spec",
     whatever_a_command_answers_only_what_runs_is_done "command",
+    whatever_git_says_of_a_push_only_what_the_server_took_is_taken "manifests",
     whatever_the_cluster_answers_only_what_is_available_is_done "kubernetes",
     whatever_two_templates_hold_equals_do_not_differ "kubernetes-template",
     whatever_a_link_header_says_the_next_page_is_ours "link",

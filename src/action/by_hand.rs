@@ -267,8 +267,7 @@ mod tests {
     #[test]
     fn a_revert_is_a_clone_a_commit_and_a_push_with_the_same_guard() {
         let reach = Reach::Git { url: "https://git.test/d.git".into() };
-        let body = r#"{"onto":"aaaaaaaaaa","expects":"aaaaaaaaaa","folder":"apps/it's","as_at":"bbbb","tree":"cccc",
-            "message":"Revert \"x\"\n\nWhy: it's bad\n","author":"Ann B. <ann@x.test>"}"#;
+        let body = r#"{"onto":"aaaaaaaaaa","expects":"aaaaaaaaaa","folder":"apps/it's","as_at":"bbbb","tree":"cccc","message":"Revert \"x\"\n\nWhy: it's bad\n","author":"Ann B. <ann@x.test>"}"#;
         let step = step("PUSH", "refs/heads/main", None, Some(body));
         let said = commands(&[(&step, &reach)]).to_string();
         for wanted in [

@@ -3,6 +3,7 @@
 
 use super::history::Repositories;
 use super::images::OWNER;
+use super::manifests::folder as folder_of;
 use super::scenario::{Ci, Keeper, Platform, ServiceScript};
 use super::world::swarm_name;
 use super::{SandboxError, Urls};
@@ -31,6 +32,9 @@ pub(super) fn text(
         if services.iter().any(|(script, _)| script.ci == ci) {
             text.push_str(&ci_source(ci, folder, urls));
         }
+    }
+    if services.iter().any(|(script, _)| script.kept_by != Keeper::Nobody) {
+        text.push_str(&manifests_source(folder, urls));
     }
     text.push_str(SIGNALS);
     for (script, repositories) in services {
@@ -93,6 +97,16 @@ host = "{}"
     )
 }
 
+/// The source of the repository of manifests.
+fn manifests_source(folder: &Path, urls: &Urls) -> String {
+    let cache = quoted(&folder.join("cache"));
+    format!(
+        "\n[[source]]\nname = \"deploys\"\nkind = \"manifests\"\nurl = \"{}/deploys.git\"\n\
+         author = \"Mara <mara@example.test>\"\ncache = {cache}\n",
+        urls.git
+    )
+}
+
 /// The source of a CI server other than GitHub.
 fn ci_source(ci: Ci, folder: &Path, urls: &Urls) -> String {
     let (kind, url, more) = match ci {
@@ -150,6 +164,12 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
         }
         Keeper::ArgoCd | Keeper::Nobody => String::new(),
     };
+    let manifests = match script.kept_by {
+        Keeper::Nobody => String::new(),
+        Keeper::ArgoCd | Keeper::Flux => {
+            format!("\n  manifests = {{ source = \"deploys\", folder = \"{}\" }}", folder_of(name))
+        }
+    };
     let pipeline = match script.ci {
         // A fork's checks are another workflow: where there is one, all are looked at.
         Ci::Github if script.github.fork.is_some() => {
@@ -182,7 +202,7 @@ pipeline = {{ {pipeline} }}
 
   [[service.environment]]
   name = "production"
-  deploy = {{ {production} }}{owner}
+  deploy = {{ {production} }}{owner}{manifests}
   health = {{ signals = ["error-rate", "latency-p99"], alerts = {{ source = "alertmanager", filter = ['service="{name}"', 'environment="production"'] }} }}
   policy = "production"
 "#

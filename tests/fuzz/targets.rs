@@ -52,6 +52,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "docker", run: answers::docker },
     Target { name: "docker-spec", run: answers::docker_spec },
     Target { name: "command", run: answers::command },
+    Target { name: "manifests", run: answers::manifests },
     Target { name: "kubernetes", run: answers::kubernetes },
     Target { name: "kubernetes-template", run: answers::kubernetes_template },
     Target { name: "link", run: headers::link },

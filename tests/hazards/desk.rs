@@ -61,18 +61,23 @@ fn service(signals: &[&str]) -> Service {
 impl Desk {
     /// A cockpit that has looked once.
     pub(crate) async fn open(provider: &Arc<dyn Provider>, signals: &[Signal]) -> Self {
-        let names: Vec<&str> = signals.iter().map(|s| s.name.as_str()).collect();
-        Self::opened(provider, service(&names), signals).await
+        Self::open_as(provider, signals, |_| {}).await
     }
 
     /// The same of a place whose owner the target tells of, too.
     pub(crate) async fn owned(provider: &Arc<dyn Provider>) -> Self {
-        let mut service = service(&[]);
-        service.environments[0].owner = Some(source());
-        Self::opened(provider, service, &[]).await
+        Self::open_as(provider, &[], |environment| environment.owner = Some(source())).await
     }
 
-    async fn opened(provider: &Arc<dyn Provider>, service: Service, signals: &[Signal]) -> Self {
+    /// The same with another environment.
+    pub(crate) async fn open_as(
+        provider: &Arc<dyn Provider>,
+        signals: &[Signal],
+        change: impl FnMut(&mut Environment),
+    ) -> Self {
+        let names: Vec<&str> = signals.iter().map(|s| s.name.as_str()).collect();
+        let mut service = service(&names);
+        service.environments.iter_mut().take(1).for_each(change);
         let setup = Setup {
             services: vec![service],
             sources: [METRICS, CODE].map(SourceName::new).into_iter().chain([source()]).collect(),

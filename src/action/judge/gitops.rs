@@ -1,7 +1,7 @@
 //! Promises where a GitOps controller owns the place: what Git holds, what the controller has applied, and what runs
 //! must agree before anything counts as proved.
 
-use super::{Judgement, broken, fewer, holds, later, pending, untouched};
+use super::{Judgement, broken, fewer, holds, later, pending, runs, untouched};
 use crate::domain::gitops::{Condition, OperationState, Reign};
 use crate::domain::{
     Application, Environment, Intent, Manifests, Now, Phase, Prepared, Rollout, Service, Sha, Sync, World,
@@ -102,7 +102,7 @@ pub(super) fn reverted(scene: Scene<'_>, branch: &str, onto: &Sha, tree: &Sha) -
         }
         let pushed = format!("{branch} holds the revert ({})", manifests.tip);
         if scene.environment().is_none_or(|e| e.owner.is_none()) {
-            return Ok(holds(&format!("{pushed}; nobody is configured to tell whether it is applied")));
+            return unowned(scene, &pushed);
         }
         let app = scene.application()?;
         let applied = app.applied.as_ref().filter(|sha| manifests.same.contains(sha));
@@ -112,6 +112,20 @@ pub(super) fn reverted(scene: Scene<'_>, branch: &str, onto: &Sha, tree: &Sha) -
             (None, _) => Ok(pending(&format!("{pushed}; the controller has not applied it yet"))),
         }
     })())
+}
+
+/// Where no controller tells whether it is applied, what runs must show it, as far as that can be seen.
+fn unowned(scene: Scene<'_>, pushed: &str) -> Result<Judgement, Judgement> {
+    let (Some(rollout), Some(to)) = (scene.rollout()?, &scene.prepared.to) else {
+        return Ok(holds(&format!("{pushed}; nobody is configured to tell whether it is applied")));
+    };
+    if !rollout.target.same_as(to) {
+        return Ok(pending(&format!("{pushed}; {} is still asked for", rollout.target.label())));
+    }
+    Ok(match runs(to, scene.prepared, rollout) {
+        Judgement::Pending(what) | Judgement::Untouched(what) => pending(&format!("{pushed}; {what}")),
+        other => other,
+    })
 }
 
 /// A branch for review.

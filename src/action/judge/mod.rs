@@ -1,6 +1,8 @@
 //! Whether a promise has become true: judged only from looks that began after the request had left.
 
 mod gitops;
+#[cfg(test)]
+mod gitops_tests;
 
 use std::time::Duration;
 

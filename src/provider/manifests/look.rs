@@ -250,16 +250,15 @@ impl Desk<'_> {
     /// Branches that hold a revert of this folder, each with the folder's tree.
     async fn prepared(&mut self, tips: &Tips, spot: &Spot) -> Result<Vec<(SafeText, Sha)>, Fault> {
         let mut prepared = Vec::new();
-        let proposals = tips.branches.iter().filter(|(name, _)| name.starts_with(PROPOSAL));
+        let (_, tip) = at(self.git, tips, spot)?;
+        let changes = self.folder(&tip, spot).await?.changes;
+        let proposals = tips.branches.iter().filter(|(name, _)| is_branch(name) && of_one(name, &changes));
         for (name, id) in proposals.take(PROPOSALS) {
             let key = (id.clone(), spot.folder());
             let tree = match self.memory.proposals.get(&key) {
                 Some(known) => known.clone(),
                 None => {
                     let tree = folder_at(self.git, id, &spot.parts).await?;
-                    let before = folder_at(self.git, &format!("{id}^1"), &spot.parts).await?;
-                    // A branch that was prepared for another folder says nothing of this one.
-                    let tree = tree.filter(|tree| before.as_ref() != Some(tree) || named(name, tree));
                     if self.memory.proposals.len() > 4 * FAR {
                         self.memory.proposals.clear();
                     }
@@ -273,15 +272,18 @@ impl Desk<'_> {
     }
 }
 
-/// Whether a prepared branch's name ends with this tree.
-fn named(branch: &str, tree: &str) -> bool {
-    branch.rsplit('-').next().is_some_and(|end| end.len() >= 7 && tree.starts_with(end))
+/// Whether a branch's name says that it reverts one of these.
+fn of_one(branch: &str, changes: &[Change]) -> bool {
+    let commit = branch.strip_prefix(PROPOSAL).and_then(|rest| rest.split('-').next());
+    commit
+        .is_some_and(|commit| commit.len() >= 7 && changes.iter().any(|change| change.id.starts_with(commit)))
 }
 
 /// Every branch that is needed, and where it stands.
 fn wanted(tips: &Tips, spots: &[Spot]) -> BTreeMap<String, String> {
     let named = spots.iter().filter_map(|spot| spot.branch.as_ref().or(tips.head.as_ref()));
-    let proposals = tips.branches.keys().filter(|name| name.starts_with(PROPOSAL)).take(PROPOSALS);
+    let proposal = |name: &&String| name.starts_with(PROPOSAL) && is_branch(name);
+    let proposals = tips.branches.keys().filter(proposal).take(PROPOSALS);
     let known = |name: &String| Some((name.clone(), tips.branches.get(name)?.clone()));
     named.chain(proposals).filter_map(known).collect()
 }

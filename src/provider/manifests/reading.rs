@@ -83,6 +83,10 @@ pub(super) fn tips(listing: &[u8]) -> Result<Tips, Fault> {
         if !is_id(what) {
             return Err(malformed("ls-remote"));
         }
+        // So a broken one is told.
+        if what.bytes().all(|b| b == b'0') {
+            continue;
+        }
         // HEAD stands where the branch stands that it names.
         let head = if name == "HEAD" { tips.head.as_deref() } else { None };
         if let Some(branch) = name.strip_prefix("refs/heads/").or(head) {
