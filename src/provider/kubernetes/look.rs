@@ -15,8 +15,9 @@ use tokio::task::JoinSet;
 use super::Binding;
 use super::act::Fresh;
 use super::analysis::AnalysisRun;
+use super::front::{Fronts, Shelves};
 use super::history;
-use super::link::Link;
+use super::link::{Answer, Link};
 use super::remembered::Remembered;
 use super::rollout::{Seen, rollout};
 use super::species::{Resource, Species};
@@ -36,6 +37,7 @@ pub(super) struct Namespace {
     memories: BTreeMap<Resource, Arc<Shelf<Remembered>>>,
     pods: Arc<Shelf<Pod>>,
     analyses: Option<Arc<Shelf<AnalysisRun>>>,
+    pub(super) fronts: Fronts,
     /// Which digest the pods of a revision agreed on while it had pods, by the ReplicaSet's name.
     digests: Mutex<BTreeMap<SafeText, SafeText>>,
 }
@@ -55,15 +57,17 @@ impl Namespace {
     /// Starts the watches of a namespace: one for each kind of object that these workloads need.
     pub(super) fn start(
         name: &str,
-        species: &BTreeSet<Species>,
+        (species, fronts): (&BTreeSet<Species>, &BTreeSet<Resource>),
         link: &Link,
         turns: &Turns,
         tasks: &mut JoinSet<()>,
     ) -> Self {
         let memories: BTreeSet<Resource> = species.iter().map(|species| species.memory()).collect();
         let workloads = species.iter();
+        let fronts = Fronts::new(fronts, &mut Keeping { name, link, turns, tasks });
         Self {
             name: name.to_owned(),
+            fronts,
             workloads: workloads.map(|s| (*s, shelf(Resource::Of(*s), name, link, turns, tasks))).collect(),
             memories: memories.into_iter().map(|r| (r, shelf(r, name, link, turns, tasks))).collect(),
             pods: shelf(Resource::Pods, name, link, turns, tasks),
@@ -106,8 +110,23 @@ impl Namespace {
         let workloads = self.workloads.values().map(|shelf| shelf.feed());
         let memories = self.memories.values().map(|shelf| shelf.feed());
         let more = self.analyses.iter().map(|shelf| shelf.feed());
+        let more = more.chain(self.fronts.feeds());
         let mut feeds = workloads.chain(memories).chain(more).chain([self.pods.feed()]);
         feeds.any(|feed| matches!(feed, Feed::Starting))
+    }
+}
+
+/// Shelves that are kept up to date by the watches of one namespace.
+struct Keeping<'a> {
+    name: &'a str,
+    link: &'a Link,
+    turns: &'a Turns,
+    tasks: &'a mut JoinSet<()>,
+}
+
+impl Shelves for Keeping<'_> {
+    fn shelf<T: Watched>(&mut self, resource: Resource) -> Arc<Shelf<T>> {
+        shelf(resource, self.name, self.link, self.turns, self.tasks)
     }
 }
 
@@ -162,6 +181,11 @@ pub(super) fn asked(namespace: &Namespace, workload: &Workload, container: &str)
     history::artifact(&workload.containers, container, newest.map_or(&[], Vec::as_slice))
 }
 
+/// A workload as it was last heard of.
+pub(super) fn known(namespace: &Namespace, species: Species, name: &str) -> Option<Arc<Workload>> {
+    namespace.workloads(species).ok()?.get(name)
+}
+
 /// What the stable revision of a Rollout runs, as far as the watches know.
 pub(super) fn stable(namespace: &Namespace, fresh: &Fresh) -> Option<Artifact> {
     let workload = &fresh.workload;
@@ -194,11 +218,11 @@ enum Belief {
     Behind,
 }
 
-/// The workload of a look, and how it was had.
-struct Subject {
-    found: Arc<Workload>,
-    date: Option<Timestamp>,
-    remark: Option<SafeText>,
+/// What a look is about, and how it was had.
+pub(super) struct Subject<T> {
+    pub(super) found: Arc<T>,
+    pub(super) date: Option<Timestamp>,
+    pub(super) remark: Option<SafeText>,
     belief: Belief,
 }
 
@@ -224,7 +248,8 @@ pub(super) async fn workload(
     binding: &Binding,
     interest: Interest,
 ) -> Result<Look, Fault> {
-    let Subject { found, date, remark, belief } = subject(link, namespace, binding, interest).await?;
+    let Subject { found, date, remark, belief } =
+        subject(link, namespace.workloads(binding.species)?, binding, interest).await?;
     let selector = selector(&found.selector);
     let memory = namespace.memory(binding.species)?;
     let (sets, pods, analyses) = tokio::join!(
@@ -262,49 +287,48 @@ async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Resul
     }
 }
 
-/// The workload itself.
-async fn subject(
+/// The object that the binding names, off this shelf.
+pub(super) async fn subject<T: Watched>(
     link: &Link,
-    namespace: &Namespace,
+    shelf: &Shelf<T>,
     binding: &Binding,
     interest: Interest,
-) -> Result<Subject, Fault> {
-    let shelf = namespace.workloads(binding.species)?;
+) -> Result<Subject<T>, Fault> {
     let feed = shelf.feed();
-    // Events of pods ring often while the workload itself is quiet: it is not asked for at each of them.
+    // Events of pods ring often while the object itself is quiet: it is not asked for at each of them.
     let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE)
         && (interest == Interest::Usual
             || shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH));
     if let (true, Some(found)) = (fresh, shelf.get(&binding.name)) {
         return Ok(Subject { found, date: None, remark: None, belief: Belief::Kept });
     }
-    let answer = link.get(&binding.path()).await.map_err(|fault| missing(fault, binding))?;
-    let asked = Workload::of(&answer.json()?, binding.species)?;
-    let version = asked.meta.resource_version.clone();
-    let known = shelf.get(&binding.name).map(|known| known.meta.resource_version.clone());
+    let resource = shelf.resource();
+    let answer = named(link, resource, binding).await?;
+    let asked = T::cut(&answer.json()?, resource)?;
+    let version = asked.meta().resource_version.clone();
+    let known = shelf.get(&binding.name).map(|known| known.meta().resource_version.clone());
     let found = shelf.learn(asked);
-    let behind = found.meta.resource_version == version && known.as_ref() != Some(&version);
+    let behind = found.meta().resource_version == version && known.as_ref() != Some(&version);
     Ok(Subject {
         found,
         date: answer.date,
-        remark: remark(&feed, &format!("the {}", binding.species.word())),
+        remark: remark(&feed, &format!("the {}", resource.word())),
         belief: if behind { Belief::Behind } else { Belief::Kept },
     })
 }
 
-fn missing(fault: Fault, binding: &Binding) -> Fault {
-    if fault.cause == Cause::NotFound {
-        return Fault::new(
+/// Asks for the object of this kind that the binding names.
+pub(super) async fn named(link: &Link, resource: Resource, binding: &Binding) -> Result<Answer, Fault> {
+    let Binding { namespace, name, .. } = binding;
+    link.get(&format!("{}/{name}", resource.path(namespace))).await.map_err(|fault| {
+        if fault.cause != Cause::NotFound {
+            return fault;
+        }
+        Fault::new(
             Cause::NotFound,
-            format!(
-                "there is no {} {} in namespace {}",
-                binding.species.word(),
-                binding.name,
-                binding.namespace
-            ),
-        );
-    }
-    fault
+            format!("there is no {} {name} in namespace {namespace}", resource.word()),
+        )
+    })
 }
 
 /// Why something was asked for although there is a watch.

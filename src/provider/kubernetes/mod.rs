@@ -23,6 +23,8 @@ mod examine;
 mod fault;
 #[cfg(test)]
 mod fixture;
+mod flagger;
+mod front;
 #[doc(hidden)]
 pub mod fuzz;
 mod hazard;
@@ -56,6 +58,8 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use self::connect::{Asked, Pin};
+use self::flagger::LoadTester;
+use self::front::Front;
 use self::link::Link;
 use self::look::{Interest, Look, Namespace};
 use self::species::{Resource, Species};
@@ -115,13 +119,19 @@ pub const KIND: Kind = Kind {
             Key::required(
                 "workload",
                 KeyType::Text,
-                "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"statefulset/NAME\" or \
-                 \"daemonset/NAME\".",
+                "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"canary/NAME\" (Flagger), \
+                 \"statefulset/NAME\" or \"daemonset/NAME\".",
             ),
             Key::optional(
                 "container",
                 KeyType::Text,
                 "The container that is released. Default: the only one, or the one that is called like the workload.",
+            ),
+            Key::optional(
+                "gates",
+                KeyType::Url,
+                "Of a canary: where Flagger's load tester is reached from here, to open and close the gates that its \
+                 webhooks ask. Without it they are shown and cannot be decided.",
             ),
         ],
     )],
@@ -134,6 +144,8 @@ pub const KIND: Kind = Kind {
 #[derive(Clone, Debug)]
 struct Binding {
     place: Place,
+    /// What the name names, if it is not the workload itself.
+    front: Front,
     species: Species,
     namespace: String,
     name: String,
@@ -144,6 +156,19 @@ impl Binding {
     /// The workload's path.
     fn path(&self) -> String {
         format!("{}/{}", Resource::Of(self.species).path(&self.namespace), self.name)
+    }
+
+    /// A Deployment behind what it names.
+    fn behind(&self, deployment: &str) -> Self {
+        let container = self.container.clone();
+        // One that is called like what stands in front is meant, whatever the Deployment is called.
+        Self {
+            front: Front::Nothing,
+            species: Species::Deployment,
+            name: deployment.to_owned(),
+            container,
+            ..self.clone()
+        }
     }
 }
 
@@ -177,7 +202,8 @@ struct Open {
 }
 
 fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
-    let bindings = spec.bounds.iter().map(binding).collect::<Result<Vec<_>, _>>()?;
+    let bindings =
+        spec.bounds.iter().map(|bound| binding(bound, &spec.env)).collect::<Result<Vec<_>, _>>()?;
     let exec = match spec.settings.0.get("exec") {
         Some(Value::List(list)) => Some(list.iter().map(PathBuf::from).collect::<Vec<_>>()),
         _ => None,
@@ -213,13 +239,19 @@ fn local(text: impl AsRef<str>) -> Fault {
     Fault::new(Cause::Local, text)
 }
 
-fn binding(bound: &Bound) -> Result<Binding, Fault> {
+fn binding(bound: &Bound, env: &Arc<BTreeMap<String, String>>) -> Result<Binding, Fault> {
     let place = bound.place().ok_or_else(|| local("a deployment target needs an environment"))?;
     let (namespace, workload) =
         (required(&bound.settings, "namespace")?, required(&bound.settings, "workload")?);
-    let parts = workload.split_once('/').and_then(|(word, name)| Some((Species::of_word(word)?, name)));
-    let Some((species, name)) = parts else {
-        let words = Species::ALL.map(|species| format!("\"{}/NAME\"", species.word())).join(", ");
+    let (word, name) = workload.split_once('/').unwrap_or((workload, ""));
+    let front = Front::of(word, &bound.settings, env)?;
+    let species = match front {
+        Front::Nothing => Species::of_word(word),
+        Front::Canary(_) => Some(Species::Deployment),
+    };
+    let Some(species) = species.filter(|_| workload.contains('/')) else {
+        let words = Species::ALL.into_iter().map(Species::word).chain(Front::WORDS);
+        let words = words.map(|word| format!("\"{word}/NAME\"")).collect::<Vec<_>>().join(", ");
         return Err(local(format!("workload \"{workload}\" is none of {words}"))
             .with_hint("write workload = \"deployment/NAME\""));
     };
@@ -230,6 +262,7 @@ fn binding(bound: &Bound) -> Result<Binding, Fault> {
     }
     Ok(Binding {
         place,
+        front,
         species,
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -271,12 +304,14 @@ impl Kubernetes {
     fn watches(&self, link: Link, identity: Option<SafeText>) -> Open {
         let (turns, mut turned) = tokio::sync::watch::channel(0_u64);
         let mut tasks = JoinSet::new();
-        let mut kinds: BTreeMap<&String, BTreeSet<Species>> = BTreeMap::new();
+        let mut kinds: BTreeMap<&String, (BTreeSet<Species>, BTreeSet<Resource>)> = BTreeMap::new();
         for binding in &self.bindings {
-            kinds.entry(&binding.namespace).or_default().insert(binding.species);
+            let (species, fronts) = kinds.entry(&binding.namespace).or_default();
+            species.insert(binding.species);
+            fronts.extend(binding.front.resources());
         }
-        let start = |(name, species): (&String, BTreeSet<Species>)| {
-            (name.clone(), Namespace::start(name, &species, &link, &turns, &mut tasks))
+        let start = |(name, (species, fronts)): (&String, (BTreeSet<Species>, BTreeSet<Resource>))| {
+            (name.clone(), Namespace::start(name, (&species, &fronts), &link, &turns, &mut tasks))
         };
         let namespaces = kinds.into_iter().map(start).collect();
         let wake = Arc::clone(&self.wake);
@@ -306,7 +341,12 @@ impl Kubernetes {
             };
             let acting = ask.acting.contains(&binding.place.service);
             let interest = if acting { Interest::Acting } else { Interest::Usual };
-            look::workload(&open.link, namespace, binding, interest).await
+            match &binding.front {
+                Front::Nothing => look::workload(&open.link, namespace, binding, interest).await,
+                Front::Canary(tester) => {
+                    flagger::look(&open.link, namespace, binding, tester.as_ref(), interest).await
+                }
+            }
         }))
         .await;
         let mut observation = Observation { identity: open.identity.clone(), ..Observation::default() };
@@ -335,6 +375,16 @@ impl Kubernetes {
         } else {
             Ok(observation)
         }
+    }
+
+    /// The load tester that a step is for, with the path there.
+    fn load_tester(&self, step: &Step) -> Option<(&LoadTester, String)> {
+        let testers = self.bindings.iter().filter_map(|binding| match &binding.front {
+            Front::Canary(tester) => tester.as_ref(),
+            Front::Nothing => None,
+        });
+        let mut taken = testers.filter_map(|tester| Some((tester, tester.takes(&step.path)?)));
+        taken.next().filter(|_| step.source == self.source)
     }
 
     fn bound(&self, intent: &Intent) -> Result<&Binding, Fault> {
@@ -391,6 +441,9 @@ impl Provider for Kubernetes {
 
     fn perform<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
         Box::pin(async move {
+            if let Some((tester, path)) = self.load_tester(step) {
+                return tester.perform(step, path).await;
+            }
             let open = self.open().await?;
             let sent = prepare::perform(&open.link, &self.source, step).await;
             if sent.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {

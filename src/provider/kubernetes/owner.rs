@@ -15,11 +15,26 @@ const FLUX_HELM: &str = "helm.toolkit.fluxcd.io";
 /// The owner of a workload, if its marks name one.
 pub(super) fn owner(workload: &Workload, namespace: &str) -> Option<Owner> {
     let meta = &workload.meta;
-    argo(workload, namespace)
+    flagger(meta)
+        .or_else(|| argo(workload, namespace))
         .or_else(|| argo_by_label(workload))
         .or_else(|| flux(meta))
         .or_else(|| flux_helm(meta))
         .or_else(|| helm(meta))
+}
+
+/// The tool whose copies are its own: what is written into one is gone with the next copy.
+pub(super) const FLAGGER: &str = "Flagger";
+
+/// The copy of a Deployment that has the traffic.
+fn flagger(meta: &Meta) -> Option<Owner> {
+    let owner = meta.controller().filter(|owner| owner.kind == "Canary")?;
+    Some(told(
+        FLAGGER,
+        &format!("canary {}", owner.name),
+        "made it as a copy and writes it anew with every promotion; name workload = \"canary/NAME\" instead, and what it \
+         copies from is changed",
+    ))
 }
 
 fn told(tool: &str, name: &str, consequence: &str) -> Owner {

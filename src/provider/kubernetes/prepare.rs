@@ -11,6 +11,8 @@ use super::act::{self, Edit, Fresh, Part, Request};
 use super::author;
 use super::autoscaler::Autoscaler;
 use super::config;
+use super::flagger;
+use super::front::Front;
 use super::hazard;
 use super::link::Link;
 use super::look;
@@ -29,6 +31,18 @@ use crate::provider::registry::{Belongs, Manifest, Registry, Tag};
 const WRITE: Duration = Duration::from_secs(30);
 const JSON_PATCH: &str = "application/json-patch+json";
 
+/// Who says how many replicas there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// The workload itself, or its autoscaler.
+    Own,
+    /// Flagger, which keeps it at none while nothing rolls out; so many serve.
+    Flagger {
+        /// As the primary asks for.
+        least: u32,
+    },
+}
+
 /// Looks afresh and works out the request for an intent.
 pub(super) async fn prepare(
     open: &Open,
@@ -36,13 +50,32 @@ pub(super) async fn prepare(
     source: &SourceName,
     intent: &Intent,
 ) -> Result<Prepared, Fault> {
+    match &binding.front {
+        Front::Nothing => workload(open, binding, source, intent, Scale::Own).await,
+        Front::Canary(tester) => flagger::prepare(open, binding, tester.as_ref(), source, intent).await,
+    }
+}
+
+/// The same for a workload, whatever stands in front of it.
+pub(super) async fn workload(
+    open: &Open,
+    binding: &Binding,
+    source: &SourceName,
+    intent: &Intent,
+    scale: Scale,
+) -> Result<Prepared, Fault> {
     let link = &open.link;
     let path = binding.path();
     let (object, autoscaler) = tokio::join!(link.get(&path), Autoscaler::of(link, binding));
     let mut fresh =
         Fresh::read(object?.json()?, binding.species, &binding.namespace, binding.container.as_deref())?;
+    fresh.scale = scale;
     let asked = fresh.workload.replicas;
-    fresh.least_replicas = autoscaler.as_ref().map_or(asked, |a| a.least(asked));
+    let autoscaler = autoscaler.filter(|_| scale == Scale::Own);
+    fresh.least_replicas = match scale {
+        Scale::Own => autoscaler.as_ref().map_or(asked, |a| a.least(asked)),
+        Scale::Flagger { least } => least,
+    };
     let mut edit = edit(open, binding, &fresh, intent).await?;
     edit.hazards.extend(autoscaler.and_then(|a| a.hazard(asked)));
     let from = match open.namespaces.get(&binding.namespace) {

@@ -28,6 +28,12 @@ pub(super) enum Resource {
     Pods,
     /// What Argo Rollouts measures before it goes on.
     AnalysisRuns,
+    /// What Flagger is told to do with a Deployment.
+    Canaries,
+    /// What chooses the pods that get the traffic.
+    Services,
+    /// The pods that a Service has chosen.
+    EndpointSlices,
 }
 
 impl Species {
@@ -87,7 +93,9 @@ impl Resource {
         match self {
             Self::Of(Species::Rollout) | Self::AnalysisRuns => "/apis/argoproj.io/v1alpha1",
             Self::Of(_) | Self::ReplicaSets | Self::ControllerRevisions => "/apis/apps/v1",
-            Self::Pods => "/api/v1",
+            Self::Canaries => "/apis/flagger.app/v1beta1",
+            Self::EndpointSlices => "/apis/discovery.k8s.io/v1",
+            Self::Pods | Self::Services => "/api/v1",
         }
     }
 
@@ -102,6 +110,19 @@ impl Resource {
             Self::ControllerRevisions => "controllerrevisions",
             Self::Pods => "pods",
             Self::AnalysisRuns => "analysisruns",
+            Self::Canaries => "canaries",
+            Self::Services => "services",
+            Self::EndpointSlices => "endpointslices",
+        }
+    }
+
+    /// What one of them is called.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Of(species) => species.word(),
+            Self::Canaries => "canary",
+            Self::Services => "service",
+            other => other.plural(),
         }
     }
 
@@ -111,7 +132,9 @@ impl Resource {
             Self::Of(species) => species.group(),
             Self::ReplicaSets | Self::ControllerRevisions => "apps",
             Self::AnalysisRuns => "argoproj.io",
-            Self::Pods => "",
+            Self::Canaries => "flagger.app",
+            Self::EndpointSlices => "discovery.k8s.io",
+            Self::Pods | Self::Services => "",
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::argo::Argo;
 use super::species::{Resource, Species};
-use super::template::template_hash;
+use super::template::{likeness, template_hash};
 use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read};
 use crate::domain::{Cause, Fault};
 
@@ -28,6 +28,8 @@ pub(super) struct Workload {
     pub(super) selector: Selector,
     pub(super) containers: Vec<Container>,
     pub(super) template: String,
+    /// A hash of the template that is the same for what Flagger copied from it; of Deployments only.
+    pub(super) likeness: String,
     /// When somebody last wrote its template, as its `managedFields` tell.
     pub(super) template_written: Option<Timestamp>,
     /// Whether Argo CD's controller is among those who wrote it.
@@ -228,6 +230,10 @@ impl Watched for Workload {
             selector: wire.spec.selector,
             containers: wire.spec.template.unwrap_or_default().spec.containers,
             template: template_hash(object.pointer("/spec/template")),
+            likeness: match species {
+                Species::Deployment => likeness(object.pointer("/spec/template")),
+                _ => String::new(),
+            },
             template_written: template_written(object),
             argo_wrote: wrote(object, "argocd-controller"),
             status: wire.status.status(species),

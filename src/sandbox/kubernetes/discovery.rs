@@ -20,7 +20,11 @@ pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
             "kind": "APIGroupList", "apiVersion": "v1",
             "groups": groups()
         }),
-        ["apis", name @ ("apps" | "argoproj.io" | "authentication.k8s.io" | "authorization.k8s.io")] => {
+        [
+            "apis",
+            name
+            @ ("apps" | "argoproj.io" | "authentication.k8s.io" | "authorization.k8s.io" | "flagger.app"),
+        ] => {
             let mut found = group(name);
             super::store::set(&mut found, &["kind"], "APIGroup".into());
             super::store::set(&mut found, &["apiVersion"], "v1".into());
@@ -29,6 +33,7 @@ pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
         ["api", "v1"] => resources("v1", served("")),
         ["apis", "apps", "v1"] => resources("apps/v1", served("apps")),
         ["apis", "argoproj.io", "v1alpha1"] => resources("argoproj.io/v1alpha1", served("argoproj.io")),
+        ["apis", "flagger.app", "v1beta1"] => resources("flagger.app/v1beta1", served("flagger.app")),
         ["apis", "authorization.k8s.io", "v1"] => resources(
             "authorization.k8s.io/v1",
             vec![review("selfsubjectaccessreview", "SelfSubjectAccessReview")],
@@ -42,7 +47,11 @@ pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
 }
 
 fn group(name: &str) -> Value {
-    let number = if name == "argoproj.io" { "v1alpha1" } else { "v1" };
+    let number = match name {
+        "argoproj.io" => "v1alpha1",
+        "flagger.app" => "v1beta1",
+        _ => "v1",
+    };
     let version = json!({"groupVersion": format!("{name}/{number}"), "version": number});
     json!({"name": name, "versions": [version], "preferredVersion": version})
 }
@@ -75,5 +84,5 @@ fn review(singular: &str, kind: &str) -> Value {
 }
 
 fn groups() -> Vec<Value> {
-    ["apps", "argoproj.io", "authentication.k8s.io", "authorization.k8s.io"].map(group).into()
+    ["apps", "argoproj.io", "authentication.k8s.io", "authorization.k8s.io", "flagger.app"].map(group).into()
 }

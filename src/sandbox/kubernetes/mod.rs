@@ -1,6 +1,6 @@
 //! A Kubernetes cluster on loopback: an API server with an object store, one resource version counter and a
-//! bounded event history, and behind it the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets and Argo
-//! Rollouts and a kubelet that move only when the world calls [`Cluster::tick`].
+//! bounded event history, and behind it the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets, Argo
+//! Rollouts and Flagger and a kubelet that move only when the world calls [`Cluster::tick`].
 //!
 //! It knows the Kubernetes API's own rules and nothing of the program that talks to it: no type of this crate
 //! outside this folder is used here. Objects are kept as raw JSON, so a field that this code has never heard of
@@ -18,8 +18,10 @@ mod defaults;
 mod deployment;
 mod discovery;
 mod fields;
+mod flagger;
 mod hash;
 mod kubelet;
+mod loadtester;
 mod ownership;
 mod patch;
 mod progress;
@@ -112,6 +114,22 @@ impl Cluster {
     /// The API server. Serve it on a loopback listener.
     pub fn router(&self) -> axum::Router {
         request::router(self.clone())
+    }
+
+    /// The load tester that Flagger's webhooks ask. Serve it on a loopback listener.
+    pub fn load_tester(&self) -> axum::Router {
+        loadtester::router(self.clone())
+    }
+
+    /// Whether a gate of the load tester is open: `web.shop`, or `rollback.web.shop`.
+    #[must_use]
+    pub fn gate(&self, key: &str) -> bool {
+        self.look().gates.get(key).copied().unwrap_or(false)
+    }
+
+    /// Opens or closes a gate of the load tester, as somebody else does.
+    pub fn set_gate(&self, key: &str, open: bool) {
+        self.change(|state| state.gates.insert(key.to_owned(), open));
     }
 
     /// Lets `elapsed` of virtual time pass, after which the clock on the wall shows `now`.

@@ -181,6 +181,7 @@ fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
         ["api", "v1", rest @ ..] => ("", rest),
         ["apis", "apps", "v1", rest @ ..] => ("apps", rest),
         ["apis", "argoproj.io", "v1alpha1", rest @ ..] => ("argoproj.io", rest),
+        ["apis", "flagger.app", "v1beta1", rest @ ..] => ("flagger.app", rest),
         _ => return None,
     };
     let (namespace, plural, rest) = match rest {

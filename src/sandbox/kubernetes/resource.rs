@@ -100,6 +100,16 @@ pub(super) static ANALYSISRUNS: Resource = Resource {
     scope: Scope::Namespaced,
     fields: &[],
 };
+/// `flagger.app/v1beta1` Canaries: a custom resource.
+pub(super) static CANARIES: Resource = Resource {
+    group: "flagger.app",
+    plural: "canaries",
+    singular: "canary",
+    kind: "Canary",
+    short: &["cd"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
 /// Core Pods.
 pub(super) static PODS: Resource = Resource {
     group: "",
@@ -139,7 +149,7 @@ pub(super) static NAMESPACES: Resource = Resource {
 };
 
 /// Every resource.
-pub(super) static ALL: [&Resource; 10] = [
+pub(super) static ALL: [&Resource; 11] = [
     &DEPLOYMENTS,
     &REPLICASETS,
     &STATEFULSETS,
@@ -147,6 +157,7 @@ pub(super) static ALL: [&Resource; 10] = [
     &CONTROLLERREVISIONS,
     &ROLLOUTS,
     &ANALYSISRUNS,
+    &CANARIES,
     &PODS,
     &EVENTS,
     &NAMESPACES,
@@ -166,6 +177,7 @@ impl Resource {
         match self.group {
             "" => "v1",
             "argoproj.io" => "argoproj.io/v1alpha1",
+            "flagger.app" => "flagger.app/v1beta1",
             _ => "apps/v1",
         }
     }
@@ -173,7 +185,7 @@ impl Resource {
     /// Whether it was defined in the cluster: such objects have no strategic merge, and their status is a part of its
     /// own.
     pub(super) fn is_custom(&self) -> bool {
-        self.group == "argoproj.io"
+        ["argoproj.io", "flagger.app"].contains(&self.group)
     }
 
     /// Whether its objects count the changes of what they ask for.
