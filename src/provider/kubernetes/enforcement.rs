@@ -8,6 +8,13 @@ const ORDER: &str = "PATCH /apis/argoproj.io/v1alpha1/namespaces/{namespace}/rol
 const OF_STEPS: GuardFact = GuardFact::InRequest(
     "JSON-Patch `test` of uid, generation, image, the coming revision's hash and the step that it is at",
 );
+const OF_GATES: GuardFact = GuardFact::LookAgain(
+    "nothing: a load tester knows a canary's name and no revision. Looked at again are the Deployment's uid, image and \
+     template, the canary's phase and weight, and its gates",
+);
+const GATE_REMAINS: &str = "a change of the Deployment after the last look and before Flagger's next one passes the gate \
+     unseen, and so does every later revision until the gate is closed";
+const NEEDS_GATE: &str = "Flagger; a load tester that the webhooks ask, reached by `gates`; it asks nobody who they are";
 const NEEDS_ORDER: &str = "Argo Rollouts; `patch` on `rollouts/status` (asked beforehand)";
 const GUARD: GuardFact =
     GuardFact::InRequest("JSON-Patch `test` of uid, generation, and the container's name and image");
@@ -69,6 +76,30 @@ pub(super) const FACTS: Enforcement = Enforcement {
             needs: NEEDS_ORDER,
             proof: "it no longer says that it is aborted",
         },
+        VerbFacts {
+            verb: Verb::Resume,
+            request: "POST {load/tester}/gate/open",
+            guard: OF_GATES,
+            remains: GATE_REMAINS,
+            needs: NEEDS_GATE,
+            proof: "Flagger's own status is beyond the step that the gate held",
+        },
+        VerbFacts {
+            verb: Verb::Abort,
+            request: "POST {load/tester}/rollback/open",
+            guard: OF_GATES,
+            remains: "every later rollout is given up as well until the gate is closed",
+            needs: NEEDS_GATE,
+            proof: "the canary says that it failed, and has no share of the traffic",
+        },
+        VerbFacts {
+            verb: Verb::Pause,
+            request: "POST {load/tester}/gate/close, then POST {load/tester}/rollback/close",
+            guard: OF_GATES,
+            remains: "Flagger may ask within the round trip, and be let through",
+            needs: NEEDS_GATE,
+            proof: "the load tester says that every gate is closed",
+        },
     ],
     enforced: &[
         Enforced {
@@ -123,12 +154,14 @@ pub(super) const FACTS: Enforcement = Enforcement {
         "Pods that report different digests of one tag run one image only by proof: bytes of the registry that sum up to an \
          index's digest and name them as its platforms. What it denies stays different; what it does not tell is said to be \
          unproved.",
+        "Flagger's primary and the status of a Canary are never written: a change is one of the Deployment, and what \
+         becomes of it is Flagger's to say.",
         "An autoscaler sets the replicas between its bounds; only a number outside them is told.",
     ],
     reads: "`get`, `list`, `watch` on the workload's kind (`deployments`, `statefulsets`, `daemonsets`, `rollouts`), on what \
             remembers its revisions (`replicasets` or `controllerrevisions`) and on `pods` of the namespace (without \
             `watch` each look asks, without `list` only the workload is seen); for Rollouts also on `analysisruns`, else \
-            only their summary is told. For warnings before a roll back also `get` on \
+            only their summary is told; for Flagger on `canaries` and `deployments`. For warnings before a roll back also `get` on \
             `configmaps` and `secrets` (their metadata; the values are never asked for) and `list` on \
             `horizontalpodautoscalers`: without the former a note says what could not be seen, without the latter the \
             number of replicas asked for counts.",
