@@ -14,6 +14,8 @@ mod clean;
 mod desk;
 #[path = "hazards/docker.rs"]
 mod docker;
+#[path = "hazards/fronts.rs"]
+mod fronts;
 #[path = "hazards/kube.rs"]
 #[expect(dead_code, reason = "the tests of what lies use the rest")]
 mod kube;

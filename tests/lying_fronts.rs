@@ -12,6 +12,8 @@
 mod desk;
 #[path = "lying_fronts/flagger.rs"]
 mod flagger;
+#[path = "lying_fronts/service.rs"]
+mod service;
 
 use std::collections::BTreeMap;
 use std::path::Path;

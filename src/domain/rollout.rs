@@ -156,6 +156,8 @@ pub enum Standing {
     Past,
     /// Newer than what is asked for now: it was left by going back. To choose it is to go forward again.
     Left,
+    /// Runs beside what has the traffic, and is newer: to switch to it is to go forward.
+    Beside,
 }
 
 /// Who else writes this workload and would undo a manual change.

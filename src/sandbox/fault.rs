@@ -34,11 +34,13 @@ pub enum Server {
     Jenkins,
     /// CircleCI.
     Circleci,
+    /// Flagger's load tester.
+    LoadTester,
 }
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Github,
         Self::Prometheus,
         Self::Alertmanager,
@@ -49,6 +51,7 @@ impl Server {
         Self::Gitlab,
         Self::Jenkins,
         Self::Circleci,
+        Self::LoadTester,
     ];
 }
 

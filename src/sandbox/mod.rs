@@ -141,6 +141,8 @@ pub struct Urls {
     pub jenkins: String,
     /// The CircleCI API's base.
     pub circleci: String,
+    /// Flagger's load tester.
+    pub load_tester: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -279,6 +281,7 @@ impl Urls {
             gitlab: format!("http://{}", at(Server::Gitlab)),
             jenkins: format!("http://{}/jenkins", at(Server::Jenkins)),
             circleci: format!("http://{}/api/v2", at(Server::Circleci)),
+            load_tester: format!("http://{}", at(Server::LoadTester)),
         }
     }
 }
@@ -295,6 +298,7 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Gitlab => gitlab::router(world.clone()),
         Server::Jenkins => jenkins::router(world.clone()),
         Server::Circleci => circleci::router(world.clone()),
+        Server::LoadTester => world.cluster().load_tester(),
     }
 }
 

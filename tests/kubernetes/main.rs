@@ -13,6 +13,7 @@ mod cost;
 mod flagger;
 mod kinds;
 mod scripted;
+mod service;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

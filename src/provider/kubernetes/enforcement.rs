@@ -12,9 +12,18 @@ const OF_GATES: GuardFact = GuardFact::LookAgain(
     "nothing: a load tester knows a canary's name and no revision. Looked at again are the Deployment's uid, image and \
      template, the canary's phase and weight, and its gates",
 );
+const SWITCH: &str = "PATCH /api/v1/namespaces/{namespace}/services/{name}";
+const OF_SWITCH: GuardFact =
+    GuardFact::InRequest("JSON-Patch `test` of uid and the whole selector of the Service");
+const SWITCH_REMAINS: &str = "nothing of the Service: a moved one answers 422. What becomes of the Deployment that it is \
+     switched to within the round trip no server checks";
+const NEEDS_SWITCH: &str = "`patch` on the Service (asked beforehand)";
+const SWITCHED: &str = "every ready endpoint of the Service is a pod of what was switched to and runs the very digest, and \
+     they are as many as it asks for";
 const GATE_REMAINS: &str = "a change of the Deployment after the last look and before Flagger's next one passes the gate \
      unseen, and so does every later revision until the gate is closed";
-const NEEDS_GATE: &str = "Flagger; a load tester that the webhooks ask, reached by `gates`; it asks nobody who they are";
+const NEEDS_GATE: &str =
+    "Flagger; a load tester that the webhooks ask, reached by `gates`; it asks nobody who they are";
 const NEEDS_ORDER: &str = "Argo Rollouts; `patch` on `rollouts/status` (asked beforehand)";
 const GUARD: GuardFact =
     GuardFact::InRequest("JSON-Patch `test` of uid, generation, and the container's name and image");
@@ -77,6 +86,22 @@ pub(super) const FACTS: Enforcement = Enforcement {
             proof: "it no longer says that it is aborted",
         },
         VerbFacts {
+            verb: Verb::Promote,
+            request: SWITCH,
+            guard: OF_SWITCH,
+            remains: SWITCH_REMAINS,
+            needs: NEEDS_SWITCH,
+            proof: SWITCHED,
+        },
+        VerbFacts {
+            verb: Verb::RollBack,
+            request: SWITCH,
+            guard: OF_SWITCH,
+            remains: SWITCH_REMAINS,
+            needs: NEEDS_SWITCH,
+            proof: SWITCHED,
+        },
+        VerbFacts {
             verb: Verb::Resume,
             request: "POST {load/tester}/gate/open",
             guard: OF_GATES,
@@ -120,6 +145,11 @@ pub(super) const FACTS: Enforcement = Enforcement {
                   that the tag names. A roll back sends the old template, and a tag in it that moved is a warning",
         },
         Enforced {
+            what: "a Service is switched only to what is whole",
+            by: By::Cockpit,
+            how: "refused unless the other Deployment is done by `kubectl rollout status`'s own order and all its pods are ready",
+        },
+        Enforced {
             what: "writes only to a proved server",
             by: By::Cockpit,
             how: "nothing is written over plain HTTP to another machine or with `insecure-skip-tls-verify`",
@@ -161,7 +191,8 @@ pub(super) const FACTS: Enforcement = Enforcement {
     reads: "`get`, `list`, `watch` on the workload's kind (`deployments`, `statefulsets`, `daemonsets`, `rollouts`), on what \
             remembers its revisions (`replicasets` or `controllerrevisions`) and on `pods` of the namespace (without \
             `watch` each look asks, without `list` only the workload is seen); for Rollouts also on `analysisruns`, else \
-            only their summary is told; for Flagger on `canaries` and `deployments`. For warnings before a roll back also `get` on \
+            only their summary is told; for Flagger on `canaries` and \
+            `deployments`, for a Service on `services`, `endpointslices` and `deployments`. For warnings before a roll back also `get` on \
             `configmaps` and `secrets` (their metadata; the values are never asked for) and `list` on \
             `horizontalpodautoscalers`: without the former a note says what could not be seen, without the latter the \
             number of replicas asked for counts.",

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::flagger::{Canary, LoadTester};
+use super::service::{Service, Slice};
 use super::species::Resource;
 use super::watch::{Feed, Shelf};
 use super::wire::Watched;
@@ -19,11 +20,13 @@ pub(super) enum Front {
     Nothing,
     /// A Canary, and its load tester if it can be reached.
     Canary(Option<LoadTester>),
+    /// A Service, and the label of its selector that is switched, if it is named.
+    Service(Option<String>),
 }
 
 impl Front {
     /// What can be named besides workloads.
-    pub(super) const WORDS: [&'static str; 1] = [Resource::Canaries.word()];
+    pub(super) const WORDS: [&'static str; 2] = [Resource::Canaries.word(), Resource::Services.word()];
 
     /// What stands in front, by the word before the name and the keys beside it.
     ///
@@ -34,13 +37,18 @@ impl Front {
         settings: &Settings,
         env: &Arc<BTreeMap<String, String>>,
     ) -> Result<Self, Fault> {
-        let gates = settings.text("gates");
-        if word == Resource::Canaries.word() {
-            return Ok(Self::Canary(gates.map(|url| LoadTester::new(url, env)).transpose()?));
-        }
-        match gates {
-            Some(_) => Err(Fault::new(Cause::Local, format!("gates: a {word} has none; only a canary does"))),
-            None => Ok(Self::Nothing),
+        let (gates, switch) = (settings.text("gates"), settings.text("switch"));
+        let meaningless = |key: &str, whose: &str| {
+            Err(Fault::new(Cause::Local, format!("{key}: a {word} has none; only a {whose} does")))
+        };
+        let canary = word == Resource::Canaries.word();
+        let service = word == Resource::Services.word();
+        match (gates, switch) {
+            (Some(_), _) if !canary => meaningless("gates", Resource::Canaries.word()),
+            (_, Some(_)) if !service => meaningless("switch", Resource::Services.word()),
+            (gates, _) if canary => Ok(Self::Canary(gates.map(|url| LoadTester::new(url, env)).transpose()?)),
+            (_, switch) if service => Ok(Self::Service(switch.map(str::to_owned))),
+            _ => Ok(Self::Nothing),
         }
     }
 
@@ -49,6 +57,7 @@ impl Front {
         match self {
             Self::Nothing => &[],
             Self::Canary(_) => &[Resource::Canaries],
+            Self::Service(_) => &[Resource::Services, Resource::EndpointSlices],
         }
     }
 }
@@ -56,6 +65,8 @@ impl Front {
 /// What is watched of it in one namespace.
 pub(super) struct Fronts {
     canaries: Option<Arc<Shelf<Canary>>>,
+    services: Option<Arc<Shelf<Service>>>,
+    slices: Option<Arc<Shelf<Slice>>>,
 }
 
 /// Makes a shelf and has it kept up to date.
@@ -68,17 +79,33 @@ impl Fronts {
     /// The shelves of these resources.
     pub(super) fn new(resources: &BTreeSet<Resource>, shelves: &mut impl Shelves) -> Self {
         let wanted = |resource| resources.contains(&resource);
-        Self { canaries: wanted(Resource::Canaries).then(|| shelves.shelf(Resource::Canaries)) }
+        Self {
+            canaries: wanted(Resource::Canaries).then(|| shelves.shelf(Resource::Canaries)),
+            services: wanted(Resource::Services).then(|| shelves.shelf(Resource::Services)),
+            slices: wanted(Resource::EndpointSlices).then(|| shelves.shelf(Resource::EndpointSlices)),
+        }
     }
 
     /// How every watch stands.
     pub(super) fn feeds(&self) -> impl Iterator<Item = Feed> {
-        self.canaries.iter().map(|shelf| shelf.feed())
+        let canaries = self.canaries.iter().map(|shelf| shelf.feed());
+        let services = self.services.iter().map(|shelf| shelf.feed());
+        canaries.chain(services).chain(self.slices.iter().map(|shelf| shelf.feed()))
     }
 
     /// The Canaries.
     pub(super) fn canaries(&self) -> Result<&Shelf<Canary>, Fault> {
         self.canaries.as_deref().ok_or_else(|| unwatched(Resource::Canaries))
+    }
+
+    /// The Services.
+    pub(super) fn services(&self) -> Result<&Shelf<Service>, Fault> {
+        self.services.as_deref().ok_or_else(|| unwatched(Resource::Services))
+    }
+
+    /// Their endpoints.
+    pub(super) fn slices(&self) -> Result<&Shelf<Slice>, Fault> {
+        self.slices.as_deref().ok_or_else(|| unwatched(Resource::EndpointSlices))
     }
 }
 

@@ -20,6 +20,7 @@ use super::history;
 use super::link::{Answer, Link};
 use super::remembered::Remembered;
 use super::rollout::{Seen, rollout};
+use super::service::Known;
 use super::species::{Resource, Species};
 use super::watch::{self, Feed, SILENCE, Shelf};
 use super::wire::{Pod, Selector, Watched};
@@ -236,9 +237,62 @@ pub(super) enum Interest {
 }
 
 /// How one kind of object was to be had.
-struct Had<T> {
-    objects: Vec<Arc<T>>,
-    remark: Option<SafeText>,
+pub(super) struct Had<T> {
+    pub(super) objects: Vec<Arc<T>>,
+    pub(super) remark: Option<SafeText>,
+    /// Whether it was to be had at all.
+    access: Access,
+}
+
+/// Whether a kind of object may be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Given,
+    Denied,
+}
+
+impl<T> Had<T> {
+    /// Whether what is not among the objects is not there.
+    pub(super) const fn known(&self) -> Known {
+        match self.access {
+            Access::Given => Known::All,
+            Access::Denied => Known::Nothing,
+        }
+    }
+}
+
+/// All objects of a kind that is watched for what stands in front.
+pub(super) async fn objects<T: Watched>(
+    link: &Link,
+    namespace: &Namespace,
+    shelf: &Shelf<T>,
+    interest: Interest,
+    what: &str,
+) -> Result<Had<T>, Fault> {
+    // What is being changed is judged by what the server says now.
+    let belief = if interest == Interest::Acting { Belief::Behind } else { Belief::Kept };
+    kind(link, &namespace.name, shelf, belief, "", what).await
+}
+
+/// All Deployments.
+pub(super) async fn deployments(
+    link: &Link,
+    namespace: &Namespace,
+    interest: Interest,
+) -> Result<Vec<Arc<Workload>>, Fault> {
+    let shelf = namespace.workloads(Species::Deployment)?;
+    Ok(objects(link, namespace, shelf, interest, "deployments").await?.objects)
+}
+
+/// All Deployments as the server has them now.
+pub(super) async fn deployments_afresh(link: &Link, namespace: &str) -> Result<Vec<Arc<Workload>>, Fault> {
+    let (listed, _) = watch::list::<Workload>(link, Resource::Of(Species::Deployment), namespace, "").await?;
+    listed.into_iter().map(|one| one.map(Arc::new).map_err(|(_, fault)| fault)).collect()
+}
+
+/// All pods.
+pub(super) async fn pods(link: &Link, namespace: &Namespace, interest: Interest) -> Result<Had<Pod>, Fault> {
+    objects(link, namespace, &namespace.pods, interest, "pods").await
 }
 
 /// Looks at one workload.
@@ -277,7 +331,7 @@ pub(super) async fn workload(
 /// What Argo Rollouts measures. It explains the controller's own summary and decides nothing, so it is never asked
 /// for: where it may not be watched, the summary is all there is.
 async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Result<Had<AnalysisRun>, Fault> {
-    let none = || Ok(Had { objects: Vec::new(), remark: None });
+    let none = || Ok(Had { objects: Vec::new(), remark: None, access: Access::Denied });
     let Some(shelf) = namespace.analyses.as_ref().filter(|_| species == Species::Rollout) else {
         return none();
     };
@@ -366,7 +420,7 @@ async fn kind<T: Watched>(
         // An unreadable object may be ours: to leave it out would look better than it is.
         return match shelf.unreadable() {
             Some(fault) => Err(fault),
-            None => Ok(Had { objects: shelf.all(), remark: None }),
+            None => Ok(Had { objects: shelf.all(), remark: None, access: Access::Given }),
         };
     }
     let selector = match selector {
@@ -379,11 +433,12 @@ async fn kind<T: Watched>(
                 .into_iter()
                 .map(|o| o.map(Arc::new).map_err(|(_, f)| f))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok(Had { objects, remark: remark(&feed, what) })
+            Ok(Had { objects, remark: remark(&feed, what), access: Access::Given })
         }
         Err(fault) if fault.cause == Cause::Forbidden => Ok(Had {
             objects: Vec::new(),
             remark: Some(SafeText::new(&format!("{what} are not known: {}", fault.detail))),
+            access: Access::Denied,
         }),
         Err(fault) => Err(fault),
     }

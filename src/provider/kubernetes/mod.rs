@@ -38,6 +38,7 @@ mod pods;
 mod prepare;
 mod remembered;
 mod rollout;
+mod service;
 mod species;
 mod steer;
 mod template;
@@ -119,13 +120,19 @@ pub const KIND: Kind = Kind {
             Key::required(
                 "workload",
                 KeyType::Text,
-                "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"canary/NAME\" (Flagger), \
+                "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"canary/NAME\" (Flagger), \"service/NAME\" (blue/green by its selector), \
                  \"statefulset/NAME\" or \"daemonset/NAME\".",
             ),
             Key::optional(
                 "container",
                 KeyType::Text,
                 "The container that is released. Default: the only one, or the one that is called like the workload.",
+            ),
+            Key::optional(
+                "switch",
+                KeyType::Text,
+                "Of a service: the label of its selector that is switched. Default: the only one by which the Deployments \
+                 behind it differ.",
             ),
             Key::optional(
                 "gates",
@@ -247,7 +254,7 @@ fn binding(bound: &Bound, env: &Arc<BTreeMap<String, String>>) -> Result<Binding
     let front = Front::of(word, &bound.settings, env)?;
     let species = match front {
         Front::Nothing => Species::of_word(word),
-        Front::Canary(_) => Some(Species::Deployment),
+        Front::Canary(_) | Front::Service(_) => Some(Species::Deployment),
     };
     let Some(species) = species.filter(|_| workload.contains('/')) else {
         let words = Species::ALL.into_iter().map(Species::word).chain(Front::WORDS);
@@ -346,6 +353,9 @@ impl Kubernetes {
                 Front::Canary(tester) => {
                     flagger::look(&open.link, namespace, binding, tester.as_ref(), interest).await
                 }
+                Front::Service(switch) => {
+                    service::look(&open.link, namespace, binding, switch.as_deref(), interest).await
+                }
             }
         }))
         .await;
@@ -381,7 +391,7 @@ impl Kubernetes {
     fn load_tester(&self, step: &Step) -> Option<(&LoadTester, String)> {
         let testers = self.bindings.iter().filter_map(|binding| match &binding.front {
             Front::Canary(tester) => tester.as_ref(),
-            Front::Nothing => None,
+            Front::Nothing | Front::Service(_) => None,
         });
         let mut taken = testers.filter_map(|tester| Some((tester, tester.takes(&step.path)?)));
         taken.next().filter(|_| step.source == self.source)

@@ -23,6 +23,14 @@ pub(super) fn owner(workload: &Workload, namespace: &str) -> Option<Owner> {
         .or_else(|| helm(meta))
 }
 
+/// The owner of a Service, if its marks name one.
+pub(super) fn of_service(meta: &Meta, namespace: &str) -> Option<Owner> {
+    tracked(meta, "/Service", namespace)
+        .or_else(|| flux(meta))
+        .or_else(|| flux_helm(meta))
+        .or_else(|| helm(meta))
+}
+
 /// The tool whose copies are its own: what is written into one is gone with the next copy.
 pub(super) const FLAGGER: &str = "Flagger";
 
@@ -44,12 +52,15 @@ fn told(tool: &str, name: &str, consequence: &str) -> Owner {
 /// `app:group/Kind:namespace/name`. A mark that names another object was copied along with the manifest and
 /// claims nothing.
 fn argo(workload: &Workload, namespace: &str) -> Option<Owner> {
-    let (meta, species) = (&workload.meta, workload.species);
+    let species = workload.species;
+    tracked(&workload.meta, &format!("{}/{}", species.group(), species.kind()), namespace)
+}
+
+fn tracked(meta: &Meta, which: &str, namespace: &str) -> Option<Owner> {
     let id = meta.annotation(ARGO_TRACKING)?;
     let (rest, object) = id.rsplit_once(':')?;
     let (app, kind) = rest.rsplit_once(':')?;
-    let itself = kind == format!("{}/{}", species.group(), species.kind())
-        && object == format!("{namespace}/{}", meta.name);
+    let itself = kind == which && object == format!("{namespace}/{}", meta.name);
     (itself && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
 }
 

@@ -17,6 +17,7 @@ use super::hazard;
 use super::link::Link;
 use super::look;
 use super::remembered::Remembered;
+use super::service;
 use super::species::{Resource, Species};
 use super::steer;
 use super::{Binding, MANAGER, Open, is_name, local};
@@ -29,7 +30,7 @@ use crate::provider::registry::{Belongs, Manifest, Registry, Tag};
 
 /// A patch gets this long for its answer.
 const WRITE: Duration = Duration::from_secs(30);
-const JSON_PATCH: &str = "application/json-patch+json";
+pub(super) const JSON_PATCH: &str = "application/json-patch+json";
 
 /// Who says how many replicas there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub(super) async fn prepare(
     match &binding.front {
         Front::Nothing => workload(open, binding, source, intent, Scale::Own).await,
         Front::Canary(tester) => flagger::prepare(open, binding, tester.as_ref(), source, intent).await,
+        Front::Service(switch) => service::prepare(open, binding, switch.as_deref(), source, intent).await,
     }
 }
 
@@ -244,9 +246,18 @@ async fn permission(link: &Link, binding: &Binding, requests: &[Request]) -> Per
 }
 
 async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission {
+    may(link, (Resource::Of(binding.species), part), &binding.namespace, &binding.name).await
+}
+
+/// Whether the cluster would let us patch this object.
+pub(super) async fn may_patch(link: &Link, binding: &Binding, resource: Resource, name: &str) -> Permission {
+    may(link, (resource, Part::Main), &binding.namespace, name).await
+}
+
+async fn may(link: &Link, (resource, part): (Resource, Part), namespace: &str, name: &str) -> Permission {
     let mut attributes = json!({
-        "namespace": binding.namespace, "verb": "patch", "group": binding.species.group(),
-        "resource": Resource::Of(binding.species).plural(), "name": binding.name
+        "namespace": namespace, "verb": "patch", "group": resource.group(),
+        "resource": resource.plural(), "name": name
     });
     if let (Part::Status, Some(attributes)) = (part, attributes.as_object_mut()) {
         attributes.insert("subresource".to_owned(), "status".into());
@@ -274,11 +285,9 @@ async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission
     let why =
         text("reason").or_else(|| text("evaluationError")).unwrap_or("no rule of the cluster allows it");
     Permission::Denied(SafeText::new(&format!(
-        "you may not patch {}{}/{} in namespace {}: {why}",
+        "you may not patch {}{}/{name} in namespace {namespace}: {why}",
         if part == Part::Status { "the status of " } else { "" },
-        binding.species.word(),
-        binding.name,
-        binding.namespace
+        resource.word(),
     )))
 }
 

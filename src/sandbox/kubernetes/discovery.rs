@@ -22,8 +22,12 @@ pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
         }),
         [
             "apis",
-            name
-            @ ("apps" | "argoproj.io" | "authentication.k8s.io" | "authorization.k8s.io" | "flagger.app"),
+            name @ ("apps"
+            | "argoproj.io"
+            | "authentication.k8s.io"
+            | "authorization.k8s.io"
+            | "discovery.k8s.io"
+            | "flagger.app"),
         ] => {
             let mut found = group(name);
             super::store::set(&mut found, &["kind"], "APIGroup".into());
@@ -33,6 +37,7 @@ pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
         ["api", "v1"] => resources("v1", served("")),
         ["apis", "apps", "v1"] => resources("apps/v1", served("apps")),
         ["apis", "argoproj.io", "v1alpha1"] => resources("argoproj.io/v1alpha1", served("argoproj.io")),
+        ["apis", "discovery.k8s.io", "v1"] => resources("discovery.k8s.io/v1", served("discovery.k8s.io")),
         ["apis", "flagger.app", "v1beta1"] => resources("flagger.app/v1beta1", served("flagger.app")),
         ["apis", "authorization.k8s.io", "v1"] => resources(
             "authorization.k8s.io/v1",
@@ -65,6 +70,9 @@ fn served(group: &str) -> Vec<Value> {
     for resource in ALL.iter().filter(|r| r.group == group) {
         found.push(resource.discovery());
         let namespaced = resource.scope == super::resource::Scope::Namespaced;
+        if group == "discovery.k8s.io" {
+            continue;
+        }
         found.push(json!({
             "name": format!("{}/status", resource.plural), "singularName": "", "namespaced": namespaced,
             "kind": resource.kind, "verbs": ["get", "patch", "update"]
@@ -84,5 +92,14 @@ fn review(singular: &str, kind: &str) -> Value {
 }
 
 fn groups() -> Vec<Value> {
-    ["apps", "argoproj.io", "authentication.k8s.io", "authorization.k8s.io", "flagger.app"].map(group).into()
+    [
+        "apps",
+        "argoproj.io",
+        "authentication.k8s.io",
+        "authorization.k8s.io",
+        "discovery.k8s.io",
+        "flagger.app",
+    ]
+    .map(group)
+    .into()
 }

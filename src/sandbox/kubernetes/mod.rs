@@ -36,6 +36,7 @@ mod rollout;
 mod scale;
 mod seed;
 mod selector;
+mod service;
 mod statefulset;
 mod status;
 mod steer;
@@ -145,6 +146,11 @@ impl Cluster {
     /// Adds a workload with its real history, all of it already rolled out. Register its images first.
     pub fn add_deployment(&self, seed: &DeploymentSeed) {
         self.change(|state| state.add_deployment(seed));
+    }
+
+    /// Adds a Service that selects pods by these labels.
+    pub fn add_service(&self, namespace: &str, name: &str, selector: &serde_json::Value) {
+        self.change(|state| state.add_service(namespace, name, selector));
     }
 
     /// Changes one container's image as a CI job would with `kubectl set image`. False when there is no such thing.

@@ -84,6 +84,7 @@ impl State {
             self.run_pod(pod);
         }
         if only.is_none() {
+            self.sync_services();
             self.collect_garbage();
         }
     }

@@ -182,6 +182,7 @@ fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
         ["apis", "apps", "v1", rest @ ..] => ("apps", rest),
         ["apis", "argoproj.io", "v1alpha1", rest @ ..] => ("argoproj.io", rest),
         ["apis", "flagger.app", "v1beta1", rest @ ..] => ("flagger.app", rest),
+        ["apis", "discovery.k8s.io", "v1", rest @ ..] => ("discovery.k8s.io", rest),
         _ => return None,
     };
     let (namespace, plural, rest) = match rest {

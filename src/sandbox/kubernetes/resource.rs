@@ -110,6 +110,26 @@ pub(super) static CANARIES: Resource = Resource {
     scope: Scope::Namespaced,
     fields: &[],
 };
+/// `discovery.k8s.io/v1` EndpointSlices.
+pub(super) static ENDPOINTSLICES: Resource = Resource {
+    group: "discovery.k8s.io",
+    plural: "endpointslices",
+    singular: "endpointslice",
+    kind: "EndpointSlice",
+    short: &[],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// Core Services.
+pub(super) static SERVICES: Resource = Resource {
+    group: "",
+    plural: "services",
+    singular: "service",
+    kind: "Service",
+    short: &["svc"],
+    scope: Scope::Namespaced,
+    fields: &["spec.clusterIP", "spec.type"],
+};
 /// Core Pods.
 pub(super) static PODS: Resource = Resource {
     group: "",
@@ -149,7 +169,7 @@ pub(super) static NAMESPACES: Resource = Resource {
 };
 
 /// Every resource.
-pub(super) static ALL: [&Resource; 11] = [
+pub(super) static ALL: [&Resource; 13] = [
     &DEPLOYMENTS,
     &REPLICASETS,
     &STATEFULSETS,
@@ -158,6 +178,8 @@ pub(super) static ALL: [&Resource; 11] = [
     &ROLLOUTS,
     &ANALYSISRUNS,
     &CANARIES,
+    &ENDPOINTSLICES,
+    &SERVICES,
     &PODS,
     &EVENTS,
     &NAMESPACES,
@@ -178,6 +200,7 @@ impl Resource {
             "" => "v1",
             "argoproj.io" => "argoproj.io/v1alpha1",
             "flagger.app" => "flagger.app/v1beta1",
+            "discovery.k8s.io" => "discovery.k8s.io/v1",
             _ => "apps/v1",
         }
     }

@@ -154,7 +154,10 @@ impl State {
         }
         self.clock = today;
         if let Shape::Flagger(analysis) = &seed.shape {
+            // It was taken over an hour ago.
+            self.clock = today.checked_sub(SignedDuration::from_hours(1)).unwrap_or(today);
             self.lead(seed, analysis);
+            self.clock = today;
         }
         let found = self.workload(&seed.namespace, &seed.name);
         let template = found.and_then(|(_, found)| found.pointer("/spec/template").cloned());
@@ -225,6 +228,8 @@ impl State {
         image: &str,
         cause: &str,
     ) -> bool {
+        let beside = self.beside(namespace, name);
+        let name = beside.as_deref().unwrap_or(name);
         let Some((resource, found)) = self.workload(namespace, name) else { return false };
         let mut object = (*found).clone();
         if !set_container_image(&mut object, container, image) {
@@ -259,7 +264,12 @@ impl State {
     pub(super) fn images(&self, namespace: &str, name: &str) -> Vec<(String, u32)> {
         let mut found: BTreeMap<String, u32> = BTreeMap::new();
         let itself = self.workload(namespace, name).map(|(_, workload)| workload);
-        for owner in self.replica_sets_of(namespace, name).into_iter().chain(itself) {
+        if itself.is_none() {
+            return self.served(namespace, name);
+        }
+        // What Flagger copied belongs to it.
+        let copies = self.replica_sets_of(namespace, &format!("{name}-primary"));
+        for owner in self.replica_sets_of(namespace, name).into_iter().chain(copies).chain(itself) {
             for pod in self.list_named(&PODS, namespace, &format!("{name}-")) {
                 if controlled_by(&pod, text(&owner, "/metadata/uid")) {
                     let count = found.entry(text(&pod, "/spec/containers/0/image").to_owned()).or_default();
