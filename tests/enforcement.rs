@@ -221,6 +221,8 @@ async fn kubernetes_does_what_its_table_says() {
     {
         used.extend(orders_to_flux(key, plural, name).await);
     }
+    used.extend(gates_of_flagger().await);
+    used.extend(switch_of_a_service().await);
     whole("kubernetes", &used);
 }
 
@@ -233,6 +235,110 @@ async fn orders_to_flux(key: &str, plural: &str, named: &str) -> BTreeSet<&'stat
     cluster.add_custom(plural, (namespace, name), spec);
     let owner = (Role::Owner, Settings::default().with_text(key, named));
     orders(&cluster, owner, &[Verb::Hold, Verb::Release], &Target::Application).await
+}
+
+/// What is bound so in this cluster, and what the plans of these verbs send.
+async fn plans(cluster: &Cluster, settings: Settings, verbs: &[(Verb, Target)]) -> BTreeSet<&'static str> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = cluster.router();
+    let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    std::fs::write(&config, cluster.kubeconfig(&url, ADMIN_TOKEN)).unwrap();
+    let bound = Bound {
+        role: Role::Deploy,
+        service: ServiceName::new("web"),
+        environment: Some(EnvironmentName::new("production")),
+        settings: settings.with_text("namespace", "shop"),
+    };
+    let spec = SourceSpec {
+        name: SourceName::new("prod"),
+        settings: Settings::default().with_text("kubeconfig", config.to_str().unwrap()),
+        secrets: std::collections::BTreeMap::new(),
+        bounds: vec![bound],
+        env: Arc::default(),
+    };
+    let provider = (kind("kubernetes").unwrap().build)(spec).unwrap();
+    provider.observe(&Ask::default()).await.unwrap();
+    let mut used = BTreeSet::new();
+    for (verb, target) in verbs {
+        let intent = Intent {
+            verb: *verb,
+            service: ServiceName::new("web"),
+            place: Some(Place::new("web", "production")),
+            target: target.clone(),
+            source: SourceName::new("prod"),
+            reason: None,
+            answers: std::collections::BTreeMap::new(),
+        };
+        used.extend(compared("kubernetes", *verb, &provider.prepare(&intent).await.unwrap()));
+    }
+    server.abort();
+    used
+}
+
+/// What Flagger's load tester is told.
+async fn gates_of_flagger() -> BTreeSet<&'static str> {
+    let mut now: jiff::Timestamp = "2026-11-20T14:00:00Z".parse().unwrap();
+    let cluster = Cluster::new(now);
+    for tag in ["v1", "v2"] {
+        let digest = format!("sha256:{}", tag.trim_start_matches('v').repeat(64));
+        cluster.register_image(&format!("127.0.0.1:1/shop/web:{tag}"), &digest);
+    }
+    let hook = |kind: &str, door: &str| json!({"type": kind, "name": kind, "url": format!("http://loadtester.flagger/{door}/check")});
+    cluster.add_deployment(&DeploymentSeed {
+        namespace: "shop".into(),
+        name: "web".into(),
+        container: "web".into(),
+        image: "127.0.0.1:1/shop/web:v1".into(),
+        replicas: 1,
+        shape: Shape::Flagger(json!({
+            "interval": "10s", "stepWeight": 50, "maxWeight": 50,
+            "webhooks": [hook("confirm-promotion", "gate"), hook("rollback", "rollback")]
+        })),
+        ..DeploymentSeed::default()
+    });
+    assert!(cluster.set_image("shop", "web", "web", "127.0.0.1:1/shop/web:v2", ""));
+    for _ in 0..120 {
+        now += jiff::SignedDuration::from_secs(1);
+        cluster.tick(now, std::time::Duration::from_secs(1));
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = cluster.load_tester();
+    let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+    let settings = Settings::default().with_text("workload", "canary/web").with_text("gates", &url);
+    let verbs = [(Verb::Resume, Target::Rollout), (Verb::Abort, Target::Rollout)];
+    let mut used = plans(&cluster, settings.clone(), &verbs).await;
+    cluster.set_gate("web.shop", true);
+    cluster.set_gate("rollback.web.shop", true);
+    used.extend(plans(&cluster, settings, &[(Verb::Pause, Target::Rollout)]).await);
+    server.abort();
+    used
+}
+
+/// What a Service is told.
+async fn switch_of_a_service() -> BTreeSet<&'static str> {
+    let cluster = Cluster::new("2026-11-20T14:00:00Z".parse().unwrap());
+    for (color, tag) in [("blue", "v1"), ("green", "v2")] {
+        let image = format!("127.0.0.1:1/shop/web:{tag}");
+        cluster.register_image(&image, &format!("sha256:{}", tag.trim_start_matches('v').repeat(64)));
+        cluster.add_deployment(&DeploymentSeed {
+            namespace: "shop".into(),
+            name: format!("web-{color}"),
+            container: "web".into(),
+            image,
+            replicas: 1,
+            labels: [("part", "web"), ("color", color)].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            ..DeploymentSeed::default()
+        });
+    }
+    cluster.add_service("shop", "web", &json!({"part": "web", "color": "blue"}));
+    let artifact = Artifact::from_reference("127.0.0.1:1/shop/web:v2");
+    let back = Target::Revision { id: "green".into(), artifact: artifact.clone() };
+    let settings = Settings::default().with_text("workload", "service/web");
+    plans(&cluster, settings, &[(Verb::Promote, Target::Artifact(artifact)), (Verb::RollBack, back)]).await
 }
 
 /// What only a rollout in steps is asked for.

@@ -16,6 +16,8 @@ mod desk;
 mod docker;
 #[path = "hazards/flux.rs"]
 mod flux;
+#[path = "hazards/fronts.rs"]
+mod fronts;
 #[path = "hazards/kube.rs"]
 #[expect(dead_code, reason = "the tests of what lies use the rest")]
 mod kube;

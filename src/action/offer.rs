@@ -247,6 +247,9 @@ pub fn candidates(around: Around<'_>, environment: &Environment) -> Vec<(Artifac
     {
         add(artifact.clone(), "runs in the environment before");
     }
+    let rollout = around.world.rollout(around.service, environment);
+    let beside = rollout.iter().flat_map(|r| &r.value.revisions).filter(|r| r.standing == Standing::Beside);
+    beside.for_each(|revision| add(revision.artifact.clone(), "runs beside it"));
     let live_version = live.as_ref().and_then(|l| l.version.as_ref()).and_then(|v| version(v.as_str()));
     if let Some(repository) = around.world.repository(around.service) {
         for tag in repository.value.tags.iter().take(20) {
@@ -311,7 +314,7 @@ fn direct_ways_back(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     let Some(source) = &environment.deploy else { return Err(Refusal::new("no deployment target")) };
     let default = rollout.previous().map(|r| r.id.clone());
     let mut past: Vec<&Revision> =
-        rollout.revisions.iter().filter(|r| r.standing != Standing::Current).collect();
+        rollout.revisions.iter().filter(|r| matches!(r.standing, Standing::Past | Standing::Left)).collect();
     past.sort_by_key(|r| (r.standing == Standing::Left, Some(&r.id) != default.as_ref()));
     let offers: Vec<Offer> = past
         .into_iter()

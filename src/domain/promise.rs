@@ -55,6 +55,8 @@ pub enum Promise {
     Aborted,
     /// The rollout is no longer aborted.
     Retried,
+    /// No door of the rollout is open any more.
+    Shut,
     /// The rollout is paused.
     Paused,
     /// The rollout is no longer paused.
@@ -138,6 +140,7 @@ impl std::fmt::Display for Promise {
             Self::WentOn { step } => write!(f, "the rollout is beyond step {}", step + 1),
             Self::Aborted => f.write_str("the rollout is aborted, and the stable revision has all traffic"),
             Self::Retried => f.write_str("the rollout is no longer aborted"),
+            Self::Shut => f.write_str("every gate of the rollout is closed"),
             Self::Paused => f.write_str("the rollout is paused"),
             Self::Resumed => f.write_str("the rollout is no longer paused"),
             Self::Synced { revision, .. } => {

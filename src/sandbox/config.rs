@@ -4,7 +4,7 @@
 use super::history::Repositories;
 use super::images::OWNER;
 use super::manifests::folder as folder_of;
-use super::scenario::{Ci, Keeper, Platform, ServiceScript};
+use super::scenario::{Ci, Keeper, Platform, ServiceScript, Workload};
 use super::world::swarm_name;
 use super::{SandboxError, Urls};
 use jiff::{SignedDuration, Timestamp};
@@ -38,7 +38,7 @@ pub(super) fn text(
     }
     text.push_str(SIGNALS);
     for (script, repositories) in services {
-        service(&mut text, script, repositories);
+        service(&mut text, script, repositories, urls);
     }
     text.push_str(policy);
     text
@@ -146,12 +146,16 @@ hold = 400
 no_go = 800
 "#;
 
-fn service(text: &mut String, script: &ServiceScript, repositories: &Repositories) {
+fn service(text: &mut String, script: &ServiceScript, repositories: &Repositories, urls: &Urls) {
     let (name, code) = (&script.name, quoted(&repositories.clone));
     let production = match script.production_on {
         Platform::Kubernetes => {
             let word = script.production_as.word();
-            format!("source = \"prod\", namespace = \"production\", workload = \"{word}/{name}\"")
+            let gates = match script.production_as {
+                Workload::Flagger => format!(", gates = \"{}\"", urls.load_tester),
+                _ => String::new(),
+            };
+            format!("source = \"prod\", namespace = \"production\", workload = \"{word}/{name}\"{gates}")
         }
         Platform::Docker => format!("source = \"swarm\", service = \"{}\"", swarm_name(name)),
     };

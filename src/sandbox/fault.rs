@@ -40,11 +40,13 @@ pub enum Server {
     TerraformCloud,
     /// AWX.
     Awx,
+    /// Flagger's load tester.
+    LoadTester,
 }
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Github,
         Self::Prometheus,
         Self::Alertmanager,
@@ -58,6 +60,7 @@ impl Server {
         Self::Git,
         Self::TerraformCloud,
         Self::Awx,
+        Self::LoadTester,
     ];
 }
 

@@ -155,6 +155,8 @@ pub struct Urls {
     pub terraform_cloud: String,
     /// AWX's API base.
     pub awx: String,
+    /// Flagger's load tester.
+    pub load_tester: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -300,6 +302,7 @@ impl Urls {
             git: format!("http://{}", at(Server::Git)),
             terraform_cloud: format!("http://{}/api/v2", at(Server::TerraformCloud)),
             awx: format!("http://{}/api/v2", at(Server::Awx)),
+            load_tester: format!("http://{}", at(Server::LoadTester)),
         }
     }
 }
@@ -319,6 +322,7 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Git => githost::router(world.clone()),
         Server::TerraformCloud => terraform_cloud::router(world.clone()),
         Server::Awx => awx::router(world.clone()),
+        Server::LoadTester => world.cluster().load_tester(),
     }
 }
 

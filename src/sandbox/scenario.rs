@@ -8,13 +8,15 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 16] = [
+const EMBEDDED: [(&str, &str); 18] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
     ("canary-steps", include_str!("scenarios/canary-steps.toml")),
     ("blue-green", include_str!("scenarios/blue-green.toml")),
     ("flux", include_str!("scenarios/flux.toml")),
+    ("flagger", include_str!("scenarios/flagger.toml")),
+    ("service-switch", include_str!("scenarios/service-switch.toml")),
     ("build-fails", include_str!("scenarios/build-fails.toml")),
     ("provider-down", include_str!("scenarios/provider-down.toml")),
     ("rate-limited", include_str!("scenarios/rate-limited.toml")),
@@ -178,6 +180,10 @@ pub enum Workload {
     Canary,
     /// A Rollout of two colours.
     BlueGreen,
+    /// A Deployment that a Canary of Flagger leads, and a gate holds.
+    Flagger,
+    /// A Service that chooses between two Deployments.
+    ServiceSwitch,
 }
 
 impl Workload {
@@ -189,6 +195,8 @@ impl Workload {
             Self::StatefulSet => "statefulset",
             Self::DaemonSet => "daemonset",
             Self::Canary | Self::BlueGreen => "rollout",
+            Self::Flagger => "canary",
+            Self::ServiceSwitch => "service",
         }
     }
 }

@@ -121,6 +121,9 @@ impl World {
             seed_platforms(&cluster, &engine, registry, service);
         }
         super::followed::begin(&cluster, &scenario.services, manifests.as_ref(), &faults);
+        for service in services.iter().filter(|s| s.script.production_as == Workload::Flagger) {
+            lead_to_the_gate(&cluster, registry, &service.script, start);
+        }
         let state = State {
             now: start,
             start,
@@ -375,7 +378,20 @@ fn shape(script: &ServiceScript, environment: &str) -> kubernetes::Shape {
         Workload::Deployment => kubernetes::Shape::Deployment,
         Workload::StatefulSet => kubernetes::Shape::StatefulSet,
         Workload::DaemonSet => kubernetes::Shape::DaemonSet,
+        // Of a Service's colours each is a Deployment.
+        Workload::ServiceSwitch => kubernetes::Shape::Deployment,
         Workload::BlueGreen => kubernetes::Shape::BlueGreen,
+        Workload::Flagger => kubernetes::Shape::Flagger(json!({
+            "interval": "10s", "threshold": 5, "stepWeights": [20, 50],
+            "metrics": [
+                {"name": "request-success-rate", "thresholdRange": {"min": 99}, "interval": "1m"},
+                {"name": "request-duration", "thresholdRange": {"max": 500}, "interval": "1m"}
+            ],
+            "webhooks": [
+                {"type": "confirm-promotion", "name": "ask the release desk", "url": "http://flagger-loadtester.flagger/gate/check"},
+                {"type": "rollback", "name": "give up", "url": "http://flagger-loadtester.flagger/rollback/check"}
+            ]
+        })),
         Workload::Canary => kubernetes::Shape::Canary(vec![
             json!({"setWeight": 25}),
             json!({"pause": {}}),
@@ -384,6 +400,33 @@ fn shape(script: &ServiceScript, environment: &str) -> kubernetes::Shape {
             json!({"pause": {"duration": "20s"}}),
         ]),
     }
+}
+
+/// Two Deployments and the Service that chooses between them: what is live, and beside it what is tested.
+fn seed_colours(cluster: &kubernetes::Cluster, registry: &str, script: &ServiceScript, replicas: u32) {
+    for (color, tag) in [("blue", &script.live), ("green", &script.staging)] {
+        let labels = [("part", script.name.as_str()), ("color", color)];
+        cluster.add_deployment(&kubernetes::DeploymentSeed {
+            namespace: "production".to_owned(),
+            name: format!("{}-{color}", script.name),
+            container: script.name.clone(),
+            image: reference(registry, &script.name, tag),
+            change_cause: tag.clone(),
+            replicas,
+            labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            ..Default::default()
+        });
+    }
+    cluster.add_service("production", &script.name, &json!({"part": script.name, "color": "blue"}));
+}
+
+/// What Flagger leads has come to its gate before the day begins.
+fn lead_to_the_gate(cluster: &kubernetes::Cluster, registry: &str, script: &ServiceScript, start: Timestamp) {
+    let before = start.checked_sub(SignedDuration::from_secs(60)).unwrap_or(start);
+    cluster.tick(before, Duration::ZERO);
+    let image = reference(registry, &script.name, &script.staging);
+    cluster.set_image("production", &script.name, &script.name, &image, &script.staging);
+    cluster.tick(start, Duration::from_secs(60));
 }
 
 /// Puts a service's images and workloads on the platforms.
@@ -413,6 +456,10 @@ fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, regist
         let tag = if place.environment == "production" { &script.live } else { &script.staging };
         let older: Vec<_> = script.tags.iter().take_while(|other| *other != tag).collect();
         let older = older.get(older.len().saturating_sub(HISTORY)..).unwrap_or_default();
+        if (place.environment, script.production_as) == ("production", Workload::ServiceSwitch) {
+            seed_colours(cluster, registry, script, place.replicas);
+            continue;
+        }
         match place.platform {
             Platform::Kubernetes => cluster.add_deployment(&kubernetes::DeploymentSeed {
                 namespace: place.environment.to_owned(),

@@ -10,9 +10,11 @@
 
 mod cluster;
 mod cost;
+mod flagger;
 mod flux;
 mod kinds;
 mod scripted;
+mod service;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -78,13 +80,20 @@ fn provider_within(folder: &Path, names: &[&str], seconds: i64) -> Arc<dyn Provi
 
 /// The provider of services that run as these workloads.
 fn provider_of(folder: &Path, workloads: &[(&str, String)], seconds: i64) -> Arc<dyn Provider> {
-    let bounds = workloads
+    let settings = |workload: &str| Settings::default().with_text("workload", workload);
+    let bound: Vec<_> = workloads.iter().map(|(name, workload)| (*name, settings(workload))).collect();
+    provider_as(folder, &bound, seconds)
+}
+
+/// The provider of services that are bound so in namespace `shop`.
+fn provider_as(folder: &Path, services: &[(&str, Settings)], seconds: i64) -> Arc<dyn Provider> {
+    let bounds = services
         .iter()
-        .map(|(name, workload)| Bound {
+        .map(|(name, settings)| Bound {
             role: Role::Deploy,
             service: ServiceName::new(name),
             environment: Some(EnvironmentName::new("production")),
-            settings: Settings::default().with_text("namespace", "shop").with_text("workload", workload),
+            settings: settings.clone().with_text("namespace", "shop"),
         })
         .collect();
     provider_bound(folder, bounds, seconds)

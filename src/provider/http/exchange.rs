@@ -64,6 +64,10 @@ impl From<&Read> for Body {
                 put(&mut headers, [(CONTENT_TYPE.as_str(), "application/json")]);
                 (reqwest::Method::POST, Some(super::graph::body(document)))
             }
+            Method::PostCheck(document) => {
+                put(&mut headers, [(CONTENT_TYPE.as_str(), "application/json")]);
+                (reqwest::Method::POST, Some(document.clone()))
+            }
         };
         Self { method, path: read.path.clone(), headers, body }
     }

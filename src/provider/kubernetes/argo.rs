@@ -262,6 +262,7 @@ impl Argo {
             stable,
             course: self.course(phase, workload.paused),
             analyses: self.analyses.iter().map(told).collect(),
+            doors: Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::species::{Resource, Species};
 use crate::provider::examine::Finding;
 
 /// Verb and what it is done to, for everything that workloads of these kinds need.
-fn wanted(species: &BTreeSet<Species>) -> Vec<(&'static str, Resource)> {
+fn wanted(species: &BTreeSet<Species>, fronts: &BTreeSet<Resource>) -> Vec<(&'static str, Resource)> {
     let mut wanted = BTreeSet::new();
     for kind in species {
         let verbs = ["get", "list", "watch", "patch"];
@@ -20,6 +20,12 @@ fn wanted(species: &BTreeSet<Species>) -> Vec<(&'static str, Resource)> {
         wanted.insert(("list", kind.memory()));
     }
     wanted.insert(("list", Resource::Pods));
+    for front in fronts {
+        wanted.extend(["get", "list", "watch"].map(|verb| (verb, *front)));
+        if *front == Resource::Services {
+            wanted.insert(("patch", *front));
+        }
+    }
     wanted.into_iter().collect()
 }
 
@@ -43,19 +49,25 @@ impl Kubernetes {
                 Finding::ill("TLS", why, "kubectl config set-cluster NAME --certificate-authority=FILE")
             }
         });
-        let mut namespaces: BTreeMap<&str, BTreeSet<Species>> = BTreeMap::new();
+        let mut namespaces: BTreeMap<&str, (BTreeSet<Species>, BTreeSet<Resource>)> = BTreeMap::new();
         for binding in &self.bindings {
-            namespaces.entry(&binding.namespace).or_default().insert(binding.species);
+            let (species, fronts) = namespaces.entry(&binding.namespace).or_default();
+            species.insert(binding.species);
+            fronts.extend(binding.front.resources());
         }
-        let each = namespaces.iter().map(|(name, species)| in_namespace(link, name, species));
+        let each = namespaces.iter().map(|(name, needs)| in_namespace(link, name, needs));
         findings.extend(join_all(each).await);
         findings.extend(super::flux::examined(link, &self.owned).await);
         findings
     }
 }
 
-async fn in_namespace(link: &Link, namespace: &str, species: &BTreeSet<Species>) -> Finding {
-    let reviews = wanted(species).into_iter().map(|(verb, resource)| async move {
+async fn in_namespace(
+    link: &Link,
+    namespace: &str,
+    (species, fronts): &(BTreeSet<Species>, BTreeSet<Resource>),
+) -> Finding {
+    let reviews = wanted(species, fronts).into_iter().map(|(verb, resource)| async move {
         let what = format!("{verb} {}", resource.plural());
         (what, review(link, namespace, verb, resource.group(), resource.plural()).await)
     });

@@ -2,6 +2,7 @@
 
 use super::act::Fresh;
 use super::owner;
+use super::prepare::Scale;
 use super::remembered::Remembered;
 use super::rollout::phase;
 use super::species::Species;
@@ -81,8 +82,10 @@ pub(super) fn of_tag(to: &Artifact, tested: &SafeText, tag: &Tag) -> Option<Haza
 /// The owner that would undo it.
 pub(super) fn of_owner(fresh: &Fresh) -> Option<Hazard> {
     let owner = owner::owner(&fresh.workload, &fresh.namespace)?;
+    let own = owner.tool.as_str() == owner::FLAGGER;
+    let severity = if own { Severity::Blocking } else { Severity::Warning };
     Some(Hazard::new(
-        Severity::Warning,
+        severity,
         match owner::configurable(&owner) {
             Some(line) => format!("{}; to hold it here, configure {line}", owner.hazard()),
             None => owner.hazard(),
@@ -107,7 +110,7 @@ pub(super) fn of_change(fresh: &Fresh) -> Vec<Hazard> {
             Severity::Warning,
             format!("a rollout is under way ({what}); this one takes its place"),
         )),
-        Phase::ScaledToZero => hazards.push(Hazard::new(
+        Phase::ScaledToZero if fresh.scale == Scale::Own => hazards.push(Hazard::new(
             Severity::Warning,
             format!("the {word} is scaled to zero: no pod would run it until it is scaled up"),
         )),

@@ -15,10 +15,12 @@ use tokio::task::JoinSet;
 use super::Binding;
 use super::act::Fresh;
 use super::analysis::AnalysisRun;
+use super::front::{Fronts, Shelves};
 use super::history;
-use super::link::Link;
+use super::link::{Answer, Link};
 use super::remembered::Remembered;
 use super::rollout::{Seen, rollout};
+use super::service::Known;
 use super::species::{Resource, Species};
 use super::watch::{self, Feed, SILENCE, Shelf};
 use super::wire::{Pod, Selector, Watched};
@@ -36,6 +38,7 @@ pub(super) struct Namespace {
     memories: BTreeMap<Resource, Arc<Shelf<Remembered>>>,
     pods: Arc<Shelf<Pod>>,
     analyses: Option<Arc<Shelf<AnalysisRun>>>,
+    pub(super) fronts: Fronts,
     /// Which digest the pods of a revision agreed on while it had pods, by the ReplicaSet's name.
     digests: Mutex<BTreeMap<SafeText, SafeText>>,
 }
@@ -55,15 +58,17 @@ impl Namespace {
     /// Starts the watches of a namespace: one for each kind of object that these workloads need.
     pub(super) fn start(
         name: &str,
-        species: &BTreeSet<Species>,
+        (species, fronts): (&BTreeSet<Species>, &BTreeSet<Resource>),
         link: &Link,
         turns: &Turns,
         tasks: &mut JoinSet<()>,
     ) -> Self {
         let memories: BTreeSet<Resource> = species.iter().map(|species| species.memory()).collect();
         let workloads = species.iter();
+        let fronts = Fronts::new(fronts, &mut Keeping { name, link, turns, tasks });
         Self {
             name: name.to_owned(),
+            fronts,
             workloads: workloads.map(|s| (*s, shelf(Resource::Of(*s), name, link, turns, tasks))).collect(),
             memories: memories.into_iter().map(|r| (r, shelf(r, name, link, turns, tasks))).collect(),
             pods: shelf(Resource::Pods, name, link, turns, tasks),
@@ -111,8 +116,23 @@ impl Namespace {
         let workloads = self.workloads.values().map(|shelf| shelf.feed());
         let memories = self.memories.values().map(|shelf| shelf.feed());
         let more = self.analyses.iter().map(|shelf| shelf.feed());
+        let more = more.chain(self.fronts.feeds());
         let mut feeds = workloads.chain(memories).chain(more).chain([self.pods.feed()]);
         feeds.any(|feed| matches!(feed, Feed::Starting))
+    }
+}
+
+/// Shelves that are kept up to date by the watches of one namespace.
+struct Keeping<'a> {
+    name: &'a str,
+    link: &'a Link,
+    turns: &'a Turns,
+    tasks: &'a mut JoinSet<()>,
+}
+
+impl Shelves for Keeping<'_> {
+    fn shelf<T: Watched>(&mut self, resource: Resource) -> Arc<Shelf<T>> {
+        shelf(resource, self.name, self.link, self.turns, self.tasks)
     }
 }
 
@@ -167,6 +187,11 @@ pub(super) fn asked(namespace: &Namespace, workload: &Workload, container: &str)
     history::artifact(&workload.containers, container, newest.map_or(&[], Vec::as_slice))
 }
 
+/// A workload as it was last heard of.
+pub(super) fn known(namespace: &Namespace, species: Species, name: &str) -> Option<Arc<Workload>> {
+    namespace.workloads(species).ok()?.get(name)
+}
+
 /// What the stable revision of a Rollout runs, as far as the watches know.
 pub(super) fn stable(namespace: &Namespace, fresh: &Fresh) -> Option<Artifact> {
     let workload = &fresh.workload;
@@ -199,11 +224,11 @@ enum Belief {
     Behind,
 }
 
-/// The workload of a look, and how it was had.
-struct Subject {
-    found: Arc<Workload>,
-    date: Option<Timestamp>,
-    remark: Option<SafeText>,
+/// What a look is about, and how it was had.
+pub(super) struct Subject<T> {
+    pub(super) found: Arc<T>,
+    pub(super) date: Option<Timestamp>,
+    pub(super) remark: Option<SafeText>,
     belief: Belief,
 }
 
@@ -217,9 +242,62 @@ pub(super) enum Interest {
 }
 
 /// How one kind of object was to be had.
-struct Had<T> {
-    objects: Vec<Arc<T>>,
-    remark: Option<SafeText>,
+pub(super) struct Had<T> {
+    pub(super) objects: Vec<Arc<T>>,
+    pub(super) remark: Option<SafeText>,
+    /// Whether it was to be had at all.
+    access: Access,
+}
+
+/// Whether a kind of object may be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Given,
+    Denied,
+}
+
+impl<T> Had<T> {
+    /// Whether what is not among the objects is not there.
+    pub(super) const fn known(&self) -> Known {
+        match self.access {
+            Access::Given => Known::All,
+            Access::Denied => Known::Nothing,
+        }
+    }
+}
+
+/// All objects of a kind that is watched for what stands in front.
+pub(super) async fn objects<T: Watched>(
+    link: &Link,
+    namespace: &Namespace,
+    shelf: &Shelf<T>,
+    interest: Interest,
+    what: &str,
+) -> Result<Had<T>, Fault> {
+    // What is being changed is judged by what the server says now.
+    let belief = if interest == Interest::Acting { Belief::Behind } else { Belief::Kept };
+    kind(link, &namespace.name, shelf, belief, "", what).await
+}
+
+/// All Deployments.
+pub(super) async fn deployments(
+    link: &Link,
+    namespace: &Namespace,
+    interest: Interest,
+) -> Result<Vec<Arc<Workload>>, Fault> {
+    let shelf = namespace.workloads(Species::Deployment)?;
+    Ok(objects(link, namespace, shelf, interest, "deployments").await?.objects)
+}
+
+/// All Deployments as the server has them now.
+pub(super) async fn deployments_afresh(link: &Link, namespace: &str) -> Result<Vec<Arc<Workload>>, Fault> {
+    let (listed, _) = watch::list::<Workload>(link, Resource::Of(Species::Deployment), namespace, "").await?;
+    listed.into_iter().map(|one| one.map(Arc::new).map_err(|(_, fault)| fault)).collect()
+}
+
+/// All pods.
+pub(super) async fn pods(link: &Link, namespace: &Namespace, interest: Interest) -> Result<Had<Pod>, Fault> {
+    objects(link, namespace, &namespace.pods, interest, "pods").await
 }
 
 /// Looks at one workload.
@@ -229,7 +307,8 @@ pub(super) async fn workload(
     binding: &Binding,
     interest: Interest,
 ) -> Result<Look, Fault> {
-    let Subject { found, date, remark, belief } = subject(link, namespace, binding, interest).await?;
+    let Subject { found, date, remark, belief } =
+        subject(link, namespace.workloads(binding.species)?, binding, interest).await?;
     let selector = selector(&found.selector);
     let memory = namespace.memory(binding.species)?;
     let (sets, pods, analyses) = tokio::join!(
@@ -257,7 +336,7 @@ pub(super) async fn workload(
 /// What Argo Rollouts measures. It explains the controller's own summary and decides nothing, so it is never asked
 /// for: where it may not be watched, the summary is all there is.
 async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Result<Had<AnalysisRun>, Fault> {
-    let none = || Ok(Had { objects: Vec::new(), remark: None });
+    let none = || Ok(Had { objects: Vec::new(), remark: None, access: Access::Denied });
     let Some(shelf) = namespace.analyses.as_ref().filter(|_| species == Species::Rollout) else {
         return none();
     };
@@ -267,49 +346,48 @@ async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Resul
     }
 }
 
-/// The workload itself.
-async fn subject(
+/// The object that the binding names, off this shelf.
+pub(super) async fn subject<T: Watched>(
     link: &Link,
-    namespace: &Namespace,
+    shelf: &Shelf<T>,
     binding: &Binding,
     interest: Interest,
-) -> Result<Subject, Fault> {
-    let shelf = namespace.workloads(binding.species)?;
+) -> Result<Subject<T>, Fault> {
     let feed = shelf.feed();
-    // Events of pods ring often while the workload itself is quiet: it is not asked for at each of them.
+    // Events of pods ring often while the object itself is quiet: it is not asked for at each of them.
     let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE)
         && (interest == Interest::Usual
             || shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH));
     if let (true, Some(found)) = (fresh, shelf.get(&binding.name)) {
         return Ok(Subject { found, date: None, remark: None, belief: Belief::Kept });
     }
-    let answer = link.get(&binding.path()).await.map_err(|fault| missing(fault, binding))?;
-    let asked = Workload::of(&answer.json()?, binding.species)?;
-    let version = asked.meta.resource_version.clone();
-    let known = shelf.get(&binding.name).map(|known| known.meta.resource_version.clone());
+    let resource = shelf.resource();
+    let answer = named(link, resource, binding).await?;
+    let asked = T::cut(&answer.json()?, resource)?;
+    let version = asked.meta().resource_version.clone();
+    let known = shelf.get(&binding.name).map(|known| known.meta().resource_version.clone());
     let found = shelf.learn(asked);
-    let behind = found.meta.resource_version == version && known.as_ref() != Some(&version);
+    let behind = found.meta().resource_version == version && known.as_ref() != Some(&version);
     Ok(Subject {
         found,
         date: answer.date,
-        remark: remark(&feed, &format!("the {}", binding.species.word())),
+        remark: remark(&feed, &format!("the {}", resource.word())),
         belief: if behind { Belief::Behind } else { Belief::Kept },
     })
 }
 
-fn missing(fault: Fault, binding: &Binding) -> Fault {
-    if fault.cause == Cause::NotFound {
-        return Fault::new(
+/// Asks for the object of this kind that the binding names.
+pub(super) async fn named(link: &Link, resource: Resource, binding: &Binding) -> Result<Answer, Fault> {
+    let Binding { namespace, name, .. } = binding;
+    link.get(&format!("{}/{name}", resource.path(namespace))).await.map_err(|fault| {
+        if fault.cause != Cause::NotFound {
+            return fault;
+        }
+        Fault::new(
             Cause::NotFound,
-            format!(
-                "there is no {} {} in namespace {}",
-                binding.species.word(),
-                binding.name,
-                binding.namespace
-            ),
-        );
-    }
-    fault
+            format!("there is no {} {name} in namespace {namespace}", resource.word()),
+        )
+    })
 }
 
 /// Why something was asked for although there is a watch.
@@ -347,7 +425,7 @@ async fn kind<T: Watched>(
         // An unreadable object may be ours: to leave it out would look better than it is.
         return match shelf.unreadable() {
             Some(fault) => Err(fault),
-            None => Ok(Had { objects: shelf.all(), remark: None }),
+            None => Ok(Had { objects: shelf.all(), remark: None, access: Access::Given }),
         };
     }
     let selector = match selector {
@@ -360,11 +438,12 @@ async fn kind<T: Watched>(
                 .into_iter()
                 .map(|o| o.map(Arc::new).map_err(|(_, f)| f))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok(Had { objects, remark: remark(&feed, what) })
+            Ok(Had { objects, remark: remark(&feed, what), access: Access::Given })
         }
         Err(fault) if fault.cause == Cause::Forbidden => Ok(Had {
             objects: Vec::new(),
             remark: Some(SafeText::new(&format!("{what} are not known: {}", fault.detail))),
+            access: Access::Denied,
         }),
         Err(fault) => Err(fault),
     }

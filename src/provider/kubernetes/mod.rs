@@ -23,7 +23,9 @@ mod examine;
 mod fault;
 #[cfg(test)]
 mod fixture;
+mod flagger;
 mod flux;
+mod front;
 #[doc(hidden)]
 pub mod fuzz;
 mod hazard;
@@ -37,6 +39,7 @@ mod pods;
 mod prepare;
 mod remembered;
 mod rollout;
+mod service;
 mod species;
 mod steer;
 mod template;
@@ -57,7 +60,9 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use self::connect::{Asked, Pin};
+use self::flagger::LoadTester;
 use self::flux::Owned;
+use self::front::Front;
 use self::link::Link;
 use self::look::{Interest, Look, Namespace};
 use self::species::{Resource, Species};
@@ -118,13 +123,25 @@ pub const KIND: Kind = Kind {
                 Key::required(
                     "workload",
                     KeyType::Text,
-                    "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"statefulset/NAME\" or \
-                     \"daemonset/NAME\".",
+                    "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"canary/NAME\" \
+                     (Flagger), \"service/NAME\" (blue/green by its selector), \"statefulset/NAME\" or \"daemonset/NAME\".",
                 ),
                 Key::optional(
                     "container",
                     KeyType::Text,
                     "The container that is released. Default: the only one, or the one that is called like the workload.",
+                ),
+                Key::optional(
+                    "switch",
+                    KeyType::Text,
+                    "Of a service: the label of its selector that is switched. Default: the only one by which the \
+                     Deployments behind it differ.",
+                ),
+                Key::optional(
+                    "gates",
+                    KeyType::Url,
+                    "Of a canary: where Flagger's load tester is reached from here, to open and close the gates that its \
+                     webhooks ask. Without it they are shown and cannot be decided.",
                 ),
             ],
         ),
@@ -153,6 +170,8 @@ pub const KIND: Kind = Kind {
 #[derive(Clone, Debug)]
 struct Binding {
     place: Place,
+    /// What the name names, if it is not the workload itself.
+    front: Front,
     species: Species,
     namespace: String,
     name: String,
@@ -163,6 +182,19 @@ impl Binding {
     /// The workload's path.
     fn path(&self) -> String {
         format!("{}/{}", Resource::Of(self.species).path(&self.namespace), self.name)
+    }
+
+    /// A Deployment behind what it names.
+    fn behind(&self, deployment: &str) -> Self {
+        let container = self.container.clone();
+        // One that is called like what stands in front is meant, whatever the Deployment is called.
+        Self {
+            front: Front::Nothing,
+            species: Species::Deployment,
+            name: deployment.to_owned(),
+            container,
+            ..self.clone()
+        }
     }
 }
 
@@ -205,7 +237,7 @@ struct Open {
 
 fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let of = |role: Role| spec.bounds.iter().filter(move |bound| bound.role == role);
-    let bindings = of(Role::Deploy).map(binding).collect::<Result<Vec<_>, _>>()?;
+    let bindings = of(Role::Deploy).map(|bound| binding(bound, &spec.env)).collect::<Result<Vec<_>, _>>()?;
     let owned = of(Role::Owner).map(Owned::of).collect::<Result<Vec<_>, _>>()?;
     let exec = match spec.settings.0.get("exec") {
         Some(Value::List(list)) => Some(list.iter().map(PathBuf::from).collect::<Vec<_>>()),
@@ -243,13 +275,19 @@ fn local(text: impl AsRef<str>) -> Fault {
     Fault::new(Cause::Local, text)
 }
 
-fn binding(bound: &Bound) -> Result<Binding, Fault> {
+fn binding(bound: &Bound, env: &Arc<BTreeMap<String, String>>) -> Result<Binding, Fault> {
     let place = bound.place().ok_or_else(|| local("a deployment target needs an environment"))?;
     let (namespace, workload) =
         (required(&bound.settings, "namespace")?, required(&bound.settings, "workload")?);
-    let parts = workload.split_once('/').and_then(|(word, name)| Some((Species::of_word(word)?, name)));
-    let Some((species, name)) = parts else {
-        let words = Species::ALL.map(|species| format!("\"{}/NAME\"", species.word())).join(", ");
+    let (word, name) = workload.split_once('/').unwrap_or((workload, ""));
+    let front = Front::of(word, &bound.settings, env)?;
+    let species = match front {
+        Front::Nothing => Species::of_word(word),
+        Front::Canary(_) | Front::Service(_) => Some(Species::Deployment),
+    };
+    let Some(species) = species.filter(|_| workload.contains('/')) else {
+        let words = Species::ALL.into_iter().map(Species::word).chain(Front::WORDS);
+        let words = words.map(|word| format!("\"{word}/NAME\"")).collect::<Vec<_>>().join(", ");
         return Err(local(format!("workload \"{workload}\" is none of {words}"))
             .with_hint("write workload = \"deployment/NAME\""));
     };
@@ -260,6 +298,7 @@ fn binding(bound: &Bound) -> Result<Binding, Fault> {
     }
     Ok(Binding {
         place,
+        front,
         species,
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -301,12 +340,14 @@ impl Kubernetes {
     fn watches(&self, link: Link, identity: Option<SafeText>) -> Open {
         let (turns, mut turned) = tokio::sync::watch::channel(0_u64);
         let mut tasks = JoinSet::new();
-        let mut kinds: BTreeMap<&String, BTreeSet<Species>> = BTreeMap::new();
+        let mut kinds: BTreeMap<&String, (BTreeSet<Species>, BTreeSet<Resource>)> = BTreeMap::new();
         for binding in &self.bindings {
-            kinds.entry(&binding.namespace).or_default().insert(binding.species);
+            let (species, fronts) = kinds.entry(&binding.namespace).or_default();
+            species.insert(binding.species);
+            fronts.extend(binding.front.resources());
         }
-        let start = |(name, species): (&String, BTreeSet<Species>)| {
-            (name.clone(), Namespace::start(name, &species, &link, &turns, &mut tasks))
+        let start = |(name, (species, fronts)): (&String, (BTreeSet<Species>, BTreeSet<Resource>))| {
+            (name.clone(), Namespace::start(name, (&species, &fronts), &link, &turns, &mut tasks))
         };
         let namespaces = kinds.into_iter().map(start).collect();
         let flux = flux::Watches::start(&self.owned, &link, &turns, &mut tasks);
@@ -341,7 +382,16 @@ impl Kubernetes {
             let Some(namespace) = open.namespaces.get(&binding.namespace) else {
                 return Err(local("the namespace is not watched"));
             };
-            look::workload(&open.link, namespace, binding, interest(&binding.place)).await
+            let interest = interest(&binding.place);
+            match &binding.front {
+                Front::Nothing => look::workload(&open.link, namespace, binding, interest).await,
+                Front::Canary(tester) => {
+                    flagger::look(&open.link, namespace, binding, tester.as_ref(), interest).await
+                }
+                Front::Service(switch) => {
+                    service::look(&open.link, namespace, binding, switch.as_deref(), interest).await
+                }
+            }
         }))
         .await;
         let asked: Vec<_> = self
@@ -397,6 +447,16 @@ impl Kubernetes {
     fn owner(&self, intent: &Intent) -> Option<&Owned> {
         let about = matches!(intent.target, Target::Application | Target::Deployed { .. });
         self.owned.iter().find(|owned| about && Some(&owned.place) == intent.place.as_ref())
+    }
+
+    /// The load tester that a step is for, with the path there.
+    fn load_tester(&self, step: &Step) -> Option<(&LoadTester, String)> {
+        let testers = self.bindings.iter().filter_map(|binding| match &binding.front {
+            Front::Canary(tester) => tester.as_ref(),
+            Front::Nothing | Front::Service(_) => None,
+        });
+        let mut taken = testers.filter_map(|tester| Some((tester, tester.takes(&step.path)?)));
+        taken.next().filter(|_| step.source == self.source)
     }
 
     fn bound(&self, intent: &Intent) -> Result<&Binding, Fault> {
@@ -459,6 +519,9 @@ impl Provider for Kubernetes {
 
     fn perform<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
         Box::pin(async move {
+            if let Some((tester, path)) = self.load_tester(step) {
+                return tester.perform(step, path).await;
+            }
             let open = self.open().await?;
             let sent = prepare::perform(&open.link, &self.source, step).await;
             if sent.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {

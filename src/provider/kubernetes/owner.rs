@@ -15,11 +15,34 @@ const FLUX_HELM: &str = "helm.toolkit.fluxcd.io";
 /// The owner of a workload, if its marks name one.
 pub(super) fn owner(workload: &Workload, namespace: &str) -> Option<Owner> {
     let meta = &workload.meta;
-    argo(workload, namespace)
+    flagger(meta)
+        .or_else(|| argo(workload, namespace))
         .or_else(|| argo_by_label(workload))
         .or_else(|| flux(meta))
         .or_else(|| flux_helm(meta))
         .or_else(|| helm(meta, namespace))
+}
+
+/// The owner of a Service, if its marks name one.
+pub(super) fn of_service(meta: &Meta, namespace: &str) -> Option<Owner> {
+    tracked(meta, "/Service", namespace)
+        .or_else(|| flux(meta))
+        .or_else(|| flux_helm(meta))
+        .or_else(|| helm(meta))
+}
+
+/// The tool whose copies are its own: what is written into one is gone with the next copy.
+pub(super) const FLAGGER: &str = "Flagger";
+
+/// The copy of a Deployment that has the traffic.
+fn flagger(meta: &Meta) -> Option<Owner> {
+    let owner = meta.controller().filter(|owner| owner.kind == "Canary")?;
+    Some(told(
+        FLAGGER,
+        &format!("canary {}", owner.name),
+        "made it as a copy and writes it anew with every promotion; name workload = \"canary/NAME\" instead, and what it \
+         copies from is changed",
+    ))
 }
 
 fn told(tool: &str, name: &str, consequence: &str) -> Owner {
@@ -29,12 +52,15 @@ fn told(tool: &str, name: &str, consequence: &str) -> Owner {
 /// `app:group/Kind:namespace/name`. A mark that names another object was copied along with the manifest and
 /// claims nothing.
 fn argo(workload: &Workload, namespace: &str) -> Option<Owner> {
-    let (meta, species) = (&workload.meta, workload.species);
+    let species = workload.species;
+    tracked(&workload.meta, &format!("{}/{}", species.group(), species.kind()), namespace)
+}
+
+fn tracked(meta: &Meta, which: &str, namespace: &str) -> Option<Owner> {
     let id = meta.annotation(ARGO_TRACKING)?;
     let (rest, object) = id.rsplit_once(':')?;
     let (app, kind) = rest.rsplit_once(':')?;
-    let itself = kind == format!("{}/{}", species.group(), species.kind())
-        && object == format!("{namespace}/{}", meta.name);
+    let itself = kind == which && object == format!("{namespace}/{}", meta.name);
     (itself && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
 }
 

@@ -11,10 +11,13 @@ use super::act::{self, Edit, Fresh, Part, Request};
 use super::author;
 use super::autoscaler::Autoscaler;
 use super::config;
+use super::flagger;
+use super::front::Front;
 use super::hazard;
 use super::link::Link;
 use super::look;
 use super::remembered::Remembered;
+use super::service;
 use super::species::{Resource, Species};
 use super::steer;
 use super::{Binding, MANAGER, Open, is_name, local};
@@ -29,6 +32,18 @@ use crate::provider::registry::{Belongs, Manifest, Registry, Tag};
 const WRITE: Duration = Duration::from_secs(30);
 pub(super) const JSON_PATCH: &str = "application/json-patch+json";
 
+/// Who says how many replicas there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// The workload itself, or its autoscaler.
+    Own,
+    /// Flagger, which keeps it at none while nothing rolls out; so many serve.
+    Flagger {
+        /// As the primary asks for.
+        least: u32,
+    },
+}
+
 /// Looks afresh and works out the request for an intent.
 pub(super) async fn prepare(
     open: &Open,
@@ -36,13 +51,33 @@ pub(super) async fn prepare(
     source: &SourceName,
     intent: &Intent,
 ) -> Result<Prepared, Fault> {
+    match &binding.front {
+        Front::Nothing => workload(open, binding, source, intent, Scale::Own).await,
+        Front::Canary(tester) => flagger::prepare(open, binding, tester.as_ref(), source, intent).await,
+        Front::Service(switch) => service::prepare(open, binding, switch.as_deref(), source, intent).await,
+    }
+}
+
+/// The same for a workload, whatever stands in front of it.
+pub(super) async fn workload(
+    open: &Open,
+    binding: &Binding,
+    source: &SourceName,
+    intent: &Intent,
+    scale: Scale,
+) -> Result<Prepared, Fault> {
     let link = &open.link;
     let path = binding.path();
     let (object, autoscaler) = tokio::join!(link.get(&path), Autoscaler::of(link, binding));
     let mut fresh =
         Fresh::read(object?.json()?, binding.species, &binding.namespace, binding.container.as_deref())?;
+    fresh.scale = scale;
     let asked = fresh.workload.replicas;
-    fresh.least_replicas = autoscaler.as_ref().map_or(asked, |a| a.least(asked));
+    let autoscaler = autoscaler.filter(|_| scale == Scale::Own);
+    fresh.least_replicas = match scale {
+        Scale::Own => autoscaler.as_ref().map_or(asked, |a| a.least(asked)),
+        Scale::Flagger { least } => least,
+    };
     let mut edit = edit(open, binding, &fresh, intent).await?;
     edit.hazards.extend(autoscaler.and_then(|a| a.hazard(asked)));
     let from = match open.namespaces.get(&binding.namespace) {
@@ -211,9 +246,18 @@ async fn permission(link: &Link, binding: &Binding, requests: &[Request]) -> Per
 }
 
 async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission {
+    may(link, (Resource::Of(binding.species), part), &binding.namespace, &binding.name).await
+}
+
+/// Whether the cluster would let us patch this object.
+pub(super) async fn may_patch(link: &Link, binding: &Binding, resource: Resource, name: &str) -> Permission {
+    may(link, (resource, Part::Main), &binding.namespace, name).await
+}
+
+async fn may(link: &Link, (resource, part): (Resource, Part), namespace: &str, name: &str) -> Permission {
     let mut attributes = json!({
-        "namespace": binding.namespace, "verb": "patch", "group": binding.species.group(),
-        "resource": Resource::Of(binding.species).plural(), "name": binding.name
+        "namespace": namespace, "verb": "patch", "group": resource.group(),
+        "resource": resource.plural(), "name": name
     });
     if let (Part::Status, Some(attributes)) = (part, attributes.as_object_mut()) {
         attributes.insert("subresource".to_owned(), "status".into());

@@ -200,7 +200,16 @@ pub(super) struct PodSpecWire {
 /// A pod template, as far as it is kept.
 #[derive(Default, Deserialize)]
 pub(super) struct TemplateWire {
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) metadata: LabelsWire,
     pub(super) spec: PodSpecWire,
+}
+
+/// A template's metadata, as far as it is kept.
+#[derive(Default, Deserialize)]
+pub(super) struct LabelsWire {
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// A Pod.

@@ -5,11 +5,13 @@ use super::resource::{ALL, Resource};
 use serde_json::{Value, json};
 
 /// The groups beside the core.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 9] = [
     "apps",
     "argoproj.io",
     "authentication.k8s.io",
     "authorization.k8s.io",
+    "discovery.k8s.io",
+    "flagger.app",
     "helm.toolkit.fluxcd.io",
     "kustomize.toolkit.fluxcd.io",
     "source.toolkit.fluxcd.io",
@@ -69,6 +71,9 @@ fn served(group: &str) -> Vec<Value> {
     for resource in ALL.iter().filter(|r| r.group == group) {
         found.push(resource.discovery());
         let namespaced = resource.scope == super::resource::Scope::Namespaced;
+        if group == "discovery.k8s.io" {
+            continue;
+        }
         found.push(json!({
             "name": format!("{}/status", resource.plural), "singularName": "", "namespaced": namespaced,
             "kind": resource.kind, "verbs": ["get", "patch", "update"]

@@ -1,6 +1,6 @@
 //! A Kubernetes cluster on loopback: an API server with an object store, one resource version counter and a
 //! bounded event history, and behind it the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets, Argo
-//! Rollouts and Flux, and a kubelet that move only when the world calls [`Cluster::tick`].
+//! Rollouts, Flagger and Flux, and a kubelet that move only when the world calls [`Cluster::tick`].
 //!
 //! It knows the Kubernetes API's own rules and nothing of the program that talks to it: no type of this crate
 //! outside this folder is used here. Objects are kept as raw JSON, so a field that this code has never heard of
@@ -18,9 +18,11 @@ mod defaults;
 mod deployment;
 mod discovery;
 mod fields;
+mod flagger;
 mod flux;
 mod hash;
 mod kubelet;
+mod loadtester;
 mod ownership;
 mod patch;
 mod progress;
@@ -35,6 +37,7 @@ mod rollout;
 mod scale;
 mod seed;
 mod selector;
+mod service;
 mod statefulset;
 mod status;
 mod steer;
@@ -116,6 +119,22 @@ impl Cluster {
         request::router(self.clone())
     }
 
+    /// The load tester that Flagger's webhooks ask. Serve it on a loopback listener.
+    pub fn load_tester(&self) -> axum::Router {
+        loadtester::router(self.clone())
+    }
+
+    /// Whether a gate of the load tester is open: `web.shop`, or `rollback.web.shop`.
+    #[must_use]
+    pub fn gate(&self, key: &str) -> bool {
+        self.look().gates.get(key).copied().unwrap_or(false)
+    }
+
+    /// Opens or closes a gate of the load tester, as somebody else does.
+    pub fn set_gate(&self, key: &str, open: bool) {
+        self.change(|state| state.gates.insert(key.to_owned(), open));
+    }
+
     /// Lets `elapsed` of virtual time pass, after which the clock on the wall shows `now`.
     pub fn tick(&self, now: Timestamp, elapsed: Duration) {
         self.change(|state| state.tick(now, elapsed));
@@ -152,6 +171,11 @@ impl Cluster {
     /// Changes the status of an object as its controller does: what it asks for stays, and so does its generation.
     pub fn set_status(&self, plural: &str, namespace: &str, name: &str, status: &serde_json::Value) {
         self.change(|state| state.set_status(plural, namespace, name, status));
+    }
+
+    /// Adds a Service that selects pods by these labels.
+    pub fn add_service(&self, namespace: &str, name: &str, selector: &serde_json::Value) {
+        self.change(|state| state.add_service(namespace, name, selector));
     }
 
     /// Changes one container's image as a CI job would with `kubectl set image`. False when there is no such thing.

@@ -130,6 +130,36 @@ pub(super) static GITREPOSITORIES: Resource = Resource {
     scope: Scope::Namespaced,
     fields: &[],
 };
+/// `flagger.app/v1beta1` Canaries: a custom resource.
+pub(super) static CANARIES: Resource = Resource {
+    group: "flagger.app",
+    plural: "canaries",
+    singular: "canary",
+    kind: "Canary",
+    short: &["cd"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `discovery.k8s.io/v1` EndpointSlices.
+pub(super) static ENDPOINTSLICES: Resource = Resource {
+    group: "discovery.k8s.io",
+    plural: "endpointslices",
+    singular: "endpointslice",
+    kind: "EndpointSlice",
+    short: &[],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// Core Services.
+pub(super) static SERVICES: Resource = Resource {
+    group: "",
+    plural: "services",
+    singular: "service",
+    kind: "Service",
+    short: &["svc"],
+    scope: Scope::Namespaced,
+    fields: &["spec.clusterIP", "spec.type"],
+};
 /// Core Pods.
 pub(super) static PODS: Resource = Resource {
     group: "",
@@ -180,6 +210,9 @@ pub(super) static ALL: [&Resource; 13] = [
     &KUSTOMIZATIONS,
     &HELMRELEASES,
     &GITREPOSITORIES,
+    &CANARIES,
+    &ENDPOINTSLICES,
+    &SERVICES,
     &PODS,
     &EVENTS,
     &NAMESPACES,
@@ -202,20 +235,22 @@ impl Resource {
             "kustomize.toolkit.fluxcd.io" => "kustomize.toolkit.fluxcd.io/v1",
             "helm.toolkit.fluxcd.io" => "helm.toolkit.fluxcd.io/v2",
             "source.toolkit.fluxcd.io" => "source.toolkit.fluxcd.io/v1",
+            "flagger.app" => "flagger.app/v1beta1",
+            "discovery.k8s.io" => "discovery.k8s.io/v1",
             _ => "apps/v1",
         }
     }
 
-    /// The one version of a group that was defined in the cluster.
+    /// The one version of a group besides the oldest ones.
     pub(super) fn version_of(group: &str) -> Option<&'static str> {
-        let found = ALL.into_iter().find(|r| r.is_custom() && r.group == group)?;
+        let found = ALL.into_iter().find(|r| !["", "apps"].contains(&r.group) && r.group == group)?;
         found.api_version().split_once('/').map(|(_, version)| version)
     }
 
     /// Whether it was defined in the cluster: such objects have no strategic merge, and their status is a part of its
     /// own.
     pub(super) fn is_custom(&self) -> bool {
-        !["", "apps"].contains(&self.group)
+        !["", "apps", "discovery.k8s.io"].contains(&self.group)
     }
 
     /// Whether its objects count the changes of what they ask for.
