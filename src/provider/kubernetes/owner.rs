@@ -28,7 +28,7 @@ pub(super) fn of_service(meta: &Meta, namespace: &str) -> Option<Owner> {
     tracked(meta, "/Service", namespace)
         .or_else(|| flux(meta))
         .or_else(|| flux_helm(meta))
-        .or_else(|| helm(meta))
+        .or_else(|| helm(meta, namespace))
 }
 
 /// The tool whose copies are its own: what is written into one is gone with the next copy.

@@ -249,8 +249,13 @@ async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission
     may(link, (Resource::Of(binding.species), part), &binding.namespace, &binding.name).await
 }
 
-/// Whether the cluster would let us patch this object.
-pub(super) async fn may_patch(link: &Link, binding: &Binding, resource: Resource, name: &str) -> Permission {
+/// Whether the cluster would let us patch this object of a binding's namespace.
+pub(super) async fn may_patch_beside(
+    link: &Link,
+    binding: &Binding,
+    resource: Resource,
+    name: &str,
+) -> Permission {
     may(link, (resource, Part::Main), &binding.namespace, name).await
 }
 
@@ -263,11 +268,9 @@ async fn may(link: &Link, (resource, part): (Resource, Part), namespace: &str, n
         attributes.insert("subresource".to_owned(), "status".into());
     }
     let what = format!(
-        "{}{}/{} in namespace {}",
+        "{}{}/{name} in namespace {namespace}",
         if part == Part::Status { "the status of " } else { "" },
-        binding.species.word(),
-        binding.name,
-        binding.namespace
+        resource.word(),
     );
     may_patch(link, &attributes, &what).await
 }

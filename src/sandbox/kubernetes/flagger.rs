@@ -199,7 +199,7 @@ impl State {
             }
             return;
         }
-        self.go_on(view);
+        self.step_up(view);
     }
 
     fn begin_canary(&mut self, view: &View) {
@@ -216,7 +216,7 @@ impl State {
         self.canary_status(view, &all.collect::<Vec<_>>());
     }
 
-    fn go_on(&mut self, view: &View) {
+    fn step_up(&mut self, view: &View) {
         if view.skips() {
             self.route(view, 0);
             self.promote_canary(view);

@@ -199,7 +199,7 @@ pub(super) static NAMESPACES: Resource = Resource {
 };
 
 /// Every resource.
-pub(super) static ALL: [&Resource; 13] = [
+pub(super) static ALL: [&Resource; 16] = [
     &DEPLOYMENTS,
     &REPLICASETS,
     &STATEFULSETS,

@@ -42,7 +42,7 @@ pub(in super::super) async fn prepare(
     let to = chosen(open, binding, &colours, intent)?;
     let from = colours.serving().and_then(|serving| artifact(open, binding, serving));
     let mut hazards = hazards(&service, binding, &colours, &to, from.as_ref());
-    let mut permission = prepare::may_patch(link, binding, Resource::Services, &binding.name).await;
+    let mut permission = prepare::may_patch_beside(link, binding, Resource::Services, &binding.name).await;
     if let Some(objection) = link.trust.objection() {
         permission = Permission::Denied(SafeText::new(objection));
         hazards.push(Hazard::new(Severity::Blocking, objection));
