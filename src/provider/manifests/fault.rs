@@ -53,6 +53,8 @@ const WORDS: &[(&str, Cause)] = &[
     ("disconnect", Cause::Unreachable),
     ("early EOF", Cause::Unreachable),
     ("Could not read from remote repository", Cause::Unreachable),
+    ("Empty reply", Cause::Unreachable),
+    ("unable to access", Cause::Unreachable),
 ];
 
 /// A complaint that only comes before anything was sent to be changed: while the way to the server is sought, or while it
@@ -60,6 +62,7 @@ const WORDS: &[(&str, Cause)] = &[
 const BEFORE: &[&str] = &[
     "Could not read from remote repository",
     "upon initial contact",
+    "fatal: repository '",
     "unable to access",
     "Authentication failed",
     "could not read Username",
@@ -221,7 +224,7 @@ mod tests {
                 Cause::ServerFailed,
                 true,
             ),
-            ("fatal: repository 'https://h/d.git/' not found", Cause::NotFound, false),
+            ("fatal: repository 'https://h/d.git/' not found", Cause::NotFound, true),
             (
                 "fatal: '/x' does not appear to be a git repository\nfatal: Could not read from remote repository.",
                 Cause::NotFound,

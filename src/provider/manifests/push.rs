@@ -1,11 +1,14 @@
 //! Carries the one request out: commits, and pushes once. Whatever is unclear afterwards stays in doubt.
 
+use std::collections::BTreeMap;
+
 use super::command::{Git, LOCAL, PUSH, unsaid};
 use super::fault;
 use super::look::Spot;
 use super::prepare::compared;
 use super::reading::{self, Pushed};
 use super::request::{self, Request};
+use super::whereabouts::Whereabouts;
 use crate::domain::{Cause, Fault, Receipt, SafeText, Step};
 use crate::provider::access;
 use crate::provider::child::Failed;
@@ -42,7 +45,8 @@ pub(super) async fn push(
         &git.place.url,
         &what,
     ];
-    let env = git.outward().await;
+    let mut env = git.outward().await;
+    once(&git.place, &mut env);
     let output = git.run(&words, b"", (PUSH, env)).await?.map_err(|failed| {
         let fault = unsaid(&words, &failed, PUSH);
         if matches!(failed, Failed::NotStarted(_)) { fault } else { fault.perhaps_applied() }
@@ -65,6 +69,27 @@ pub(super) async fn push(
             )),
         // It says that it took it, and did not end well: what is true is for later looks to say.
         Pushed::Taken | Pushed::Unsaid => Err(unanswered(git, &output.complaints)),
+    }
+}
+
+/// Each request on a connection of its own: on one that was used before, curl sends a request again by itself when it
+/// breaks off without an answer.
+fn once(place: &Whereabouts, env: &mut BTreeMap<String, String>) {
+    if !place.url.starts_with("http") {
+        return;
+    }
+    // The more exact key counts where the user's config has one for an address; the other where it rewrites this one.
+    let header = "Connection: close".to_owned();
+    let settings = [
+        ("http.version".to_owned(), "HTTP/1.1".to_owned()),
+        (format!("http.{}.version", place.url), "HTTP/1.1".to_owned()),
+        ("http.extraHeader".to_owned(), header.clone()),
+        (format!("http.{}.extraHeader", place.url), header),
+    ];
+    env.insert("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string());
+    for (index, (key, value)) in settings.into_iter().enumerate() {
+        env.insert(format!("GIT_CONFIG_KEY_{index}"), key);
+        env.insert(format!("GIT_CONFIG_VALUE_{index}"), value);
     }
 }
 
