@@ -8,6 +8,8 @@
 mod kustomize;
 pub(super) mod schema;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use super::resource::{GITREPOSITORIES, KUSTOMIZATIONS, Resource};
 use super::store::{State, annotation, number, set, text};
@@ -237,20 +239,5 @@ fn handled(object: &mut Value) {
     let requested = annotation(object, REQUESTED).to_owned();
     if !requested.is_empty() {
         set(object, &["status", "lastHandledReconcileAt"], requested.into());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_written_and_read_as_go_does() {
-        for (seconds, text) in [(45, "45s"), (60, "1m0s"), (600, "10m0s"), (3661, "1h1m1s")] {
-            assert_eq!(go(Duration::from_secs(seconds)), text);
-            assert_eq!(length(text), Duration::from_secs(seconds));
-        }
-        assert_eq!(length("1.5h"), Duration::from_secs(5400));
-        assert_eq!(length("500ms"), Duration::from_millis(500));
     }
 }
