@@ -125,7 +125,7 @@ mod tests {
             let service = ServiceName::new("shop");
             let workspace = Workspace::read(&format!("acme/{name}"), &service).unwrap();
             let mut watch = Watch { service, workspaces: vec![workspace] };
-            let open: Vec<_> = open.iter().map(|open| EnvironmentName::new(*open)).collect();
+            let open: Vec<_> = open.iter().map(|open| EnvironmentName::new(open)).collect();
             watch.guess(&open);
             let found = watch.workspaces[0].environment.as_ref().map(|found| found.as_str().to_owned());
             assert_eq!(found.as_deref(), wanted, "{name} {open:?}");
