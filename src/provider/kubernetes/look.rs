@@ -4,24 +4,25 @@
 //! connection and brings what the watch may have missed. Anything else is believed as long as the watch is alive, so what
 //! a quiet cluster costs does not grow with its workloads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::Binding;
 use super::act::Fresh;
 use super::analysis::AnalysisRun;
 use super::history;
 use super::link::Link;
+use super::reach::Watches;
 use super::remembered::Remembered;
 use super::rollout::{Seen, rollout};
+use super::shelf::{Feed, Shelf, Turns};
 use super::species::{Resource, Species};
-use super::watch::{self, Feed, SILENCE, Shelf};
-use super::wire::{Pod, Selector, Watched};
+use super::watch::{self, SILENCE};
+use super::wire::{NOBODY, Pod, Selector, Watched, pair};
 use super::workload::Workload;
 use crate::domain::rollout::Standing;
 use crate::domain::{Artifact, Cause, Fault, Rollout, SafeText};
@@ -38,10 +39,25 @@ pub(super) struct Namespace {
     analyses: Option<Arc<Shelf<AnalysisRun>>>,
     /// Which digest the pods of a revision agreed on while it had pods, by the ReplicaSet's name.
     digests: Mutex<BTreeMap<SafeText, SafeText>>,
+    /// So many are remembered; a namespace that goes through more forgets them all.
+    most: usize,
+    crowd: Crowd,
 }
 
-/// So many digests are remembered; a namespace that goes through more forgets them all.
-const REMEMBERED: usize = 4096;
+/// Whether what a watch does not tell can be asked for one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crowd {
+    /// It can.
+    Few,
+    /// There are so many that a look rather waits for a watch that was cut to come back.
+    Many,
+}
+
+/// The source has many workloads if there are more than these.
+const FEW: usize = 50;
+
+/// So many digests are remembered in any namespace, and so many more for each of its workloads.
+const REMEMBERED: (usize, usize) = (4096, 16);
 
 /// A rollout and the server's clock, if it was asked.
 pub(super) struct Look {
@@ -49,31 +65,38 @@ pub(super) struct Look {
     pub(super) date: Option<Timestamp>,
 }
 
-type Turns = tokio::sync::watch::Sender<u64>;
+/// Starts the watches of every configured namespace: one for each kind of object that its workloads need.
+pub(super) fn namespaces(watches: &mut Watches<'_>) -> BTreeMap<String, Namespace> {
+    let workloads = Species::ALL.map(|s| (s, watches.of::<Workload>(Resource::Of(s), |w| w.any(s))));
+    let memories = [Resource::ReplicaSets, Resource::ControllerRevisions]
+        .map(|r| (r, watches.of::<Remembered>(r, |wanted| wanted.remembers(r))));
+    let pods = watches.of::<Pod>(Resource::Pods, |_| true);
+    let analyses = watches.of::<AnalysisRun>(Resource::AnalysisRuns, |wanted| wanted.any(Species::Rollout));
+    let all: usize = watches.wanted.values().map(|wanted| wanted.len()).sum();
+    let namespace = |(name, pods): (String, Arc<Shelf<Pod>>)| {
+        let wanted = watches.wanted.get(&name).map_or(0, |wanted| wanted.len());
+        let namespace = Namespace {
+            workloads: of_namespace(&workloads, &name),
+            memories: of_namespace(&memories, &name),
+            analyses: analyses.get(&name).cloned(),
+            digests: Mutex::default(),
+            crowd: if all > FEW { Crowd::Many } else { Crowd::Few },
+            most: REMEMBERED.0.max(wanted.saturating_mul(REMEMBERED.1)),
+            name: name.clone(),
+            pods,
+        };
+        (name, namespace)
+    };
+    pods.into_iter().map(namespace).collect()
+}
+
+type Shelves<T> = BTreeMap<String, Arc<Shelf<T>>>;
+
+fn of_namespace<K: Copy + Ord, T>(kinds: &[(K, Shelves<T>)], name: &str) -> BTreeMap<K, Arc<Shelf<T>>> {
+    kinds.iter().filter_map(|(kind, shelves)| Some((*kind, Arc::clone(shelves.get(name)?)))).collect()
+}
 
 impl Namespace {
-    /// Starts the watches of a namespace: one for each kind of object that these workloads need.
-    pub(super) fn start(
-        name: &str,
-        species: &BTreeSet<Species>,
-        link: &Link,
-        turns: &Turns,
-        tasks: &mut JoinSet<()>,
-    ) -> Self {
-        let memories: BTreeSet<Resource> = species.iter().map(|species| species.memory()).collect();
-        let workloads = species.iter();
-        Self {
-            name: name.to_owned(),
-            workloads: workloads.map(|s| (*s, shelf(Resource::Of(*s), name, link, turns, tasks))).collect(),
-            memories: memories.into_iter().map(|r| (r, shelf(r, name, link, turns, tasks))).collect(),
-            pods: shelf(Resource::Pods, name, link, turns, tasks),
-            analyses: species
-                .contains(&Species::Rollout)
-                .then(|| shelf(Resource::AnalysisRuns, name, link, turns, tasks)),
-            digests: Mutex::default(),
-        }
-    }
-
     fn workloads(&self, species: Species) -> Result<&Arc<Shelf<Workload>>, Fault> {
         self.workloads.get(&species).ok_or_else(|| unwatched(species.word()))
     }
@@ -82,11 +105,37 @@ impl Namespace {
         self.memories.get(&species.memory()).ok_or_else(|| unwatched("history"))
     }
 
+    /// What may be a revision of the workload, or tells whose pods were left behind.
+    fn sets(&self, workload: &Workload) -> Vec<Arc<Remembered>> {
+        let memory = self.memory(workload.species);
+        memory.map(|shelf| shelf.filed([workload.meta.uid.as_str(), NOBODY])).unwrap_or_default()
+    }
+
+    /// The pods that may be the workload's: those of its revisions, those that it controls itself, and of those that
+    /// nobody controls the ones with a label of its selector.
+    fn pods(&self, workload: &Workload, sets: &[Arc<Remembered>]) -> Vec<Arc<Pod>> {
+        let revisions = sets.iter().map(|set| set.meta.uid.as_str());
+        let mut pods = self.pods.filed(revisions.chain([workload.meta.uid.as_str()]));
+        let labels: Vec<String> = workload.selector.match_labels.iter().map(pair).collect();
+        let nobodys = match labels.as_slice() {
+            [] => self.pods.filed([NOBODY]),
+            labels => self.pods.fewest(labels.iter().map(String::as_str)),
+        };
+        pods.extend(nobodys);
+        pods
+    }
+
+    /// The analyses that the controller names.
+    fn runs(&self, workload: &Workload) -> Vec<Arc<AnalysisRun>> {
+        let names = workload.argo.iter().flat_map(|argo| argo.runs());
+        names.filter_map(|name| self.analyses.as_ref()?.get(name)).collect()
+    }
+
     /// Remembers what revisions ran, and fills in what is no longer to be seen: once its last pod is gone nobody
     /// else knows which digest a tag meant.
     fn remember(&self, rollout: &mut Rollout) {
         let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
-        if digests.len() > REMEMBERED {
+        if digests.len() > self.most {
             digests.clear();
         }
         for revision in &mut rollout.revisions {
@@ -107,7 +156,11 @@ impl Namespace {
         let memories = self.memories.values().map(|shelf| shelf.feed());
         let more = self.analyses.iter().map(|shelf| shelf.feed());
         let mut feeds = workloads.chain(memories).chain(more).chain([self.pods.feed()]);
-        feeds.any(|feed| matches!(feed, Feed::Starting))
+        feeds.any(|feed| match feed {
+            Feed::Starting => true,
+            Feed::Down(..) => self.crowd == Crowd::Many,
+            Feed::Live(_) | Feed::Denied(_) => false,
+        })
     }
 }
 
@@ -115,19 +168,8 @@ fn unwatched(what: &str) -> Fault {
     Fault::new(Cause::Local, format!("the {what} is not watched in this namespace"))
 }
 
-fn shelf<T: Watched>(
-    resource: Resource,
-    name: &str,
-    link: &Link,
-    turns: &Turns,
-    tasks: &mut JoinSet<()>,
-) -> Arc<Shelf<T>> {
-    let shelf = Arc::new(Shelf::new(resource, turns.clone()));
-    tasks.spawn(watch::keep(link.clone(), name.to_owned(), Arc::clone(&shelf)));
-    shelf
-}
-
-/// Waits until every watch has its first list, or has failed to get it; not longer than `patience`.
+/// Waits until every watch has its first list, or has failed to get it, and where there are many workloads for those
+/// that were cut; not longer than `patience`.
 pub(super) async fn settle(namespaces: &BTreeMap<String, Namespace>, turns: &Turns, patience: Duration) {
     let mut turned = turns.subscribe();
     let settled = async {
@@ -154,9 +196,9 @@ pub(super) fn learn(namespaces: &BTreeMap<String, Namespace>, object: &Value) {
 
 /// What a workload asks for, with the digest that its pods agree on as far as the watches know.
 pub(super) fn asked(namespace: &Namespace, workload: &Workload, container: &str) -> Artifact {
-    let sets = namespace.memory(workload.species).map(|shelf| shelf.all()).unwrap_or_default();
+    let sets = namespace.sets(workload);
     let owned = history::owned(workload, &sets);
-    let pods = namespace.pods.all();
+    let pods = namespace.pods(workload, &sets);
     let by_set = history::pods_of(workload, &owned, &pods);
     let newest = history::current(workload, &owned).and_then(|set| by_set.get(set.meta.uid.as_str()));
     history::artifact(&workload.containers, container, newest.map_or(&[], Vec::as_slice))
@@ -165,9 +207,10 @@ pub(super) fn asked(namespace: &Namespace, workload: &Workload, container: &str)
 /// What the stable revision of a Rollout runs, as far as the watches know.
 pub(super) fn stable(namespace: &Namespace, fresh: &Fresh) -> Option<Artifact> {
     let workload = &fresh.workload;
-    let owned = history::owned(workload, &namespace.memory(workload.species).ok()?.all());
+    let sets = namespace.sets(workload);
+    let owned = history::owned(workload, &sets);
     let stable = history::stable(workload, &owned)?;
-    let pods = namespace.pods.all();
+    let pods = namespace.pods(workload, &sets);
     let by_set = history::pods_of(workload, &owned, &pods);
     let its = by_set.get(stable.meta.uid.as_str()).map_or(&[][..], Vec::as_slice);
     Some(history::artifact(&stable.containers, &fresh.container, its))
@@ -213,7 +256,8 @@ pub(super) enum Interest {
 
 /// How one kind of object was to be had.
 struct Had<T> {
-    objects: Vec<Arc<T>>,
+    /// What was asked for; none if the watch is to be believed.
+    asked: Option<Vec<Arc<T>>>,
     remark: Option<SafeText>,
 }
 
@@ -234,13 +278,16 @@ pub(super) async fn workload(
     );
     let (sets, pods, analyses) = (sets?, pods?, analyses?);
     let remarks = [remark, sets.remark, pods.remark, analyses.remark].into_iter().flatten().collect();
+    let sets = sets.asked.unwrap_or_else(|| namespace.sets(&found));
+    let pods = pods.asked.unwrap_or_else(|| namespace.pods(&found, &sets));
+    let analyses = analyses.asked.unwrap_or_else(|| namespace.runs(&found));
     let seen = Seen {
         namespace: &binding.namespace,
         host: link.place(),
         workload: &found,
-        sets: &sets.objects,
-        pods: &pods.objects,
-        analyses: &analyses.objects,
+        sets: &sets,
+        pods: &pods,
+        analyses: &analyses,
         container: binding.container.as_deref(),
         remarks,
     };
@@ -252,7 +299,7 @@ pub(super) async fn workload(
 /// What Argo Rollouts measures. It explains the controller's own summary and decides nothing, so it is never asked
 /// for: where it may not be watched, the summary is all there is.
 async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Result<Had<AnalysisRun>, Fault> {
-    let none = || Ok(Had { objects: Vec::new(), remark: None });
+    let none = || Ok(Had { asked: Some(Vec::new()), remark: None });
     let Some(shelf) = namespace.analyses.as_ref().filter(|_| species == Species::Rollout) else {
         return none();
     };
@@ -342,7 +389,7 @@ async fn kind<T: Watched>(
         // An unreadable object may be ours: to leave it out would look better than it is.
         return match shelf.unreadable() {
             Some(fault) => Err(fault),
-            None => Ok(Had { objects: shelf.all(), remark: None }),
+            None => Ok(Had { asked: None, remark: None }),
         };
     }
     let selector = match selector {
@@ -350,15 +397,15 @@ async fn kind<T: Watched>(
         selector => format!("&labelSelector={}", watch::encoded(selector)),
     };
     match watch::list::<T>(link, shelf.resource(), namespace, &selector).await {
-        Ok((listed, _)) => {
-            let objects = listed
+        Ok(listed) => {
+            let asked = listed
                 .into_iter()
                 .map(|o| o.map(Arc::new).map_err(|(_, f)| f))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok(Had { objects, remark: remark(&feed, what) })
+            Ok(Had { asked: Some(asked), remark: remark(&feed, what) })
         }
         Err(fault) if fault.cause == Cause::Forbidden => Ok(Had {
-            objects: Vec::new(),
+            asked: Some(Vec::new()),
             remark: Some(SafeText::new(&format!("{what} are not known: {}", fault.detail))),
         }),
         Err(fault) => Err(fault),
@@ -380,6 +427,7 @@ fn selector(selector: &Selector) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
+    use super::super::shelf::Pulse;
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -395,8 +443,9 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_does_not_replace_what_the_watch_brought_later() {
+        let pulse = Arc::new(Pulse::new(tokio::sync::watch::channel(0).0));
         let shelf: Shelf<Workload> =
-            Shelf::new(Resource::Of(Species::Deployment), tokio::sync::watch::channel(0).0);
+            Shelf::new(Resource::Of(Species::Deployment), Arc::default(), pulse, None);
         let at = |version: &str| fixture::deployment().set("/metadata/resourceVersion", version.into()).cut();
         for (version, expected) in
             [("99", "99"), ("100", "100"), ("99", "100"), ("1000", "1000"), ("opaque", "opaque")]

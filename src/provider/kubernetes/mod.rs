@@ -1,8 +1,9 @@
 //! Workloads of Kubernetes: what they run, how their rollout stands, and how they are changed. Deployments,
 //! StatefulSets, DaemonSets, and the Rollouts of Argo Rollouts.
 //!
-//! The only folder that knows the Kubernetes client. It watches the configured namespaces and answers a look
-//! from what the watches brought; where watching is not permitted it asks for the workload by name. Writes
+//! The only folder that knows the Kubernetes client. It watches the configured namespaces, one by one or all at once
+//! with the rest of the cluster, and answers a look from what the watches brought; where watching is not permitted it
+//! asks for the workload by name. Writes
 //! are JSON Patches whose first operations test the uid, the generation and the image that the plan rests on.
 //!
 //! It knows nothing of other providers, the screen or the polling cadence.
@@ -25,6 +26,7 @@ mod fault;
 mod fixture;
 #[doc(hidden)]
 pub mod fuzz;
+mod gate;
 mod hazard;
 mod history;
 mod link;
@@ -34,8 +36,10 @@ mod owner;
 mod plugin;
 mod pods;
 mod prepare;
+mod reach;
 mod remembered;
 mod rollout;
+mod shelf;
 mod species;
 mod steer;
 mod template;
@@ -45,7 +49,7 @@ mod workload;
 
 pub use contexts::{Context, contexts};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +62,8 @@ use tokio::task::JoinSet;
 use self::connect::{Asked, Pin};
 use self::link::Link;
 use self::look::{Interest, Look, Namespace};
+use self::reach::{Reach, Watches, Wide};
+use self::shelf::Wanted;
 use self::species::{Resource, Species};
 use super::examine::Finding;
 use super::platform::Platforms;
@@ -102,6 +108,12 @@ pub const KIND: Kind = Kind {
             "timeout",
             KeyType::Number,
             "How long one request may take, in seconds, 1 to 60. Default: 10.",
+        ),
+        Key::optional(
+            "watch",
+            KeyType::Text,
+            "How far a watch reaches: \"cluster\" (one for each kind), \"namespace\" (one for each kind and namespace) or \
+             \"auto\", the default: the cluster when more than four namespaces are configured.",
         ),
         registry::HOST_KEY,
         registry::USER_KEY,
@@ -151,6 +163,7 @@ impl Binding {
 struct Kubernetes {
     source: SourceName,
     asked: Asked,
+    reach: Reach,
     bindings: Vec<Binding>,
     stocks: Stocks,
     platforms: Platforms,
@@ -172,6 +185,7 @@ struct Open {
     identity: Option<SafeText>,
     registry: Registry,
     namespaces: BTreeMap<String, Namespace>,
+    wides: Vec<Arc<Wide>>,
     turns: tokio::sync::watch::Sender<u64>,
     _tasks: JoinSet<()>,
 }
@@ -193,6 +207,7 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let registry = Registry::of(&spec)?;
     Ok(Arc::new(Kubernetes {
         source: spec.name,
+        reach: Reach::of(spec.settings.text("watch"))?,
         stocks: Stocks::new(registry.clone()),
         platforms: Platforms::new(registry.clone()),
         registry,
@@ -271,14 +286,21 @@ impl Kubernetes {
     fn watches(&self, link: Link, identity: Option<SafeText>) -> Open {
         let (turns, mut turned) = tokio::sync::watch::channel(0_u64);
         let mut tasks = JoinSet::new();
-        let mut kinds: BTreeMap<&String, BTreeSet<Species>> = BTreeMap::new();
+        let mut wanted: BTreeMap<String, Wanted> = BTreeMap::new();
         for binding in &self.bindings {
-            kinds.entry(&binding.namespace).or_default().insert(binding.species);
+            wanted.entry(binding.namespace.clone()).or_default().add(binding.species, &binding.name);
         }
-        let start = |(name, species): (&String, BTreeSet<Species>)| {
-            (name.clone(), Namespace::start(name, &species, &link, &turns, &mut tasks))
+        let wanted = wanted.into_iter().map(|(name, wanted)| (name, Arc::new(wanted))).collect();
+        let mut watches = Watches {
+            link: &link,
+            turns: &turns,
+            tasks: &mut tasks,
+            reach: self.reach,
+            wanted: &wanted,
+            wides: Vec::new(),
         };
-        let namespaces = kinds.into_iter().map(start).collect();
+        let namespaces = look::namespaces(&mut watches);
+        let wides = watches.wides;
         let wake = Arc::clone(&self.wake);
         tasks.spawn(async move {
             while turned.changed().await.is_ok() {
@@ -286,7 +308,7 @@ impl Kubernetes {
                 tokio::time::sleep(DEBOUNCE).await;
             }
         });
-        Open { link, identity, registry: self.registry.clone(), namespaces, turns, _tasks: tasks }
+        Open { link, identity, registry: self.registry.clone(), namespaces, wides, turns, _tasks: tasks }
     }
 
     /// After a refused credential the kubeconfig is read afresh at the next look.
@@ -300,13 +322,15 @@ impl Kubernetes {
     async fn look(&self, ask: &Ask) -> Result<Observation, Fault> {
         let open = self.open().await?;
         look::settle(&open.namespaces, &open.turns, self.asked.patience).await;
-        let looks = join_all(self.bindings.iter().map(|binding| async {
-            let Some(namespace) = open.namespaces.get(&binding.namespace) else {
+        let link = &open.link.gated();
+        let namespaces = &open.namespaces;
+        let looks = join_all(self.bindings.iter().map(|binding| async move {
+            let Some(namespace) = namespaces.get(&binding.namespace) else {
                 return Err(local("the namespace is not watched"));
             };
             let acting = ask.acting.contains(&binding.place.service);
             let interest = if acting { Interest::Acting } else { Interest::Usual };
-            look::workload(&open.link, namespace, binding, interest).await
+            look::workload(link, namespace, binding, interest).await
         }))
         .await;
         let mut observation = Observation { identity: open.identity.clone(), ..Observation::default() };

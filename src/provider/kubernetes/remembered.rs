@@ -6,11 +6,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::shelf::Wanted;
 use super::species::Resource;
 use super::template::{template_hash, without_marks};
 use super::wire::{
-    Condition, Container, Meta, REVISION, REVISION_HASH, REVISION_HISTORY, ROLLOUT_HISTORY, ROLLOUT_REVISION,
-    TemplateWire, Watched, absent, read,
+    Condition, Container, Meta, NOBODY, REVISION, REVISION_HASH, REVISION_HISTORY, ROLLOUT_HISTORY,
+    ROLLOUT_REVISION, TemplateWire, Watched, absent, read,
 };
 use crate::domain::Fault;
 
@@ -102,5 +103,14 @@ impl Watched for Remembered {
 
     fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    fn filed(&self) -> Vec<String> {
+        vec![self.meta.controller().map_or(NOBODY, |owner| owner.uid.as_str()).to_owned()]
+    }
+
+    /// One that nobody controls tells whose pods were left behind.
+    fn wanted(&self, wanted: &Wanted) -> bool {
+        self.meta.controller().is_none_or(|owner| wanted.owner(owner))
     }
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::shelf::Wanted;
 use super::species::Resource;
 use crate::domain::{Cause, Fault};
 
@@ -52,12 +53,28 @@ const KEPT: [&str; 9] = [
     FLUX_RECONCILE,
 ];
 
+/// What nobody controls is filed under this.
+pub(super) const NOBODY: &str = "";
+
+/// A label as a key to file by. No uid holds this sign.
+pub(super) fn pair((key, value): (&String, &String)) -> String {
+    format!("{key}={value}")
+}
+
 /// An object that is watched.
 pub(super) trait Watched: Sized + Send + Sync + 'static {
     /// The small form of one object of a resource. Lists do not say the kind of their items.
     fn cut(object: &Value, resource: Resource) -> Result<Self, Fault>;
     /// Its metadata.
     fn meta(&self) -> &Meta;
+    /// Under which keys it is found, besides its name.
+    fn filed(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Whether it can be of use for these workloads of its namespace. What may turn out to be theirs is.
+    fn wanted(&self, _: &Wanted) -> bool {
+        true
+    }
 }
 
 /// `null` and absence are the same: the default.
@@ -271,6 +288,22 @@ impl Watched for Pod {
 
     fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// By who controls it; one that nobody does by each of its labels, as selectors ask.
+    fn filed(&self) -> Vec<String> {
+        match self.meta.controller() {
+            Some(owner) => vec![owner.uid.clone()],
+            None => self.meta.labels.iter().map(pair).chain([NOBODY.to_owned()]).collect(),
+        }
+    }
+
+    /// A ReplicaSet's pods may be anybody's: one that was adopted need not be called like its new owner.
+    fn wanted(&self, wanted: &Wanted) -> bool {
+        self.meta.controller().is_none_or(|owner| match owner.kind.as_str() {
+            "ReplicaSet" => wanted.remembers(Resource::ReplicaSets),
+            _ => wanted.owner(owner),
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::argo::Argo;
+use super::shelf::Wanted;
 use super::species::{Resource, Species};
 use super::template::template_hash;
 use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read};
@@ -237,6 +238,10 @@ impl Watched for Workload {
 
     fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    fn wanted(&self, wanted: &Wanted) -> bool {
+        wanted.has(self.species, &self.meta.name)
     }
 }
 
