@@ -10,7 +10,10 @@
 
 mod cluster;
 mod cost;
+#[path = "../support/fleet.rs"]
+mod fleet;
 mod kinds;
+mod namespaces;
 mod scripted;
 
 use std::collections::BTreeMap;
@@ -77,19 +80,26 @@ fn provider_within(folder: &Path, names: &[&str], seconds: i64) -> Arc<dyn Provi
 
 /// The provider of services that run as these workloads.
 fn provider_of(folder: &Path, workloads: &[(&str, String)], seconds: i64) -> Arc<dyn Provider> {
+    let bounds = workloads.iter().map(|(name, workload)| bound(name, "shop", workload)).collect();
+    provider_with(folder, Settings::default(), bounds, seconds)
+}
+
+/// A service that runs as a workload of a namespace.
+fn bound(service: &str, namespace: &str, workload: &str) -> Bound {
+    Bound {
+        role: Role::Deploy,
+        service: ServiceName::new(service),
+        environment: Some(EnvironmentName::new("production")),
+        settings: Settings::default().with_text("namespace", namespace).with_text("workload", workload),
+    }
+}
+
+/// The provider of these services, with more settings.
+fn provider_with(folder: &Path, more: Settings, bounds: Vec<Bound>, seconds: i64) -> Arc<dyn Provider> {
     let path = folder.join("config").to_str().unwrap().to_owned();
-    let bounds = workloads
-        .iter()
-        .map(|(name, workload)| Bound {
-            role: Role::Deploy,
-            service: ServiceName::new(name),
-            environment: Some(EnvironmentName::new("production")),
-            settings: Settings::default().with_text("namespace", "shop").with_text("workload", workload),
-        })
-        .collect();
     let spec = SourceSpec {
         name: SourceName::new("prod"),
-        settings: Settings::default().with_text("kubeconfig", &path).with("timeout", Value::Integer(seconds)),
+        settings: more.with_text("kubeconfig", &path).with("timeout", Value::Integer(seconds)),
         secrets: BTreeMap::new(),
         bounds,
         env: Arc::default(),

@@ -296,6 +296,7 @@ impl Kubernetes {
             turns: &turns,
             tasks: &mut tasks,
             reach: self.reach,
+            again: reach::AGAIN,
             wanted: &wanted,
             wides: Vec::new(),
         };
@@ -432,6 +433,8 @@ impl Provider for Kubernetes {
     }
 }
 
+#[cfg(test)]
+mod reach_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

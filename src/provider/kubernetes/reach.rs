@@ -32,7 +32,7 @@ const LASTS: Duration = Duration::from_secs(300);
 /// The longest that it is asked to, where there are many: bookmarks tell in between that it is alive.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// How often the whole cluster is tried again after a refusal.
-const AGAIN: Duration = Duration::from_secs(3_600);
+pub(super) const AGAIN: Duration = Duration::from_secs(3_600);
 
 /// What the configuration says of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,6 +134,8 @@ pub(super) struct Watches<'a> {
     pub(super) turns: &'a Turns,
     pub(super) tasks: &'a mut JoinSet<()>,
     pub(super) reach: Reach,
+    /// How long a refusal of the whole cluster counts.
+    pub(super) again: Duration,
     /// The configured workloads, by namespace.
     pub(super) wanted: &'a BTreeMap<String, Arc<Wanted>>,
     /// The watches of the whole cluster that were started.
@@ -164,7 +166,7 @@ impl Watches<'_> {
         match wide {
             Some(wide) => {
                 self.wides.push(Arc::clone(&wide));
-                self.tasks.spawn(keep(self.link.clone(), shelves.clone(), wide));
+                self.tasks.spawn(keep(self.link.clone(), shelves.clone(), wide, self.again));
             }
             None => {
                 for watch in each(resource, &shelves) {
@@ -192,7 +194,12 @@ fn each<T: Watched>(
 }
 
 /// Watches the whole cluster, and each namespace for as long as that is not permitted.
-async fn keep<T: Watched>(link: Link, shelves: BTreeMap<String, Arc<Shelf<T>>>, wide: Arc<Wide>) {
+async fn keep<T: Watched>(
+    link: Link,
+    shelves: BTreeMap<String, Arc<Shelf<T>>>,
+    wide: Arc<Wide>,
+    again: Duration,
+) {
     let resource = wide.resource();
     let pulse = Arc::clone(wide.pulse());
     let whole = Watch { resource, scope: Scope::Cluster, shelves, pulse, lasts: LASTS };
@@ -210,7 +217,7 @@ async fn keep<T: Watched>(link: Link, shelves: BTreeMap<String, Arc<Shelf<T>>>, 
             Stopped::Forbidden(fault) => {
                 wide.refuse(Some(fault));
                 loop {
-                    tokio::time::sleep(AGAIN).await;
+                    tokio::time::sleep(again).await;
                     if whole.permitted(&link).await.is_ok() {
                         break;
                     }
