@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 /// What they run.
-pub const IMAGE: &str = "registry.example/shop/web:v1";
+pub(crate) const IMAGE: &str = "registry.example/shop/web:v1";
 
 fn metadata(name: &str, namespace: &str, app: &str) -> Value {
     json!({
@@ -32,7 +32,7 @@ fn owned_by(kind: &str, owner: &Value) -> Value {
 }
 
 /// Hands a Deployment, its ReplicaSets and its pod to `put`, by plural name, which answers each as it was stored.
-pub fn deployment(name: &str, namespace: &str, mut put: impl FnMut(&'static str, Value) -> Value) {
+pub(crate) fn deployment(name: &str, namespace: &str, mut put: impl FnMut(&'static str, Value) -> Value) {
     let template = |image: &str| json!({"metadata": {"labels": {"app": name}}, "spec": spec(image)});
     let counts = json!({
         "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Kubernetes;
 use super::link::Link;
-use super::look;
+use super::namespace;
 use super::reach::Wide;
 use super::species::{Resource, Species};
 use crate::provider::examine::{Finding, Standing};
@@ -54,7 +54,7 @@ impl Kubernetes {
             namespaces.entry(&binding.namespace).or_default().insert(binding.species);
         }
         // Which watches are allowed is known once they have begun.
-        look::settle(&open.namespaces, &open.turns, self.asked.patience).await;
+        namespace::settle(&open.namespaces, &open.turns, self.asked.patience).await;
         findings.extend(reach(&open.wides));
         let namespaces: Vec<_> = namespaces.into_iter().collect();
         let mut told = Vec::new();

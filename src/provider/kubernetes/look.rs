@@ -4,8 +4,7 @@
 //! connection and brings what the watch may have missed. Anything else is believed as long as the watch is alive, so what
 //! a quiet cluster costs does not grow with its workloads.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,182 +15,22 @@ use super::act::Fresh;
 use super::analysis::AnalysisRun;
 use super::history;
 use super::link::Link;
-use super::reach::Watches;
-use super::remembered::Remembered;
+use super::namespace::{Basis, Namespace};
 use super::rollout::{Seen, rollout};
-use super::shelf::{Feed, Shelf, Turns};
-use super::species::{Resource, Species};
+use super::shelf::{Feed, Shelf};
+use super::species::Species;
 use super::watch::{self, SILENCE};
-use super::wire::{NOBODY, Pod, Selector, Watched, pair};
+use super::wire::{Selector, Watched};
 use super::workload::Workload;
-use crate::domain::rollout::Standing;
 use crate::domain::{Artifact, Cause, Fault, Rollout, SafeText};
 
 /// What a watch said within this time is taken as it is, also of what is being changed.
 const FRESH: Duration = Duration::from_secs(3);
 
-/// What is kept of one namespace.
-pub(super) struct Namespace {
-    name: String,
-    workloads: BTreeMap<Species, Arc<Shelf<Workload>>>,
-    memories: BTreeMap<Resource, Arc<Shelf<Remembered>>>,
-    pods: Arc<Shelf<Pod>>,
-    analyses: Option<Arc<Shelf<AnalysisRun>>>,
-    /// Which digest the pods of a revision agreed on while it had pods, by the ReplicaSet's name.
-    digests: Mutex<BTreeMap<SafeText, SafeText>>,
-    /// So many are remembered; a namespace that goes through more forgets them all.
-    most: usize,
-    crowd: Crowd,
-}
-
-/// Whether what a watch does not tell can be asked for one by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Crowd {
-    /// It can.
-    Few,
-    /// There are so many that a look rather waits for a watch that was cut to come back.
-    Many,
-}
-
-/// The source has many workloads if there are more than these.
-const FEW: usize = 50;
-
-/// So many digests are remembered in any namespace, and so many more for each of its workloads.
-const REMEMBERED: (usize, usize) = (4096, 16);
-
 /// A rollout and the server's clock, if it was asked.
 pub(super) struct Look {
     pub(super) rollout: Rollout,
     pub(super) date: Option<Timestamp>,
-}
-
-/// Starts the watches of every configured namespace: one for each kind of object that its workloads need.
-pub(super) fn namespaces(watches: &mut Watches<'_>) -> BTreeMap<String, Namespace> {
-    let workloads = Species::ALL.map(|s| (s, watches.of::<Workload>(Resource::Of(s), |w| w.any(s))));
-    let memories = [Resource::ReplicaSets, Resource::ControllerRevisions]
-        .map(|r| (r, watches.of::<Remembered>(r, |wanted| wanted.remembers(r))));
-    let pods = watches.of::<Pod>(Resource::Pods, |_| true);
-    let analyses = watches.of::<AnalysisRun>(Resource::AnalysisRuns, |wanted| wanted.any(Species::Rollout));
-    let all: usize = watches.wanted.values().map(|wanted| wanted.len()).sum();
-    let namespace = |(name, pods): (String, Arc<Shelf<Pod>>)| {
-        let wanted = watches.wanted.get(&name).map_or(0, |wanted| wanted.len());
-        let namespace = Namespace {
-            workloads: of_namespace(&workloads, &name),
-            memories: of_namespace(&memories, &name),
-            analyses: analyses.get(&name).cloned(),
-            digests: Mutex::default(),
-            crowd: if all > FEW { Crowd::Many } else { Crowd::Few },
-            most: REMEMBERED.0.max(wanted.saturating_mul(REMEMBERED.1)),
-            name: name.clone(),
-            pods,
-        };
-        (name, namespace)
-    };
-    pods.into_iter().map(namespace).collect()
-}
-
-type Shelves<T> = BTreeMap<String, Arc<Shelf<T>>>;
-
-fn of_namespace<K: Copy + Ord, T>(kinds: &[(K, Shelves<T>)], name: &str) -> BTreeMap<K, Arc<Shelf<T>>> {
-    kinds.iter().filter_map(|(kind, shelves)| Some((*kind, Arc::clone(shelves.get(name)?)))).collect()
-}
-
-impl Namespace {
-    fn workloads(&self, species: Species) -> Result<&Arc<Shelf<Workload>>, Fault> {
-        self.workloads.get(&species).ok_or_else(|| unwatched(species.word()))
-    }
-
-    fn memory(&self, species: Species) -> Result<&Arc<Shelf<Remembered>>, Fault> {
-        self.memories.get(&species.memory()).ok_or_else(|| unwatched("history"))
-    }
-
-    /// What may be a revision of the workload, or tells whose pods were left behind.
-    fn sets(&self, workload: &Workload) -> Vec<Arc<Remembered>> {
-        let memory = self.memory(workload.species);
-        memory.map(|shelf| shelf.filed([workload.meta.uid.as_str(), NOBODY])).unwrap_or_default()
-    }
-
-    /// The pods that may be the workload's: those of its revisions, those that it controls itself, and of those that
-    /// nobody controls the ones with a label of its selector.
-    fn pods(&self, workload: &Workload, sets: &[Arc<Remembered>]) -> Vec<Arc<Pod>> {
-        let revisions = sets.iter().map(|set| set.meta.uid.as_str());
-        let mut pods = self.pods.filed(revisions.chain([workload.meta.uid.as_str()]));
-        let labels: Vec<String> = workload.selector.match_labels.iter().map(pair).collect();
-        let nobodys = match labels.as_slice() {
-            [] => self.pods.filed([NOBODY]),
-            labels => self.pods.fewest(labels.iter().map(String::as_str)),
-        };
-        pods.extend(nobodys);
-        pods
-    }
-
-    /// The analyses that the controller names.
-    fn runs(&self, workload: &Workload) -> Vec<Arc<AnalysisRun>> {
-        let names = workload.argo.iter().flat_map(|argo| argo.runs());
-        names.filter_map(|name| self.analyses.as_ref()?.get(name)).collect()
-    }
-
-    /// Remembers what revisions ran, and fills in what is no longer to be seen: once its last pod is gone nobody
-    /// else knows which digest a tag meant.
-    fn remember(&self, rollout: &mut Rollout) {
-        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
-        if digests.len() > self.most {
-            digests.clear();
-        }
-        for revision in &mut rollout.revisions {
-            let runs = rollout.running.iter().any(|r| r.artifact.image == revision.artifact.image);
-            match &revision.artifact.digest {
-                Some(digest) => {
-                    digests.insert(revision.id.clone(), digest.clone());
-                }
-                // While pods run it they are the evidence, also when they disagree.
-                None if runs || revision.standing == Standing::Current => {}
-                None => revision.artifact.digest = digests.get(&revision.id).cloned(),
-            }
-        }
-    }
-
-    fn starting(&self) -> bool {
-        let workloads = self.workloads.values().map(|shelf| shelf.feed());
-        let memories = self.memories.values().map(|shelf| shelf.feed());
-        let more = self.analyses.iter().map(|shelf| shelf.feed());
-        let mut feeds = workloads.chain(memories).chain(more).chain([self.pods.feed()]);
-        feeds.any(|feed| match feed {
-            Feed::Starting => true,
-            Feed::Down(..) => self.crowd == Crowd::Many,
-            Feed::Live(_) | Feed::Denied(_) => false,
-        })
-    }
-}
-
-fn unwatched(what: &str) -> Fault {
-    Fault::new(Cause::Local, format!("the {what} is not watched in this namespace"))
-}
-
-/// Waits until every watch has its first list, or has failed to get it, and where there are many workloads for those
-/// that were cut; not longer than `patience`.
-pub(super) async fn settle(namespaces: &BTreeMap<String, Namespace>, turns: &Turns, patience: Duration) {
-    let mut turned = turns.subscribe();
-    let settled = async {
-        while namespaces.values().any(Namespace::starting) {
-            if turned.changed().await.is_err() {
-                break;
-            }
-        }
-    };
-    // Whatever has not settled by then is asked for by name below.
-    let _ = tokio::time::timeout(patience, settled).await;
-}
-
-/// Takes in what the server answered to a write, so that no later look shows the world before it.
-pub(super) fn learn(namespaces: &BTreeMap<String, Namespace>, object: &Value) {
-    let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
-    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let species = Species::ALL.into_iter().find(|species| species.kind() == kind);
-    let (Some(namespace), Some(species)) = (namespaces.get(namespace), species) else { return };
-    if let (Ok(shelf), Ok(workload)) = (namespace.workloads(species), Workload::of(object, species)) {
-        shelf.learn(workload);
-    }
 }
 
 /// What a workload asks for, with the digest that its pods agree on as far as the watches know.
@@ -269,30 +108,39 @@ pub(super) async fn workload(
     interest: Interest,
 ) -> Result<Look, Fault> {
     let Subject { found, date, remark, belief } = subject(link, namespace, binding, interest).await?;
-    let selector = selector(&found.selector);
     let memory = namespace.memory(binding.species)?;
+    let selector = Some(&found.selector);
     let (sets, pods, analyses) = tokio::join!(
-        kind(link, &namespace.name, memory, belief, &selector, "revisions"),
-        kind(link, &namespace.name, &namespace.pods, belief, &selector, "pods"),
+        kind(link, &namespace.name, memory, belief, selector, "revisions"),
+        kind(link, &namespace.name, &namespace.pods, belief, selector, "pods"),
         analyses(link, namespace, binding.species),
     );
     let (sets, pods, analyses) = (sets?, pods?, analyses?);
-    let remarks = [remark, sets.remark, pods.remark, analyses.remark].into_iter().flatten().collect();
+    let remarks: Vec<SafeText> =
+        [remark, sets.remark, pods.remark, analyses.remark].into_iter().flatten().collect();
     let sets = sets.asked.unwrap_or_else(|| namespace.sets(&found));
     let pods = pods.asked.unwrap_or_else(|| namespace.pods(&found, &sets));
     let analyses = analyses.asked.unwrap_or_else(|| namespace.runs(&found));
+    let basis = Basis { workload: found, sets, pods, analyses };
+    let plain = remarks.is_empty();
+    if let (true, Some(rollout)) = (plain, namespace.told(&binding.place, &basis)) {
+        return Ok(Look { rollout, date });
+    }
     let seen = Seen {
         namespace: &binding.namespace,
         host: link.place(),
-        workload: &found,
-        sets: &sets,
-        pods: &pods,
-        analyses: &analyses,
+        workload: &basis.workload,
+        sets: &basis.sets,
+        pods: &basis.pods,
+        analyses: &basis.analyses,
         container: binding.container.as_deref(),
         remarks,
     };
     let mut rollout = rollout(seen)?;
     namespace.remember(&mut rollout);
+    if plain {
+        namespace.tell(&binding.place, basis, &rollout);
+    }
     Ok(Look { rollout, date })
 }
 
@@ -305,7 +153,7 @@ async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Resul
     };
     match shelf.feed() {
         Feed::Denied(_) => none(),
-        _ => kind(link, &namespace.name, shelf, Belief::Kept, "", "analyses").await,
+        _ => kind(link, &namespace.name, shelf, Belief::Kept, None, "analyses").await,
     }
 }
 
@@ -380,7 +228,7 @@ async fn kind<T: Watched>(
     namespace: &str,
     shelf: &Shelf<T>,
     belief: Belief,
-    selector: &str,
+    chosen: Option<&Selector>,
     what: &str,
 ) -> Result<Had<T>, Fault> {
     let feed = shelf.feed();
@@ -392,9 +240,9 @@ async fn kind<T: Watched>(
             None => Ok(Had { asked: None, remark: None }),
         };
     }
-    let selector = match selector {
-        "" => String::new(),
-        selector => format!("&labelSelector={}", watch::encoded(selector)),
+    let selector = match chosen.map(selector) {
+        Some(selector) if !selector.is_empty() => format!("&labelSelector={}", watch::encoded(&selector)),
+        _ => String::new(),
     };
     match watch::list::<T>(link, shelf.resource(), namespace, &selector).await {
         Ok(listed) => {
@@ -427,7 +275,9 @@ fn selector(selector: &Selector) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
+    use super::super::labels::Labels;
     use super::super::shelf::Pulse;
+    use super::super::species::Resource;
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -470,8 +320,7 @@ mod tests {
             )
             .cut();
         assert_eq!(selector(&deployment.selector), "app=web,tier in (a,b),!old,new,zone notin (x)");
-        let labels =
-            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let labels = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<Labels>();
         assert!(deployment.selector.selects(&labels(&[("app", "web"), ("tier", "a"), ("new", "")])));
         assert!(!deployment.selector.selects(&labels(&[("app", "web"), ("tier", "c"), ("new", "")])));
         assert!(!deployment.selector.selects(&labels(&[

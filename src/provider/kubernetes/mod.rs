@@ -29,9 +29,11 @@ pub mod fuzz;
 mod gate;
 mod hazard;
 mod history;
+mod labels;
 mod link;
 mod look;
 mod mask;
+mod namespace;
 mod owner;
 mod plugin;
 mod pods;
@@ -61,7 +63,8 @@ use tokio::task::JoinSet;
 
 use self::connect::{Asked, Pin};
 use self::link::Link;
-use self::look::{Interest, Look, Namespace};
+use self::look::{Interest, Look};
+use self::namespace::Namespace;
 use self::reach::{Reach, Watches, Wide};
 use self::shelf::Wanted;
 use self::species::{Resource, Species};
@@ -300,7 +303,7 @@ impl Kubernetes {
             wanted: &wanted,
             wides: Vec::new(),
         };
-        let namespaces = look::namespaces(&mut watches);
+        let namespaces = namespace::start(&mut watches);
         let wides = watches.wides;
         let wake = Arc::clone(&self.wake);
         tasks.spawn(async move {
@@ -322,7 +325,7 @@ impl Kubernetes {
 
     async fn look(&self, ask: &Ask) -> Result<Observation, Fault> {
         let open = self.open().await?;
-        look::settle(&open.namespaces, &open.turns, self.asked.patience).await;
+        namespace::settle(&open.namespaces, &open.turns, self.asked.patience).await;
         let link = &open.link.gated();
         let namespaces = &open.namespaces;
         let looks = join_all(self.bindings.iter().map(|binding| async move {
@@ -422,7 +425,7 @@ impl Provider for Kubernetes {
                 self.forget(&open).await;
             }
             sent.map(|sent| {
-                look::learn(&open.namespaces, &sent.object);
+                namespace::learn(&open.namespaces, &sent.object);
                 sent.receipt
             })
         })

@@ -11,7 +11,7 @@ use super::species::Resource;
 use super::template::{template_hash, without_marks};
 use super::wire::{
     Condition, Container, Meta, NOBODY, REVISION, REVISION_HASH, REVISION_HISTORY, ROLLOUT_HISTORY,
-    ROLLOUT_REVISION, TemplateWire, Watched, absent, read,
+    ROLLOUT_REVISION, TemplateWire, Watched, absent, read, snug,
 };
 use crate::domain::Fault;
 
@@ -85,7 +85,7 @@ impl Watched for Remembered {
             let wire: RevisionWire = read(object, "ControllerRevision")?;
             let mut meta = wire.metadata;
             meta.trim();
-            let containers = wire.data.spec.template.spec.containers;
+            let containers = snug(wire.data.spec.template.spec.containers);
             return Ok(Self { meta, number: wire.revision, containers, template, conditions: Vec::new() });
         }
         let wire: SetWire = read(object, "ReplicaSet")?;
@@ -95,9 +95,9 @@ impl Watched for Remembered {
         Ok(Self {
             number: number.and_then(|n| n.parse().ok()),
             meta,
-            containers: wire.spec.template.spec.containers,
+            containers: snug(wire.spec.template.spec.containers),
             template,
-            conditions: wire.status.conditions,
+            conditions: snug(wire.status.conditions),
         })
     }
 

@@ -4,13 +4,12 @@
 //! Templates are kept as a hash only; annotations only where one of [`KEPT`] is meant; `managedFields` are
 //! looked at once and dropped. A counter of a wrong type is an error that names its path, never a zero.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::labels::Labels;
 use super::shelf::Wanted;
 use super::species::Resource;
 use crate::domain::{Cause, Fault};
@@ -57,7 +56,7 @@ const KEPT: [&str; 9] = [
 pub(super) const NOBODY: &str = "";
 
 /// A label as a key to file by. No uid holds this sign.
-pub(super) fn pair((key, value): (&String, &String)) -> String {
+pub(super) fn pair((key, value): (&str, &str)) -> String {
     format!("{key}={value}")
 }
 
@@ -86,6 +85,12 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// The same without the room that it grew into.
+pub(super) fn snug<T>(mut list: Vec<T>) -> Vec<T> {
+    list.shrink_to_fit();
+    list
+}
+
 /// Who owns an object.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,9 +113,9 @@ pub(super) struct Meta {
     pub(super) creation_timestamp: Option<Timestamp>,
     pub(super) deletion_timestamp: Option<Timestamp>,
     #[serde(default, deserialize_with = "absent")]
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: Labels,
     #[serde(default, deserialize_with = "absent")]
-    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) annotations: Labels,
     #[serde(default, deserialize_with = "absent")]
     pub(super) owner_references: Vec<OwnerReference>,
 }
@@ -118,12 +123,12 @@ pub(super) struct Meta {
 impl Meta {
     /// An annotation's text.
     pub(super) fn annotation(&self, key: &str) -> Option<&str> {
-        self.annotations.get(key).map(String::as_str)
+        self.annotations.get(key)
     }
 
     /// A label's text.
     pub(super) fn label(&self, key: &str) -> Option<&str> {
-        self.labels.get(key).map(String::as_str)
+        self.labels.get(key)
     }
 
     /// The one owner that controls the object.
@@ -132,10 +137,11 @@ impl Meta {
     }
 
     pub(super) fn trim(&mut self) {
-        self.annotations.retain(|key, _| KEPT.contains(&key.as_str()));
-        if let Some(text) = self.annotations.get_mut(LAST_APPLIED) {
-            *text = String::new();
-        }
+        self.annotations.keep(|key, text| match key {
+            LAST_APPLIED => Some(Box::default()),
+            key => KEPT.contains(&key).then_some(text),
+        });
+        self.owner_references.shrink_to_fit();
     }
 }
 
@@ -166,7 +172,7 @@ pub(super) struct Condition {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Selector {
     #[serde(default, deserialize_with = "absent")]
-    pub(super) match_labels: BTreeMap<String, String>,
+    pub(super) match_labels: Labels,
     #[serde(default, deserialize_with = "absent")]
     pub(super) match_expressions: Vec<Expression>,
 }
@@ -182,7 +188,7 @@ pub(super) struct Expression {
 
 impl Selector {
     /// Whether it selects these labels. An empty selector selects nothing here.
-    pub(super) fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub(super) fn selects(&self, labels: &Labels) -> bool {
         let some = !self.match_labels.is_empty() || !self.match_expressions.is_empty();
         some && self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             && self.match_expressions.iter().all(|e| e.holds(labels.get(&e.key)))
@@ -190,10 +196,10 @@ impl Selector {
 }
 
 impl Expression {
-    fn holds(&self, value: Option<&String>) -> bool {
+    fn holds(&self, value: Option<&str>) -> bool {
         match self.operator.as_str() {
-            "In" => value.is_some_and(|v| self.values.contains(v)),
-            "NotIn" => value.is_none_or(|v| !self.values.contains(v)),
+            "In" => value.is_some_and(|v| self.values.iter().any(|its| its == v)),
+            "NotIn" => value.is_none_or(|v| !self.values.iter().any(|its| its == v)),
             "Exists" => value.is_some(),
             "DoesNotExist" => value.is_none(),
             _ => false,
@@ -279,10 +285,10 @@ impl Watched for Pod {
         meta.trim();
         Ok(Self {
             meta,
-            containers: wire.spec.containers,
+            containers: snug(wire.spec.containers),
             phase: wire.status.phase,
-            statuses: wire.status.container_statuses,
-            conditions: wire.status.conditions,
+            statuses: snug(wire.status.container_statuses),
+            conditions: snug(wire.status.conditions),
         })
     }
 

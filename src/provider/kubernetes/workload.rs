@@ -11,7 +11,7 @@ use super::argo::Argo;
 use super::shelf::Wanted;
 use super::species::{Resource, Species};
 use super::template::template_hash;
-use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read};
+use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read, snug};
 use crate::domain::{Cause, Fault};
 
 /// How long a rollout may make no progress where nothing else is said, in seconds: what Deployments and Rollouts
@@ -185,7 +185,7 @@ impl StatusWire {
             updated_replicas: self.updated_replicas,
             available_replicas: self.available_replicas,
             ready_replicas: self.ready_replicas,
-            conditions: self.conditions,
+            conditions: snug(self.conditions),
             update_revision: self.update_revision,
             current_revision: self.current_revision,
         };
@@ -227,7 +227,7 @@ impl Watched for Workload {
             progress_deadline: wire.spec.progress_deadline_seconds.unwrap_or(DEADLINE),
             update: wire.spec.update(species),
             selector: wire.spec.selector,
-            containers: wire.spec.template.unwrap_or_default().spec.containers,
+            containers: snug(wire.spec.template.unwrap_or_default().spec.containers),
             template: template_hash(object.pointer("/spec/template")),
             template_written: template_written(object),
             argo_wrote: wrote(object, "argocd-controller"),
