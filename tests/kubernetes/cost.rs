@@ -156,7 +156,8 @@ async fn what_a_quiet_cluster_costs_does_not_grow_with_its_workloads() {
     assert_eq!((one.first, one.watches), (7, 3));
 }
 
-#[tokio::test]
+// On threads of its own: the server answers pages while the provider reads those before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_its_namespaces() {
     let full = std::env::var("GONOGO_TEST_N").is_ok_and(|n| n == "full");
     let sizes = [(10, 2), (10, 4), (10, 10), (100, 50), (1_000, 100), (5_000, 500)];
