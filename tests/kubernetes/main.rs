@@ -11,8 +11,11 @@
 mod cluster;
 mod cost;
 mod flagger;
+#[path = "../support/fleet.rs"]
+mod fleet;
 mod flux;
 mod kinds;
+mod namespaces;
 mod scripted;
 mod service;
 
@@ -101,10 +104,25 @@ fn provider_as(folder: &Path, services: &[(&str, Settings)], seconds: i64) -> Ar
 
 /// The provider of everything that is bound.
 fn provider_bound(folder: &Path, bounds: Vec<Bound>, seconds: i64) -> Arc<dyn Provider> {
+    provider_with(folder, Settings::default(), bounds, seconds)
+}
+
+/// A service that runs as a workload of a namespace.
+fn bound(service: &str, namespace: &str, workload: &str) -> Bound {
+    Bound {
+        role: Role::Deploy,
+        service: ServiceName::new(service),
+        environment: Some(EnvironmentName::new("production")),
+        settings: Settings::default().with_text("namespace", namespace).with_text("workload", workload),
+    }
+}
+
+/// The provider of these services, with more settings.
+fn provider_with(folder: &Path, more: Settings, bounds: Vec<Bound>, seconds: i64) -> Arc<dyn Provider> {
     let path = folder.join("config").to_str().unwrap().to_owned();
     let spec = SourceSpec {
         name: SourceName::new("prod"),
-        settings: Settings::default().with_text("kubeconfig", &path).with("timeout", Value::Integer(seconds)),
+        settings: more.with_text("kubeconfig", &path).with("timeout", Value::Integer(seconds)),
         secrets: BTreeMap::new(),
         bounds,
         env: Arc::default(),

@@ -214,11 +214,11 @@ pub(super) const FACTS: Enforcement = Enforcement {
         "An autoscaler sets the replicas between its bounds; only a number outside them is told.",
     ],
     reads: "`get`, `list`, `watch` on the workload's kind (`deployments`, `statefulsets`, `daemonsets`, `rollouts`), on what \
-            remembers its revisions (`replicasets` or `controllerrevisions`) and on `pods` of the namespace (without \
-            `watch` each look asks, without `list` only the workload is seen); for Rollouts also on `analysisruns`, else \
-            only their summary is told; for Flagger on `canaries` and \
-            `deployments`, for a Service on `services`, `endpointslices` and `deployments`. For warnings before a roll back also `get` on \
-            `configmaps` and `secrets` (their metadata; the values are never asked for) and `list` on \
+             remembers its revisions (`replicasets` or `controllerrevisions`) and on `pods`, in each namespace or, to watch \
+             many as one, of the cluster (without `watch` each look asks, without `list` only the workload is seen); for \
+             Rollouts also on `analysisruns`, else only their summary is told; for Flagger on `canaries` and \
+             `deployments`, for a Service on `services`, `endpointslices` and `deployments`. For warnings before a roll back \
+             also `get` on `configmaps` and `secrets` (their metadata; the values are never asked for) and `list` on \
             `horizontalpodautoscalers`: without the former a note says what could not be seen, without the latter the \
             number of replicas asked for counts. As `owner`: `get`, `list`, `watch` on `kustomizations` or `helmreleases`, and on what a \
             Kustomization takes its manifests from (`gitrepositories`, `ocirepositories`, `buckets`): without the latter nobody \

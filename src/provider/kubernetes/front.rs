@@ -3,14 +3,13 @@
 //!
 //! Knows which resources that takes; knows nothing of how the traffic is moved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::flagger::{Canary, LoadTester};
 use super::service::{Service, Slice};
+use super::shelf::{Feed, Shelf};
 use super::species::Resource;
-use super::watch::{Feed, Shelf};
-use super::wire::Watched;
 use crate::domain::{Cause, Fault, Settings};
 
 /// What a binding names.
@@ -64,28 +63,12 @@ impl Front {
 
 /// What is watched of it in one namespace.
 pub(super) struct Fronts {
-    canaries: Option<Arc<Shelf<Canary>>>,
-    services: Option<Arc<Shelf<Service>>>,
-    slices: Option<Arc<Shelf<Slice>>>,
-}
-
-/// Makes a shelf and has it kept up to date.
-pub(super) trait Shelves {
-    /// The shelf of a resource.
-    fn shelf<T: Watched>(&mut self, resource: Resource) -> Arc<Shelf<T>>;
+    pub(super) canaries: Option<Arc<Shelf<Canary>>>,
+    pub(super) services: Option<Arc<Shelf<Service>>>,
+    pub(super) slices: Option<Arc<Shelf<Slice>>>,
 }
 
 impl Fronts {
-    /// The shelves of these resources.
-    pub(super) fn new(resources: &BTreeSet<Resource>, shelves: &mut impl Shelves) -> Self {
-        let wanted = |resource| resources.contains(&resource);
-        Self {
-            canaries: wanted(Resource::Canaries).then(|| shelves.shelf(Resource::Canaries)),
-            services: wanted(Resource::Services).then(|| shelves.shelf(Resource::Services)),
-            slices: wanted(Resource::EndpointSlices).then(|| shelves.shelf(Resource::EndpointSlices)),
-        }
-    }
-
     /// How every watch stands.
     pub(super) fn feeds(&self) -> impl Iterator<Item = Feed> {
         let canaries = self.canaries.iter().map(|shelf| shelf.feed());

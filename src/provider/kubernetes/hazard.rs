@@ -120,7 +120,7 @@ pub(super) fn of_change(fresh: &Fresh) -> Vec<Hazard> {
         )),
         _ => {}
     }
-    if workload.meta.annotations.contains_key(LAST_APPLIED) {
+    if workload.meta.annotation(LAST_APPLIED).is_some() {
         hazards.push(Hazard::new(
             Severity::Warning,
             format!(

@@ -1,8 +1,9 @@
 //! Workloads of Kubernetes: what they run, how their rollout stands, and how they are changed. Deployments,
 //! StatefulSets, DaemonSets, and the Rollouts of Argo Rollouts.
 //!
-//! The only folder that knows the Kubernetes client. It watches the configured namespaces and answers a look
-//! from what the watches brought; where watching is not permitted it asks for the workload by name. Writes
+//! The only folder that knows the Kubernetes client. It watches the configured namespaces, one by one or all at once
+//! with the rest of the cluster, and answers a look from what the watches brought; where watching is not permitted it
+//! asks for the workload by name. Writes
 //! are JSON Patches whose first operations test the uid, the generation and the image that the plan rests on.
 //!
 //! It knows nothing of other providers, the screen or the polling cadence.
@@ -28,18 +29,23 @@ mod flux;
 mod front;
 #[doc(hidden)]
 pub mod fuzz;
+mod gate;
 mod hazard;
 mod history;
+mod labels;
 mod link;
 mod look;
 mod mask;
+mod namespace;
 mod owner;
 mod plugin;
 mod pods;
 mod prepare;
+mod reach;
 mod remembered;
 mod rollout;
 mod service;
+mod shelf;
 mod species;
 mod steer;
 mod template;
@@ -49,7 +55,7 @@ mod workload;
 
 pub use contexts::{Context, contexts};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +70,10 @@ use self::flagger::LoadTester;
 use self::flux::Owned;
 use self::front::Front;
 use self::link::Link;
-use self::look::{Interest, Look, Namespace};
+use self::look::{Interest, Look};
+use self::namespace::Namespace;
+use self::reach::{Reach, Watches, Wide};
+use self::shelf::Wanted;
 use self::species::{Resource, Species};
 use super::examine::Finding;
 use super::platform::Platforms;
@@ -109,6 +118,12 @@ pub const KIND: Kind = Kind {
             "timeout",
             KeyType::Number,
             "How long one request may take, in seconds, 1 to 60. Default: 10.",
+        ),
+        Key::optional(
+            "watch",
+            KeyType::Text,
+            "How far a watch reaches: \"cluster\" (one for each kind), \"namespace\" (one for each kind and namespace) or \
+             \"auto\", the default: the cluster when more than four namespaces are configured.",
         ),
         registry::HOST_KEY,
         registry::USER_KEY,
@@ -208,6 +223,7 @@ enum About<'a> {
 struct Kubernetes {
     source: SourceName,
     asked: Asked,
+    reach: Reach,
     bindings: Vec<Binding>,
     owned: Vec<Owned>,
     stocks: Stocks,
@@ -231,6 +247,7 @@ struct Open {
     registry: Registry,
     namespaces: BTreeMap<String, Namespace>,
     flux: flux::Watches,
+    wides: Vec<Arc<Wide>>,
     turns: tokio::sync::watch::Sender<u64>,
     _tasks: JoinSet<()>,
 }
@@ -254,6 +271,7 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let registry = Registry::of(&spec)?;
     Ok(Arc::new(Kubernetes {
         source: spec.name,
+        reach: Reach::of(spec.settings.text("watch"))?,
         stocks: Stocks::new(registry.clone()),
         platforms: Platforms::new(registry.clone()),
         registry,
@@ -340,17 +358,25 @@ impl Kubernetes {
     fn watches(&self, link: Link, identity: Option<SafeText>) -> Open {
         let (turns, mut turned) = tokio::sync::watch::channel(0_u64);
         let mut tasks = JoinSet::new();
-        let mut kinds: BTreeMap<&String, (BTreeSet<Species>, BTreeSet<Resource>)> = BTreeMap::new();
+        let mut wanted: BTreeMap<String, Wanted> = BTreeMap::new();
         for binding in &self.bindings {
-            let (species, fronts) = kinds.entry(&binding.namespace).or_default();
-            species.insert(binding.species);
-            fronts.extend(binding.front.resources());
+            let wanted = wanted.entry(binding.namespace.clone()).or_default();
+            wanted.add(binding.species, &binding.name);
+            wanted.stands_in_front(binding.front.resources());
         }
-        let start = |(name, (species, fronts)): (&String, (BTreeSet<Species>, BTreeSet<Resource>))| {
-            (name.clone(), Namespace::start(name, (&species, &fronts), &link, &turns, &mut tasks))
-        };
-        let namespaces = kinds.into_iter().map(start).collect();
+        let wanted = wanted.into_iter().map(|(name, wanted)| (name, Arc::new(wanted))).collect();
         let flux = flux::Watches::start(&self.owned, &link, &turns, &mut tasks);
+        let mut watches = Watches {
+            link: &link,
+            turns: &turns,
+            tasks: &mut tasks,
+            reach: self.reach,
+            again: reach::AGAIN,
+            wanted: &wanted,
+            wides: Vec::new(),
+        };
+        let namespaces = namespace::start(&mut watches);
+        let wides = watches.wides;
         let wake = Arc::clone(&self.wake);
         tasks.spawn(async move {
             while turned.changed().await.is_ok() {
@@ -358,7 +384,8 @@ impl Kubernetes {
                 tokio::time::sleep(DEBOUNCE).await;
             }
         });
-        Open { link, identity, registry: self.registry.clone(), namespaces, flux, turns, _tasks: tasks }
+        let registry = self.registry.clone();
+        Open { link, identity, registry, namespaces, flux, wides, turns, _tasks: tasks }
     }
 
     /// After a refused credential the kubeconfig is read afresh at the next look.
@@ -372,24 +399,26 @@ impl Kubernetes {
     async fn look(&self, ask: &Ask) -> Result<Observation, Fault> {
         let open = self.open().await?;
         tokio::join!(
-            look::settle(&open.namespaces, &open.turns, self.asked.patience),
+            namespace::settle(&open.namespaces, &open.turns, self.asked.patience),
             open.flux.settle(self.asked.patience)
         );
         let interest = |place: &Place| {
             if ask.acting.contains(&place.service) { Interest::Acting } else { Interest::Usual }
         };
-        let looks = join_all(self.bindings.iter().map(|binding| async {
-            let Some(namespace) = open.namespaces.get(&binding.namespace) else {
+        let link = &open.link.gated();
+        let namespaces = &open.namespaces;
+        let looks = join_all(self.bindings.iter().map(|binding| async move {
+            let Some(namespace) = namespaces.get(&binding.namespace) else {
                 return Err(local("the namespace is not watched"));
             };
             let interest = interest(&binding.place);
             match &binding.front {
-                Front::Nothing => look::workload(&open.link, namespace, binding, interest).await,
+                Front::Nothing => look::workload(link, namespace, binding, interest).await,
                 Front::Canary(tester) => {
-                    flagger::look(&open.link, namespace, binding, tester.as_ref(), interest).await
+                    flagger::look(link, namespace, binding, tester.as_ref(), interest).await
                 }
                 Front::Service(switch) => {
-                    service::look(&open.link, namespace, binding, switch.as_deref(), interest).await
+                    service::look(link, namespace, binding, switch.as_deref(), interest).await
                 }
             }
         }))
@@ -439,7 +468,7 @@ impl Kubernetes {
     /// What the workload of a place says of itself, as far as the watches know.
     fn marks(&self, open: &Open, place: &Place) -> Option<wire::Meta> {
         let binding = self.bindings.iter().find(|binding| &binding.place == place)?;
-        let workload = open.namespaces.get(&binding.namespace)?.told(binding.species, &binding.name)?;
+        let workload = look::known(open.namespaces.get(&binding.namespace)?, binding.species, &binding.name)?;
         Some(workload.meta.clone())
     }
 
@@ -528,7 +557,7 @@ impl Provider for Kubernetes {
                 self.forget(&open).await;
             }
             sent.map(|sent| {
-                look::learn(&open.namespaces, &sent.object);
+                namespace::learn(&open.namespaces, &sent.object);
                 sent.receipt
             })
         })
@@ -539,6 +568,8 @@ impl Provider for Kubernetes {
     }
 }
 
+#[cfg(test)]
+mod reach_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

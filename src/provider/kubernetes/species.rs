@@ -143,6 +143,19 @@ impl Resource {
         }
     }
 
+    /// `deployments.apps`, as a role names it.
+    pub(super) fn qualified(self) -> String {
+        match self.group() {
+            "" => self.plural().to_owned(),
+            group => format!("{}.{group}", self.plural()),
+        }
+    }
+
+    /// The path of all its objects in all namespaces.
+    pub(super) fn everywhere(self) -> String {
+        format!("{}/{}", self.api(), self.plural())
+    }
+
     /// The path of all its objects in a namespace.
     pub(super) fn path(self, namespace: &str) -> String {
         format!("{}/namespaces/{namespace}/{}", self.api(), self.plural())

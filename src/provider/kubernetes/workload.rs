@@ -3,16 +3,16 @@
 //! Knows the shape of Deployments, Rollouts, StatefulSets and DaemonSets on the wire; knows nothing of how one rolls
 //! out.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::argo::Argo;
+use super::labels::Labels;
+use super::shelf::Wanted;
 use super::species::{Resource, Species};
 use super::template::{likeness, template_hash};
-use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read};
+use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read, snug};
 use crate::domain::{Cause, Fault};
 
 /// How long a rollout may make no progress where nothing else is said, in seconds: what Deployments and Rollouts
@@ -30,7 +30,7 @@ pub(super) struct Workload {
     pub(super) selector: Selector,
     pub(super) containers: Vec<Container>,
     /// What its pods are labelled with.
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: Labels,
     pub(super) template: String,
     /// A hash of the template that is the same for what Flagger copied from it; of Deployments only.
     pub(super) likeness: String,
@@ -190,7 +190,7 @@ impl StatusWire {
             updated_replicas: self.updated_replicas,
             available_replicas: self.available_replicas,
             ready_replicas: self.ready_replicas,
-            conditions: self.conditions,
+            conditions: snug(self.conditions),
             update_revision: self.update_revision,
             current_revision: self.current_revision,
         };
@@ -233,7 +233,7 @@ impl Watched for Workload {
             progress_deadline: wire.spec.progress_deadline_seconds.unwrap_or(DEADLINE),
             update: wire.spec.update(species),
             selector: wire.spec.selector,
-            containers: asked.spec.containers,
+            containers: snug(asked.spec.containers),
             labels: asked.metadata.labels,
             template: template_hash(object.pointer("/spec/template")),
             likeness: match species {
@@ -249,6 +249,10 @@ impl Watched for Workload {
 
     fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    fn wanted(&self, wanted: &Wanted) -> bool {
+        wanted.has(self.species, &self.meta.name)
     }
 }
 

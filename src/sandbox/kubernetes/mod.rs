@@ -190,6 +190,14 @@ impl Cluster {
         self.look().get(resource, namespace, name).map(|object| (**object).clone())
     }
 
+    /// Adds an object as it is, as somebody else would, and answers it as stored. `None` for a resource that is not
+    /// served.
+    pub fn create(&self, plural: &str, object: serde_json::Value) -> Option<serde_json::Value> {
+        let resource = resource::ALL.into_iter().find(|r| r.plural == plural)?;
+        let writer = fields::Writer { manager: "kubectl-create", subresource: "" };
+        Some(self.change(|state| (*state.create(resource, object, writer)).clone()))
+    }
+
     /// Changes an object as somebody else would with a merge patch.
     pub fn merge(&self, plural: &str, namespace: &str, name: &str, patch: &serde_json::Value) {
         self.change(|state| state.merge(plural, namespace, name, patch));

@@ -162,7 +162,7 @@ fn serve(state: &mut State, call: &Call) -> Result<Answer, Failure> {
         return Err(Failure::no_such_resource());
     };
     let verb = verb(call, &target)?;
-    if !user.may(verb, target.resource.group) {
+    if !user.may(verb, target.resource.group, target.namespace) {
         return Err(Failure::forbidden(&user.name, verb, &target));
     }
     match verb {

@@ -282,6 +282,33 @@ async fn a_viewer_may_look_but_not_patch_and_a_stranger_nothing() {
 }
 
 #[tokio::test]
+async fn a_tenant_may_everything_in_a_namespace_and_nothing_in_all_of_them() {
+    let served = served().await;
+    served.cluster.grant("tenants", "jo", super::Role::Tenant);
+    for (path, status) in [
+        ("/apis/apps/v1/namespaces/shop/deployments", 200),
+        ("/apis/apps/v1/deployments", 403),
+        ("/apis/apps/v1/deployments?watch=1", 403),
+        ("/api/v1/pods?limit=1", 403),
+    ] {
+        assert_eq!(served.call(Method::GET, "tenants", path, "", "").await.0, status, "{path}");
+    }
+    let (_, body) = served.call(Method::GET, "tenants", "/apis/apps/v1/deployments", "", "").await;
+    assert_eq!(
+        body["message"],
+        "deployments.apps is forbidden: User \"jo\" cannot list resource \"deployments\" in API group \"apps\" at the cluster scope"
+    );
+    for (namespace, allowed) in [("shop", true), ("", false)] {
+        let asked =
+            json!({"verb": "list", "group": "apps", "resource": "deployments", "namespace": namespace});
+        let review = json!({"spec": {"resourceAttributes": asked}}).to_string();
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let (_, body) = served.call(Method::POST, "tenants", path, "application/json", &review).await;
+        assert_eq!(body["status"]["allowed"].as_bool(), Some(allowed), "{namespace}");
+    }
+}
+
+#[tokio::test]
 async fn pages_are_one_snapshot_until_the_history_expires() {
     let served = served().await;
     let pods = "/api/v1/pods?limit=3";

@@ -18,7 +18,8 @@ mod stand;
 
 use self::stand::Stand;
 use super::link::Link;
-use super::look::{self, Interest, Look, Namespace};
+use super::look::{self, Interest, Look};
+use super::namespace::Namespace;
 use super::species::Species;
 use super::wire::chosen;
 use super::{Binding, local};

@@ -15,10 +15,12 @@ use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
 use super::super::link::Link;
-use super::super::look::{FRESH, Interest, Turns, remark, shelf};
+use super::super::look::{FRESH, Interest, remark};
 use super::super::of_the_whole;
+use super::super::reach::alone;
+use super::super::shelf::{Feed, Shelf, Turns};
 use super::super::species::Resource;
-use super::super::watch::{Feed, SILENCE, Shelf};
+use super::super::watch::SILENCE;
 use super::super::wire::{Meta, Watched};
 use super::state::{self, Origin};
 use super::wire::{Keeper, Source, SourceRef};
@@ -52,7 +54,7 @@ impl Watches {
         for owned in owned {
             keepers
                 .entry((owned.kind, owned.namespace.clone()))
-                .or_insert_with(|| shelf(Resource::Flux(owned.kind), &owned.namespace, link, turns, tasks));
+                .or_insert_with(|| alone(Resource::Flux(owned.kind), &owned.namespace, link, turns, tasks));
         }
         Self { keepers, sources: Mutex::default(), turns: turns.clone() }
     }
@@ -77,7 +79,7 @@ impl Watches {
         let Sources { shelves, tasks } = &mut *sources;
         let one = shelves
             .entry((kind, namespace.to_owned()))
-            .or_insert_with(|| shelf(Resource::Flux(kind), namespace, link, &self.turns, tasks));
+            .or_insert_with(|| alone(Resource::Flux(kind), namespace, link, &self.turns, tasks));
         Arc::clone(one)
     }
 

@@ -59,7 +59,7 @@ impl Colours {
         let mut of: BTreeMap<String, Arc<Workload>> = BTreeMap::new();
         for deployment in behind(service, &switch, deployments) {
             let Some(value) = deployment.labels.get(&switch) else { continue };
-            if let Some(other) = of.insert(value.clone(), Arc::clone(deployment)) {
+            if let Some(other) = of.insert(value.to_owned(), Arc::clone(deployment)) {
                 return Err(refused(
                     format!(
                         "service {name}: {switch}={value} is both {} and {}: which is meant cannot be told",
@@ -120,7 +120,7 @@ fn differing(service: &Service, deployments: &[Arc<Workload>]) -> BTreeSet<Strin
 
 /// The values that a label of the selector has among the Deployments that agree in the others.
 fn values(service: &Service, label: &str, deployments: &[Arc<Workload>]) -> BTreeSet<String> {
-    behind(service, label, deployments).filter_map(|d| d.labels.get(label).cloned()).collect()
+    behind(service, label, deployments).filter_map(|d| d.labels.get(label).map(str::to_owned)).collect()
 }
 
 /// The Deployments whose pods the selector would choose, but for one label.
@@ -131,7 +131,7 @@ fn behind<'a>(
 ) -> impl Iterator<Item = &'a Arc<Workload>> {
     let others = move |deployment: &&Arc<Workload>| {
         let mut wanted = service.selector.iter().filter(|(key, _)| key.as_str() != switch);
-        wanted.all(|(key, value)| deployment.labels.get(key) == Some(value))
+        wanted.all(|(key, value)| deployment.labels.get(key) == Some(value.as_str()))
     };
     // Of a selector with one label alone nothing else is left to match.
     deployments.iter().filter(move |_| service.selector.len() > 1).filter(others)

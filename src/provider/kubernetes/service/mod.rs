@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use self::colours::Colours;
 use super::link::Link;
-use super::look::{self, Interest, Look, Namespace};
+use super::look::{self, Interest, Look};
+use super::namespace::Namespace;
 use super::wire::Pod;
 use super::{Binding, owner};
 use crate::domain::rollout::{Replicas, Revision, Running, Standing};
