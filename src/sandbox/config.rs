@@ -33,6 +33,9 @@ pub(super) fn text(
             text.push_str(&ci_source(ci, folder, urls));
         }
     }
+    if services.iter().any(|(script, _)| script.kept_by == Keeper::ArgoCd) {
+        text.push_str(&argocd_source(folder, urls));
+    }
     if services.iter().any(|(script, _)| script.kept_by != Keeper::Nobody) {
         text.push_str(&manifests_source(folder, urls));
     }
@@ -123,6 +126,14 @@ fn ci_source(ci: Ci, folder: &Path, urls: &Urls) -> String {
     )
 }
 
+/// The source that is Argo CD.
+fn argocd_source(folder: &Path, urls: &Urls) -> String {
+    let (url, token) = (&urls.argocd, quoted(&folder.join("argocd-token")));
+    format!(
+        "\n[[source]]\nname = \"argocd\"\nkind = \"argocd\"\nurl = \"{url}\"\ntoken = {{ file = {token} }}\n"
+    )
+}
+
 const SIGNALS: &str = r#"
 [[signal]]
 name = "error-rate"
@@ -166,7 +177,10 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
                 super::followed::NAMESPACE
             )
         }
-        Keeper::ArgoCd | Keeper::Nobody => String::new(),
+        Keeper::ArgoCd => {
+            format!("\n  owner = {{ source = \"argocd\", application = \"{name}\", project = \"default\" }}")
+        }
+        Keeper::Nobody => String::new(),
     };
     let manifests = match script.kept_by {
         Keeper::Nobody => String::new(),

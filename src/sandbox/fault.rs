@@ -42,11 +42,13 @@ pub enum Server {
     Awx,
     /// Flagger's load tester.
     LoadTester,
+    /// Argo CD.
+    Argocd,
 }
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Github,
         Self::Prometheus,
         Self::Alertmanager,
@@ -61,6 +63,7 @@ impl Server {
         Self::TerraformCloud,
         Self::Awx,
         Self::LoadTester,
+        Self::Argocd,
     ];
 }
 

@@ -8,6 +8,7 @@
 
 mod alertmanager;
 mod alerts;
+pub mod argocd;
 pub mod awx;
 mod ci;
 pub mod circleci;
@@ -36,6 +37,7 @@ pub use fault::{Act, Answered, Effect, Entry, Faults, Rule, Server};
 pub use scenario::{Drill, Runs, Scenario};
 pub use world::World;
 
+use argocd::ArgoCd;
 use awx::Awx;
 use circleci::CircleCi;
 use github::GitHub;
@@ -157,6 +159,8 @@ pub struct Urls {
     pub awx: String,
     /// Flagger's load tester.
     pub load_tester: String,
+    /// Argo CD.
+    pub argocd: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -205,7 +209,8 @@ impl Sandbox {
             ci.add_service(script, &made.origin, start)?;
         }
         let manifests = Manifests::make(&path, &scenario.services, &urls.registry, start)?;
-        let outside = world::Outside { ci, manifests, faults: Faults::default() };
+        let outside =
+            world::Outside { ci, manifests, argocd: ArgoCd::new(&urls.git), faults: Faults::default() };
         let world = World::new(&scenario, start, options.seed, &urls.registry, outside);
         write_files(&path, &urls, &world, (&scenario, start), &repositories)?;
         let mut tasks = Vec::new();
@@ -303,6 +308,7 @@ impl Urls {
             terraform_cloud: format!("http://{}/api/v2", at(Server::TerraformCloud)),
             awx: format!("http://{}/api/v2", at(Server::Awx)),
             load_tester: format!("http://{}", at(Server::LoadTester)),
+            argocd: format!("http://{}", at(Server::Argocd)),
         }
     }
 }
@@ -323,6 +329,7 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::TerraformCloud => terraform_cloud::router(world.clone()),
         Server::Awx => awx::router(world.clone()),
         Server::LoadTester => world.cluster().load_tester(),
+        Server::Argocd => argocd::router(world.clone()),
     }
 }
 
@@ -376,6 +383,7 @@ fn write_files(
         ("circleci-token", circleci::OPERATOR_TOKEN),
         ("terraform-cloud-token", terraform_cloud::OPERATOR_TOKEN),
         ("awx-token", awx::OPERATOR_TOKEN),
+        ("argocd-token", argocd::OPERATOR_TOKEN),
     ] {
         config::private(&folder.join(file), &format!("{token}\n"))?;
     }

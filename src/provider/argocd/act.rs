@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::patch::Writing;
 use super::state::{Auto, blind, held, made_by, told};
 use super::{ArgoCd, Watch, local, read, wire};
-use crate::domain::gitops::OperationState;
+use crate::domain::gitops::{AUTO_SYNC, OperationState};
 use crate::domain::{
     Application, Artifact, Basis, Cause, Difference, Fault, Guard, Hazard, Intent, Permission, Prepared,
     Promise, Receipt, SafeText, Severity, Sha, Step, Sync, Target, Verb,
@@ -49,7 +49,7 @@ impl Fresh<'_> {
         vec![
             Basis::new("application uid", &self.app.metadata.uid),
             Basis::new("project", self.app.spec.project.as_str()),
-            Basis::new("auto-sync", block),
+            Basis::new(AUTO_SYNC, block),
             Basis::new("auto-sync kept", held(&self.app).map_or("", String::as_str)),
             Basis::new("Argo CD reads Git", if blind(&self.app) { "no" } else { "yes" }),
         ]
