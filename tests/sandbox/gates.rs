@@ -1,12 +1,45 @@
 //! The oddities of Terraform's and AWX's dialects, by name.
 
-use gonogo::sandbox::{Sandbox, awx, terraform_cloud as terraform};
+use gonogo::sandbox::{Clock, Options, Sandbox, Scenario, awx, terraform_cloud as terraform};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use std::time::Duration;
 
-use crate::{client, pass, start};
+use crate::client;
 
 const JSON_API: &str = "application/vnd.api+json";
+
+/// Lets time pass at the two.
+fn pass(sandbox: &Sandbox, seconds: u64) {
+    sandbox.world().advance_ci(Duration::from_secs(seconds));
+}
+
+/// A world with one service at each of the two.
+fn start() -> Sandbox {
+    let service = |name: &str, ci: &str| {
+        format!(
+            r#"
+[[service]]
+name = "{name}"
+ci = "{ci}"
+ticket = "SHOP"
+live = "v1.1.0"
+staging = "v1.2.0"
+tags = ["v1.0.0", "v1.1.0", "v1.2.0"]
+replicas = 2
+errors = 0.1
+latency = 100.0
+rate = 10.0
+run = "waiting"
+commits = [{{ by = "omar", message = "feat: more (SHOP-1)", file = "src/more.rs" }}]
+"#
+        )
+    };
+    let services = service("network", "terraform-cloud") + &service("shop", "awx");
+    let text = format!("title = \"Two\"\nteach = \"Dialects.\"\n{services}[drill]\ntask = \"None.\"\n");
+    let options = Options { clock: Clock::Manual, ..Options::default() };
+    Sandbox::start(Scenario::parse("two", &text).unwrap(), options).unwrap()
+}
 
 fn at_terraform(sandbox: &Sandbox, token: &str, method: Method, path: &str) -> RequestBuilder {
     client().request(method, format!("{}{path}", sandbox.urls().terraform_cloud)).bearer_auth(token)
@@ -38,7 +71,7 @@ async fn title(response: Response) -> (u16, String) {
 
 #[tokio::test]
 async fn terraform_queues_and_refuses_whoever_comes_second() {
-    let sandbox = start("all-providers");
+    let sandbox = start();
     let run = waiting(&sandbox, terraform::OPERATOR_TOKEN).await;
     let id = run["id"].as_str().unwrap();
     assert_eq!(run["attributes"]["actions"]["is-confirmable"], true);
@@ -61,7 +94,7 @@ async fn terraform_queues_and_refuses_whoever_comes_second() {
 
 #[tokio::test]
 async fn terraform_takes_json_api_only_and_hides_what_a_token_may_not_do() {
-    let sandbox = start("all-providers");
+    let sandbox = start();
     let run = waiting(&sandbox, terraform::READER_TOKEN).await;
     let id = run["id"].as_str().unwrap();
     assert_eq!(run["attributes"]["permissions"]["can-apply"], false);
@@ -79,7 +112,7 @@ async fn terraform_takes_json_api_only_and_hides_what_a_token_may_not_do() {
 
 #[tokio::test]
 async fn a_plan_in_json_is_its_administrators_for_a_minute_and_takes_no_token() {
-    let sandbox = start("all-providers");
+    let sandbox = start();
     let run = waiting(&sandbox, terraform::OPERATOR_TOKEN).await;
     let plan = run["relationships"]["plan"]["data"]["id"].as_str().unwrap();
     let path = format!("/plans/{plan}/json-output");
@@ -99,7 +132,7 @@ async fn a_plan_in_json_is_its_administrators_for_a_minute_and_takes_no_token() 
 
 #[tokio::test]
 async fn lists_of_runs_have_a_limit_of_their_own() {
-    let sandbox = start("all-providers");
+    let sandbox = start();
     let path = "/workspaces/ws-0000000000000001/runs";
     let ask = || at_terraform(&sandbox, terraform::OPERATOR_TOKEN, Method::GET, path).send();
     let mut statuses = Vec::new();
@@ -126,7 +159,7 @@ async fn approval(sandbox: &Sandbox, token: &str) -> Value {
 
 #[tokio::test]
 async fn awx_decides_at_once_and_refuses_whoever_comes_second_or_may_not() {
-    let sandbox = start("all-providers");
+    let sandbox = start();
     let waits = approval(&sandbox, awx::READER_TOKEN).await;
     assert_eq!(waits["can_approve_or_deny"], false);
     let path = format!("/workflow_approvals/{}/approve/", waits["id"]);
@@ -151,7 +184,7 @@ async fn awx_decides_at_once_and_refuses_whoever_comes_second_or_may_not() {
 
 #[tokio::test]
 async fn what_has_no_slash_is_redirected_and_lists_come_in_pages() {
-    let sandbox = start("all-providers");
+    let sandbox = start();
     let bare = at_awx(&sandbox, awx::OPERATOR_TOKEN, Method::POST, "/workflow_approvals/1/approve").await;
     assert_eq!(bare.status(), 301);
     let list = at_awx(
@@ -176,11 +209,10 @@ async fn what_has_no_slash_is_redirected_and_lists_come_in_pages() {
 
 #[tokio::test]
 async fn an_approval_that_nobody_gives_runs_out_of_time_and_what_has_ended_is_not_cancelled() {
-    let sandbox = start("all-providers");
+    let sandbox = start();
     let waits = approval(&sandbox, awx::OPERATOR_TOKEN).await;
     let run = &waits["summary_fields"]["source_workflow_job"]["id"];
-    pass(&sandbox, 8 * 3_600);
-    pass(&sandbox, 5);
+    pass(&sandbox, 8 * 3_600 + 10);
     let late =
         at_awx(&sandbox, awx::OPERATOR_TOKEN, Method::GET, &format!("/workflow_approvals/{}/", waits["id"]))
             .await;
