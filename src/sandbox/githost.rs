@@ -63,10 +63,9 @@ async fn converse(mut command: Command, body: Bytes) -> std::io::Result<Vec<u8>>
     let mut child = command.spawn()?;
     let stdin = child.stdin.take();
     let write = async {
-        match stdin {
+        if let Some(mut stdin) = stdin {
             // A backend that has heard enough closes its end.
-            Some(mut stdin) => drop(stdin.write_all(&body).await),
-            None => {}
+            drop(stdin.write_all(&body).await);
         }
     };
     let (output, ()) = tokio::join!(child.wait_with_output(), write);

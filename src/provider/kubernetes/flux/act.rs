@@ -72,18 +72,7 @@ pub(in super::super) async fn prepare(
     };
     Ok(Prepared {
         basis: basis(&link.place(), owned, &keeper, generation, origin.as_ref()),
-        steps: vec![Step {
-            source: source.clone(),
-            method: "PATCH".to_owned(),
-            path: format!("{}?fieldManager={MANAGER}", owned.path()),
-            content_type: Some(JSON_PATCH.to_owned()),
-            body: Some(Value::Array(operations).to_string()),
-            effect: SafeText::new(&format!(
-                "{} {}",
-                if switch == Switch::Hold { "suspends" } else { "lets go of" },
-                owned.named()
-            )),
-        }],
+        steps: vec![step(owned, source, switch, operations)],
         from: None,
         to: None,
         differences: vec![Difference {
@@ -104,6 +93,19 @@ pub(in super::super) async fn prepare(
         people: None,
         form: Vec::new(),
     })
+}
+
+/// The patch as it is sent.
+fn step(owned: &Owned, source: &SourceName, switch: Switch, operations: Vec<Value>) -> Step {
+    let does = if switch == Switch::Hold { "suspends" } else { "lets go of" };
+    Step {
+        source: source.clone(),
+        method: "PATCH".to_owned(),
+        path: format!("{}?fieldManager={MANAGER}", owned.path()),
+        content_type: Some(JSON_PATCH.to_owned()),
+        body: Some(Value::Array(operations).to_string()),
+        effect: SafeText::new(&format!("{does} {}", owned.named())),
+    }
 }
 
 fn switch(intent: &Intent, owned: &Owned) -> Result<Switch, Fault> {

@@ -97,26 +97,39 @@ fn how(condition: &Condition) -> String {
     }
 }
 
+/// What it is called, how the object differs, and the words for sync and health.
+type State = (&'static str, Value, &'static str, &'static str);
+
+fn told_as(states: Vec<State>) {
+    for (what, changes, sync, condition) in states {
+        let app = of(&changes);
+        assert_eq!((words(&app.sync).as_str(), how(&app.condition).as_str()), (sync, condition), "{what}");
+        assert_eq!(app.name, "kustomization flux-system/apps");
+        assert!(app.history.is_empty(), "nothing of it is a way back");
+    }
+}
+
+fn conditions(all: &[Value]) -> Value {
+    json!({"status": {"conditions": all}})
+}
+
 #[test]
-fn every_state_of_a_kustomization_is_told_in_the_words_of_an_application() {
-    let conditions = |all: &[Value]| json!({"status": {"conditions": all}});
+fn every_word_of_its_controller_is_told_in_the_words_of_an_application() {
     let checking = word("Ready", "Unknown", "Progressing", "Reconciliation in progress");
     let going = |message: &str| word("Reconciling", "True", "Progressing", message);
-    let unread = "its last change has not been read by the controller yet";
-    let suspended = "?: it is suspended and compares nothing";
-    let table: Vec<(&str, Value, String, String)> = vec![
-        ("well", json!({}), "synced".into(), "healthy".into()),
+    told_as(vec![
+        ("well", json!({}), "synced", "healthy"),
         (
             "a Reconciling left over does not outvote Ready",
             conditions(&[ready(), going("Detecting drift")]),
-            "synced".into(),
-            "healthy".into(),
+            "synced",
+            "healthy",
         ),
         (
             "it looks again",
             conditions(&[checking.clone(), going("Detecting drift")]),
-            "synced".into(),
-            "progressing: Detecting drift".into(),
+            "synced",
+            "progressing: Detecting drift",
         ),
         (
             "a health check failed",
@@ -124,8 +137,8 @@ fn every_state_of_a_kustomization_is_told_in_the_words_of_an_application() {
                 word("Ready", "False", "HealthCheckFailed", "timeout waiting for Deployment/shop/web"),
                 word("Healthy", "False", "HealthCheckFailed", "timeout"),
             ]),
-            "synced".into(),
-            "degraded: timeout waiting for Deployment/shop/web".into(),
+            "synced",
+            "degraded: timeout waiting for Deployment/shop/web",
         ),
         (
             "it cannot apply",
@@ -135,64 +148,52 @@ fn every_state_of_a_kustomization_is_told_in_the_words_of_an_application() {
                 "ReconciliationFailed",
                 "Deployment/shop/web dry-run failed",
             )]),
-            "out: Deployment/shop/web dry-run failed".into(),
-            "degraded: Deployment/shop/web dry-run failed".into(),
+            "out: Deployment/shop/web dry-run failed",
+            "degraded: Deployment/shop/web dry-run failed",
         ),
         (
             "it waits for another",
             conditions(&[word("Ready", "False", "DependencyNotReady", "dependency 'infra' is not ready")]),
-            "out: dependency 'infra' is not ready".into(),
-            "progressing: dependency 'infra' is not ready".into(),
+            "out: dependency 'infra' is not ready",
+            "progressing: dependency 'infra' is not ready",
         ),
+    ]);
+}
+
+#[test]
+fn what_its_controller_has_not_done_or_read_is_never_in_sync() {
+    const UNREAD: &str = "?: its last change has not been read by the controller yet";
+    const LAGS: &str = "progressing: its last change has not been read by the controller yet";
+    const SUSPENDED: &str = "?: it is suspended and compares nothing";
+    told_as(vec![
         (
             "it gave up",
             conditions(&[ready(), word("Stalled", "True", "InvalidCELExpression", "bad expression")]),
-            "synced".into(),
-            "degraded: bad expression".into(),
+            "synced",
+            "degraded: bad expression",
         ),
         (
             "nobody has looked",
             json!({"status": {"conditions": null}}),
-            "?: the controller has said nothing yet".into(),
-            "?: the controller has said nothing yet".into(),
+            "?: the controller has said nothing yet",
+            "?: the controller has said nothing yet",
         ),
-        (
-            "its controller lags",
-            json!({"metadata": {"generation": 4}}),
-            format!("?: {unread}"),
-            format!("progressing: {unread}"),
-        ),
-        (
-            "never observed",
-            json!({"status": {"observedGeneration": -1}}),
-            format!("?: {unread}"),
-            format!("progressing: {unread}"),
-        ),
+        ("its controller lags", json!({"metadata": {"generation": 4}}), UNREAD, LAGS),
+        ("never observed", json!({"status": {"observedGeneration": -1}}), UNREAD, LAGS),
         (
             "suspended",
             json!({"spec": {"suspend": true}, "metadata": {"generation": 4}}),
-            suspended.into(),
-            "healthy".into(),
+            SUSPENDED,
+            "healthy",
         ),
-        (
-            "behind",
-            json!({"status": {"lastAppliedRevision": NEW}}),
-            "out: Git has aaaaaaa".into(),
-            "healthy".into(),
-        ),
+        ("behind", json!({"status": {"lastAppliedRevision": NEW}}), "out: Git has aaaaaaa", "healthy"),
         (
             "suspended and behind",
             json!({"spec": {"suspend": true}, "status": {"lastAppliedRevision": NEW}}),
-            "out: Git has aaaaaaa".into(),
-            "healthy".into(),
+            "out: Git has aaaaaaa",
+            "healthy",
         ),
-    ];
-    for (what, changes, sync, condition) in table {
-        let app = of(&changes);
-        assert_eq!((words(&app.sync), how(&app.condition)), (sync, condition), "{what}");
-        assert_eq!(app.name, "kustomization flux-system/apps");
-        assert!(app.history.is_empty(), "nothing of it is a way back");
-    }
+    ]);
 }
 
 #[test]
