@@ -115,9 +115,8 @@ fn what_stands_beside_is_smaller(world: &mut World) {
     world.blue(&json!({"replicas": 1}));
 }
 
-fn what_stands_beside_cannot_start(world: &mut World) {
-    world.cluster.remove_image(&format!("{IMAGE}:v1"));
-    world.blue(&json!({"template": {"metadata": {"annotations": {"again": "yes"}}}}));
+fn what_stands_beside_is_held(world: &mut World) {
+    world.blue(&json!({"paused": true}));
 }
 
 fn argo_cd_owns_the_service(world: &mut World) {
@@ -204,7 +203,7 @@ async fn what_could_spoil_a_switch_is_said() {
     let situations: [(&str, Make, Severity, &str); 4] = [
         ("scaled to zero", what_stands_beside_is_scaled_to_zero, Blocking, "scaled to zero"),
         ("smaller", what_stands_beside_is_smaller, Warning, "it gets the same traffic"),
-        ("cannot start", what_stands_beside_cannot_start, Blocking, "is not whole"),
+        ("held", what_stands_beside_is_held, Blocking, "is held"),
         ("Argo CD owns it", argo_cd_owns_the_service, Warning, "Argo CD (shop)"),
     ];
     assert_eq!(told(&planned(&colours(), "service/web").await), [], "a clean history");

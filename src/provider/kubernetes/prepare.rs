@@ -106,24 +106,9 @@ pub(super) async fn workload(
     }
     edit.hazards.sort_by_key(|h| std::cmp::Reverse(h.severity));
     let what = format!("{} {}", intent.verb.word(), edit.to.label());
-    let step = |mut request: Request| {
-        // An annotation in a patch of the status would be dropped.
-        if request.part == Part::Main {
-            author::sign(&fresh.raw, &mut request.operations, &what, open.identity.as_ref());
-        }
-        let part = if request.part == Part::Status { "/status" } else { "" };
-        Step {
-            source: source.clone(),
-            method: "PATCH".to_owned(),
-            path: format!("{}{part}?fieldManager={MANAGER}", binding.path()),
-            content_type: Some(JSON_PATCH.to_owned()),
-            body: Some(Value::Array(request.operations).to_string()),
-            effect: request.effect,
-        }
-    };
     Ok(Prepared {
         basis: edit.basis,
-        steps: edit.requests.into_iter().map(step).collect(),
+        steps: edit.requests.into_iter().map(|r| step(open, binding, source, (&fresh, &what), r)).collect(),
         from: Some(from),
         to: Some(edit.to),
         differences: edit.differences,
@@ -137,6 +122,29 @@ pub(super) async fn workload(
         people: None,
         form: Vec::new(),
     })
+}
+
+/// One request as it is sent.
+fn step(
+    open: &Open,
+    binding: &Binding,
+    source: &SourceName,
+    (fresh, what): (&Fresh, &str),
+    mut request: Request,
+) -> Step {
+    // An annotation in a patch of the status would be dropped.
+    if request.part == Part::Main {
+        author::sign(&fresh.raw, &mut request.operations, what, open.identity.as_ref());
+    }
+    let part = if request.part == Part::Status { "/status" } else { "" };
+    Step {
+        source: source.clone(),
+        method: "PATCH".to_owned(),
+        path: format!("{}{part}?fieldManager={MANAGER}", binding.path()),
+        content_type: Some(JSON_PATCH.to_owned()),
+        body: Some(Value::Array(request.operations).to_string()),
+        effect: request.effect,
+    }
 }
 
 async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) -> Result<Edit, Fault> {
