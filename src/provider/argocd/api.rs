@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde::de::DeserializeOwned;
 
 use super::wire::Complaint;
-use crate::domain::{Cause, Fault, SafeText, Step};
+use crate::domain::{Cause, Fault, Reached, SafeText, Step};
 use crate::provider::http::{Answer, Endpoint, Read};
 use crate::provider::meter::Meter;
 use crate::provider::services::locked;
@@ -73,6 +73,11 @@ pub(super) fn refusal(answer: &Answer, host: &str) -> Fault {
         ),
         400 if moved(complaint.code, &says) => {
             fault.cause = Cause::Moved;
+            fault.with_hint("look again, and make the plan anew")
+        }
+        // Argo CD has no code for a patch that does not fit: nothing of it was taken.
+        500 if says.contains("error applying patch") => {
+            (fault.cause, fault.reached) = (Cause::Moved, Reached::No);
             fault.with_hint("look again, and make the plan anew")
         }
         404 => fault.with_hint("check the application's name, its project and its namespace"),
