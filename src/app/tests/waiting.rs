@@ -15,6 +15,7 @@ fn held(target: &str) -> Rollout {
         stable: Some(artifact("v1")),
         course: Course::Held,
         analyses: Vec::new(),
+        doors: Vec::new(),
     };
     Rollout { phase: Phase::Paused("a pause of its steps".into()), steps: Some(steps), ..rollout(target) }
 }
