@@ -12,6 +12,9 @@ use super::code::Sha;
 use super::text::SafeText;
 use super::time::ago;
 
+/// The name of the fact in a plan's basis that says whether the controller applies by itself what Git says: `off`, or how.
+pub const AUTO_SYNC: &str = "auto-sync";
+
 /// Whether what runs is what Git says, by the controller's word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod alertmanager;
 pub mod archive;
+pub mod argocd;
 pub mod child;
 pub mod circleci;
 pub mod command;
@@ -229,6 +230,7 @@ pub const KINDS: &[&Kind] = &[
     &alertmanager::KIND,
     &docker::KIND,
     &kubernetes::KIND,
+    &argocd::KIND,
     &command::KIND,
 ];
 

@@ -27,6 +27,9 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
             let base = SafeText::new(&format!("{base}/api/v4"));
             Some(Reach::Http { base, token: Some("GITLAB_TOKEN") })
         }
+        "argocd" => {
+            text("url").map(|url| Reach::Http { base: SafeText::new(&url), token: Some("ARGOCD_AUTH_TOKEN") })
+        }
         "circleci" => {
             let base = text("url").unwrap_or_else(|| "https://circleci.com/api/v2".to_owned());
             Some(Reach::Http { base: SafeText::new(&base), token: Some("CIRCLE_TOKEN") })
@@ -100,6 +103,7 @@ mod tests {
             ("prometheus", &[("url", "https://p.example.test/")], Some("Http https://p.example.test")),
             ("gitlab", &[], Some("Http https://gitlab.com/api/v4")),
             ("gitlab", &[("url", "https://git.test/")], Some("Http https://git.test/api/v4")),
+            ("argocd", &[("url", "https://cd.test/argo/")], Some("Http https://cd.test/argo")),
             ("circleci", &[], Some("Http https://circleci.com/api/v2")),
             (
                 "jenkins",

@@ -2,7 +2,7 @@
 //! must agree before anything counts as proved.
 
 use super::{Judgement, broken, fewer, holds, later, pending, untouched};
-use crate::domain::gitops::{Condition, OperationState};
+use crate::domain::gitops::{AUTO_SYNC, Condition, OperationState};
 use crate::domain::{
     Application, Environment, Intent, Manifests, Now, Phase, Prepared, Rollout, Service, Sha, Sync, World,
 };
@@ -75,18 +75,33 @@ pub(super) fn synced(
                 fares(scene, app, &format!("{revision} is applied"))
             }
             Some(newest) => Ok(broken(&format!("{} was applied instead", newest.revision))),
-            None => Ok(not_applied(app, revision, operation)),
+            None => Ok(not_applied(scene, app, revision, operation)),
         }
     })())
 }
 
-fn not_applied(app: &Application, revision: &Sha, before: Option<jiff::Timestamp>) -> Judgement {
+fn not_applied(
+    scene: Scene<'_>,
+    app: &Application,
+    revision: &Sha,
+    before: Option<jiff::Timestamp>,
+) -> Judgement {
     let anew = app.operation.as_ref().filter(|o| o.began != before && o.revision.as_ref() == Some(revision));
     match anew {
         Some(o) if o.state == OperationState::Failed => broken(&format!("{}: {}", o.word, o.message)),
         Some(o) => pending(&format!("the controller applies {revision}: {}", o.word)),
+        // The first half of such a plan is to be seen: the world is not as it was.
+        None if switched_off(scene.prepared, app) => {
+            pending(&format!("auto-sync is switched off, and the controller has not applied {revision}"))
+        }
         None => untouched(&format!("the controller has not applied {revision}")),
     }
+}
+
+/// Whether it applied by itself what Git says when the plan was made, and does not now.
+fn switched_off(prepared: &Prepared, app: &Application) -> bool {
+    let was = prepared.basis.iter().find(|fact| fact.name == AUTO_SYNC);
+    was.is_some_and(|was| was.value != "off") && !app.undoes()
 }
 
 /// A revert: Git must hold it, the controller must have applied it, and what runs must be at rest.
