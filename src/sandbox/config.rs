@@ -3,7 +3,7 @@
 
 use super::history::Repositories;
 use super::images::OWNER;
-use super::scenario::{Ci, Platform, ServiceScript};
+use super::scenario::{Ci, Keeper, Platform, ServiceScript};
 use super::world::swarm_name;
 use super::{SandboxError, Urls};
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +32,7 @@ pub(super) fn text(
             text.push_str(&ci_source(ci, folder, urls));
         }
     }
+    text.push_str(&keepers(folder, urls, services));
     text.push_str(SIGNALS);
     for (script, repositories) in services {
         service(&mut text, script, repositories);
@@ -107,6 +108,39 @@ fn ci_source(ci: Ci, folder: &Path, urls: &Urls) -> String {
     )
 }
 
+/// The repository of manifests, and who keeps what is in it.
+fn keepers(folder: &Path, urls: &Urls, services: &[(&ServiceScript, &Repositories)]) -> String {
+    let mut text = String::new();
+    let any = |keeper: Keeper| services.iter().any(|(script, _)| script.kept_by == keeper);
+    if any(Keeper::ArgoCd) {
+        let (url, token) = (&urls.argocd, quoted(&folder.join("argocd-token")));
+        text.push_str(&format!(
+            "\n[[source]]\nname = \"argocd\"\nkind = \"argocd\"\nurl = \"{url}\"\ntoken = {{ file = {token} }}\n"
+        ));
+    }
+    if any(Keeper::ArgoCd) || any(Keeper::Flux) {
+        let url = &urls.git;
+        text.push_str(&format!(
+            "\n[[source]]\nname = \"deploys\"\nkind = \"manifests\"\nurl = \"{url}/deploys.git\"\n"
+        ));
+    }
+    text
+}
+
+/// Who keeps a service's production, and the manifests it is kept by.
+fn kept(script: &ServiceScript) -> String {
+    let name = &script.name;
+    let owner = match script.kept_by {
+        Keeper::Nobody => return String::new(),
+        Keeper::ArgoCd => {
+            format!("  owner = {{ source = \"argocd\", application = \"{name}\", project = \"default\" }}\n")
+        }
+        Keeper::Flux => String::new(),
+    };
+    let folder = super::manifests::folder(name);
+    format!("{owner}  manifests = {{ source = \"deploys\", folder = \"{folder}\" }}\n")
+}
+
 const SIGNALS: &str = r#"
 [[signal]]
 name = "error-rate"
@@ -131,7 +165,7 @@ no_go = 800
 "#;
 
 fn service(text: &mut String, script: &ServiceScript, repositories: &Repositories) {
-    let (name, code) = (&script.name, quoted(&repositories.clone));
+    let (name, code, kept) = (&script.name, quoted(&repositories.clone), kept(script));
     let production = match script.production_on {
         Platform::Kubernetes => {
             let word = script.production_as.word();
@@ -170,7 +204,7 @@ pipeline = {{ {pipeline} }}
   deploy = {{ {production} }}
   health = {{ signals = ["error-rate", "latency-p99"], alerts = {{ source = "alertmanager", filter = ['service="{name}"', 'environment="production"'] }} }}
   policy = "production"
-"#
+{kept}"#
     );
 }
 

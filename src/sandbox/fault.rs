@@ -36,11 +36,13 @@ pub enum Server {
     Circleci,
     /// The git server of the repository of manifests.
     Git,
+    /// Argo CD.
+    Argocd,
 }
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Github,
         Self::Prometheus,
         Self::Alertmanager,
@@ -52,6 +54,7 @@ impl Server {
         Self::Jenkins,
         Self::Circleci,
         Self::Git,
+        Self::Argocd,
     ];
 }
 

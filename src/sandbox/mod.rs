@@ -8,6 +8,7 @@
 
 mod alertmanager;
 mod alerts;
+pub mod argocd;
 mod ci;
 pub mod circleci;
 mod config;
@@ -33,6 +34,7 @@ pub use fault::{Act, Answered, Effect, Entry, Faults, Rule, Server};
 pub use scenario::{Drill, Runs, Scenario};
 pub use world::World;
 
+use argocd::ArgoCd;
 use circleci::CircleCi;
 use github::GitHub;
 use gitlab::GitLab;
@@ -146,6 +148,8 @@ pub struct Urls {
     pub circleci: String,
     /// The git server's base.
     pub git: String,
+    /// Argo CD.
+    pub argocd: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -192,7 +196,8 @@ impl Sandbox {
             ci.add_service(script, &made.origin, start)?;
         }
         let manifests = Manifests::make(&path, &scenario.services, &urls.registry, start)?;
-        let outside = world::Outside { ci, manifests, faults: Faults::default() };
+        let outside =
+            world::Outside { ci, manifests, argocd: ArgoCd::new(&urls.git), faults: Faults::default() };
         let world = World::new(&scenario, start, options.seed, &urls.registry, outside);
         write_files(&path, &urls, &world, (&scenario, start), &repositories)?;
         let mut tasks = Vec::new();
@@ -287,6 +292,7 @@ impl Urls {
             jenkins: format!("http://{}/jenkins", at(Server::Jenkins)),
             circleci: format!("http://{}/api/v2", at(Server::Circleci)),
             git: format!("http://{}", at(Server::Git)),
+            argocd: format!("http://{}", at(Server::Argocd)),
         }
     }
 }
@@ -304,6 +310,7 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Jenkins => jenkins::router(world.clone()),
         Server::Circleci => circleci::router(world.clone()),
         Server::Git => githost::router(world.clone()),
+        Server::Argocd => argocd::router(world.clone()),
     }
 }
 
@@ -355,6 +362,7 @@ fn write_files(
         ("gitlab-token", gitlab::OPERATOR_TOKEN),
         ("jenkins-token", jenkins::OPERATOR_TOKEN),
         ("circleci-token", circleci::OPERATOR_TOKEN),
+        ("argocd-token", argocd::OPERATOR_TOKEN),
     ] {
         config::private(&folder.join(file), &format!("{token}\n"))?;
     }

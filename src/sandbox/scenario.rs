@@ -8,7 +8,7 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 15] = [
+const EMBEDDED: [(&str, &str); 17] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
@@ -23,6 +23,8 @@ const EMBEDDED: [(&str, &str); 15] = [
     ("all-providers", include_str!("scenarios/all-providers.toml")),
     ("decided-first", include_str!("scenarios/decided-first.toml")),
     ("freeze", include_str!("scenarios/freeze.toml")),
+    ("gitops", include_str!("scenarios/gitops.toml")),
+    ("git-down", include_str!("scenarios/git-down.toml")),
     ("fleet", include_str!("scenarios/fleet.toml")),
 ];
 

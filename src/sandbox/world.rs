@@ -3,6 +3,7 @@
 //!
 //! Everything here moves only in [`World::advance`]: a test drives it by hand, the demo five times a second.
 
+use super::argocd::{ArgoCd, Git, Surroundings, SyncWindow};
 use super::ci::Servers;
 use super::fault::{Act, Faults, Rule, Server};
 use super::images::reference;
@@ -55,6 +56,7 @@ pub(super) struct State {
     pub(super) ci: Servers,
     pub(super) alerts: Alerts,
     pub(super) manifests: Option<Manifests>,
+    pub(super) argocd: ArgoCd,
     events: Vec<Event>,
     turn: usize,
 }
@@ -63,6 +65,7 @@ pub(super) struct State {
 pub(super) struct Outside {
     pub(super) ci: Servers,
     pub(super) manifests: Option<Manifests>,
+    pub(super) argocd: ArgoCd,
     pub(super) faults: Faults,
 }
 
@@ -113,12 +116,19 @@ impl World {
         registry: &str,
         outside: Outside,
     ) -> Self {
-        let Outside { ci, manifests, faults } = outside;
+        let Outside { ci, manifests, mut argocd, faults } = outside;
         let cluster = kubernetes::Cluster::new(start);
         let engine = docker::Engine::new(start);
         let services: Vec<_> = scenario.services.iter().cloned().map(Service::new).collect();
         for service in &services {
             seed_platforms(&cluster, &engine, registry, service);
+            let around = Surroundings {
+                now: start,
+                manifests: manifests.as_ref(),
+                cluster: &cluster,
+                git: Git::There,
+            };
+            argocd.add_service(&service.script, &around);
         }
         let state = State {
             now: start,
@@ -130,6 +140,7 @@ impl World {
             ci,
             alerts: Alerts::default(),
             manifests,
+            argocd,
             events: scenario.events.clone(),
             turn: 0,
         };
@@ -221,6 +232,11 @@ impl World {
         self.lock().manifests.clone()
     }
 
+    /// Says what the sync windows of Argo CD's project do from now on.
+    pub fn set_sync_window(&self, window: SyncWindow) {
+        self.lock().argocd.set_window(window);
+    }
+
     /// The Kubernetes cluster.
     #[must_use]
     pub fn cluster(&self) -> &kubernetes::Cluster {
@@ -273,6 +289,9 @@ impl World {
             self.look(&mut state, index);
         }
         self.move_pipelines(&mut state, now);
+        let git = if self.faults().refuses(Server::Git) { Git::Away } else { Git::There };
+        let State { argocd, manifests, .. } = &mut *state;
+        argocd.tick(&Surroundings { now, manifests: manifests.as_ref(), cluster: self.cluster(), git });
         let State { alerts, services, .. } = &mut *state;
         alerts.tick(now, services);
     }

@@ -131,7 +131,12 @@ impl Cluster {
 
     /// Changes one container's image as a CI job would with `kubectl set image`. False when there is no such thing.
     pub fn set_image(&self, namespace: &str, name: &str, container: &str, image: &str, cause: &str) -> bool {
-        self.change(|state| state.set_image(namespace, name, container, image, cause))
+        self.change(|state| state.set_image((namespace, name, container), image, ("ci", cause)))
+    }
+
+    /// Changes one container's image as Argo CD does when it syncs. False when there is no such thing.
+    pub fn apply_image(&self, namespace: &str, name: &str, container: &str, image: &str) -> bool {
+        self.change(|state| state.set_image((namespace, name, container), image, ("argocd-controller", "")))
     }
 
     /// An object as it is stored, by its resource's plural name.

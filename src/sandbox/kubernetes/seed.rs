@@ -146,7 +146,7 @@ impl State {
                 let writer = Writer { manager: "ci", subresource: "" };
                 self.create(seed.shape.resource(), object.clone(), writer);
             } else {
-                self.set_image(&seed.namespace, &seed.name, &seed.container, image, cause);
+                self.set_image((&seed.namespace, &seed.name, &seed.container), image, ("ci", cause));
             }
             self.settle(&seed.namespace, &seed.name);
         }
@@ -186,11 +186,9 @@ impl State {
     /// Changes a container's image as a CI job does. A GitOps tool takes it as a commit.
     pub(super) fn set_image(
         &mut self,
-        namespace: &str,
-        name: &str,
-        container: &str,
+        (namespace, name, container): (&str, &str, &str),
         image: &str,
-        cause: &str,
+        (manager, cause): (&str, &str),
     ) -> bool {
         let Some((resource, found)) = self.workload(namespace, name) else { return false };
         let mut object = (*found).clone();
@@ -202,7 +200,7 @@ impl State {
         }
         let generation = number(&object, "/metadata/generation") + 1;
         set(&mut object, &["metadata", "generation"], generation.into());
-        let stored = self.update(resource, object, Writer { manager: "ci", subresource: "" });
+        let stored = self.update(resource, object, Writer { manager, subresource: "" });
         if let Some(kept) = self.kept.get_mut(&(namespace.to_owned(), name.to_owned()))
             && let Some(template) = stored.pointer("/spec/template")
         {
