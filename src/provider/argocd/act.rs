@@ -10,9 +10,10 @@ use super::{ArgoCd, hazard, patch, read};
 use crate::domain::gitops::AUTO_SYNC;
 use crate::domain::{
     Application, Artifact, Basis, Cause, Difference, Fault, Guard, Hazard, Intent, Permission, Prepared,
-    Promise, Receipt, SafeText, Severity, Sha, Step, Target, Verb,
+    Promise, Receipt, SafeText, Severity, Sha, Step, Sync, Target, Verb,
 };
 use crate::provider::examine::Finding;
+use crate::provider::http::query;
 
 /// How long a sync and the rollout after it may take.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -26,6 +27,8 @@ const PATCHED: &str = "JSON-Patch tests of uid and of the auto-sync that was sho
 struct Fresh<'a> {
     watch: &'a Watch,
     app: App,
+    /// The specification with everything that we know nothing about.
+    spec: Value,
     told: Application,
     windows: Option<Windows>,
     me: Option<SafeText>,
@@ -35,15 +38,16 @@ impl ArgoCd {
     pub(super) async fn ready(&self, intent: &Intent) -> Result<Prepared, Fault> {
         let watch = self.watch(intent)?;
         let me = self.me().await?;
-        let path = watch.path();
-        let app: App = self.api.get(&path).await?;
+        let answer = self.api.answer(&watch.path()).await?;
+        let app: App = answer.json()?;
+        let spec = answer.json::<Value>()?.get("spec").cloned().unwrap_or_default();
         let told = read::application(watch, &app, self.api.root())?;
         let windows = match self.api.get::<Windows>(&watch.windows()).await {
             Ok(windows) => Some(windows),
             Err(fault) if matches!(fault.cause, Cause::NotFound | Cause::Forbidden) => None,
             Err(fault) => return Err(fault),
         };
-        let fresh = Fresh { watch, app, told, windows, me };
+        let fresh = Fresh { watch, app, spec, told, windows, me };
         let mut prepared = match (intent.verb, &intent.target) {
             (Verb::RollBack, Target::Deployed { id, revision }) => fresh.roll_back(intent, *id, revision)?,
             (Verb::Hold, Target::Application) => fresh.hold(intent)?,
@@ -64,7 +68,7 @@ impl ArgoCd {
         let mut all = Permission::Granted;
         for step in steps {
             let may = match step.method.as_str() {
-                "PATCH" => self.api.may("update", &application).await,
+                "PATCH" | "PUT" => self.api.may("update", &application).await,
                 // A right of its own, where the server is told so; those that do not know it ask for `sync`.
                 _ => match self.api.may("rollback", &application).await {
                     Permission::Untold => self.api.may("sync", &application).await,
@@ -85,6 +89,14 @@ impl ArgoCd {
             return Err(Fault::new(Cause::Local, format!("this step is for {}", step.source)));
         }
         let answer = self.api.send(step).await?;
+        if step.method == "PUT" {
+            let spec: Value = answer.json().map_err(Fault::perhaps_applied)?;
+            if spec.get("destination").is_none() {
+                let text = "the answer to a specification is none";
+                return Err(Fault::new(Cause::Malformed, text).perhaps_applied());
+            }
+            return Ok(Receipt { status: answer.status, says: "the specification is taken".into() });
+        }
         // What answers with something else than an application stands in Argo CD's place.
         let app: App = answer.json().map_err(Fault::perhaps_applied)?;
         let says =
@@ -166,6 +178,21 @@ impl Fresh<'_> {
         Step { method: "PATCH".to_owned(), ..Step::post(intent, self.watch.bare(), body, effect) }
     }
 
+    /// Whether Argo CD cannot compare: then it refuses patches, which it validates against Git.
+    fn git_is_away(&self) -> bool {
+        matches!(self.told.sync, Sync::Unknown(_)) && read::error(&self.app).is_some()
+    }
+
+    fn put(&self, intent: &Intent, spec: Value, effect: &str) -> Step {
+        let mut pairs = vec![("validate", "false")];
+        if !self.app.spec.project.is_empty() {
+            pairs.push(("project", self.app.spec.project.as_str()));
+        }
+        pairs.extend(self.watch.namespace.as_deref().map(|namespace| ("appNamespace", namespace)));
+        let path = query(&format!("{}/spec", self.watch.bare()), &pairs);
+        Step { method: "PUT".to_owned(), ..Step::post(intent, path, Some((JSON, spec.to_string())), effect) }
+    }
+
     fn basis(&self) -> Vec<Basis> {
         let newest = self.told.history.first();
         let newest = newest.map(|one| format!("{} {}", one.id, one.revision.as_str())).unwrap_or_default();
@@ -179,6 +206,10 @@ impl Fresh<'_> {
             Basis::new("newest of its history", newest),
             Basis::new(AUTO_SYNC, patch::words(self.automated())),
             Basis::new("auto-sync as configured", automated.unwrap_or_default()),
+            Basis::new(
+                "specification",
+                if self.git_is_away() { self.spec.to_string() } else { String::new() },
+            ),
             Basis::new("operation", read::busy(&self.app).unwrap_or_else(|| "none".into()).as_str()),
             Basis::new(
                 "sync windows",
@@ -252,6 +283,15 @@ impl Fresh<'_> {
         });
         prepared.hazards = hazard::of_operation(&self.app, self.windows.as_ref());
         prepared.hazards.extend(hazard::of_roll_back(&self.app, self.automated()));
+        if self.git_is_away() {
+            let why = read::error(&self.app).unwrap_or_default();
+            prepared.hazards.push(Hazard::new(
+                Severity::Blocking,
+                format!(
+                    "Argo CD cannot read Git ({why}) and would refuse it: hold it, and roll back directly"
+                ),
+            ));
+        }
         if newest.is_some_and(|one| &one.revision == revision) {
             prepared.hazards.push(Hazard::new(Severity::Warning, "that is what was applied last"));
         }
@@ -278,9 +318,19 @@ impl Fresh<'_> {
     }
 
     fn hold(&self, intent: &Intent) -> Result<Prepared, Fault> {
-        let operations = patch::hold(&self.app, self.me.as_ref())?;
+        let effect = "switches auto-sync off, and keeps how it was";
         let mut prepared = self.prepared(PATCHED, Promise::Held, SWITCH);
-        prepared.steps = vec![self.patch(intent, operations, "switches auto-sync off, and keeps how it was")];
+        prepared.steps = if self.git_is_away() {
+            prepared.guard = Guard::LookAgain("Argo CD takes a whole specification as it is".into());
+            prepared.hazards.push(Hazard::new(
+                Severity::Warning,
+                "Git cannot be reached, and a patch would be refused: the whole specification is put, over what somebody \
+                 changes in it this moment",
+            ));
+            vec![self.put(intent, patch::held(&self.app, &self.spec, self.me.as_ref())?, effect)]
+        } else {
+            vec![self.patch(intent, patch::hold(&self.app, self.me.as_ref())?, effect)]
+        };
         prepared.differences = vec![self.switches(None)];
         prepared.hazards.extend(hazard::of_specification(&self.app));
         if let Some(what) = read::busy(&self.app) {
@@ -299,6 +349,10 @@ impl Fresh<'_> {
         let (operations, then) = patch::release(&self.app)?;
         let mut prepared = self.prepared(PATCHED, Promise::Released, SWITCH);
         prepared.hazards = hazard::of_release(&self.app, &then, &self.told.sync);
+        if self.git_is_away() {
+            let text = "Git cannot be reached, and Argo CD would refuse it: release it when Git is back";
+            prepared.hazards.push(Hazard::new(Severity::Blocking, text));
+        }
         prepared.steps = vec![self.patch(intent, operations, "switches auto-sync on again, as it was")];
         prepared.differences = vec![self.switches(Some(&then))];
         prepared.way_back = Some("hold it again; what was applied by then stays".into());

@@ -24,9 +24,10 @@ pub(super) const FACTS: Enforcement = Enforcement {
         },
         VerbFacts {
             verb: Verb::Hold,
-            request: "PATCH /api/v1/applications/{name}",
+            request: "PATCH /api/v1/applications/{name} or PUT /api/v1/applications/{name}/spec",
             guard: TESTED,
-            remains: REWRITES,
+            remains: "if Argo CD's own write conflicts, it writes the same specification again without the tests. While Git \
+                      cannot be reached patches are refused, and the whole specification is put without any",
             needs: "applications update",
             proof: "auto-sync is off",
         },

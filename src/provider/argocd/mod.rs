@@ -13,6 +13,8 @@
 //!
 //! **The guard** of a patch is Argo CD's: it applies the JSON patch with its tests to the application as it reads it.
 //! When its own write conflicts it writes the same specification again without testing, so what remains is that moment.
+//! Patches are validated against Git: while it cannot be reached Argo CD refuses them all. A hold is then the whole
+//! specification, put with `validate=false` and without a guard, and what it took away is kept in `spec.info`.
 //! A roll back has no guard but its id, and that auto-sync is off and nothing else is under way.
 
 use std::sync::{Arc, Mutex};

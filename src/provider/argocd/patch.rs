@@ -28,9 +28,19 @@ pub(super) enum Kept {
     Unreadable,
 }
 
+/// Where a hold left it, and its text.
+fn note(app: &App) -> Option<(String, &String)> {
+    if let Some(text) = app.metadata.annotations.as_ref().and_then(|all| all.get(HELD)) {
+        return Some((HELD_PATH.to_owned(), text));
+    }
+    let all = app.spec.info.as_ref()?;
+    let at = all.iter().position(|info| info.name == HELD)?;
+    Some((format!("/spec/info/{at}"), &all.get(at)?.value))
+}
+
 /// What a hold left behind at an application.
 pub(super) fn kept(app: &App) -> Option<Kept> {
-    let text = app.metadata.annotations.as_ref()?.get(HELD)?;
+    let (_, text) = note(app)?;
     Some(match serde_json::from_str::<Note>(text) {
         Ok(Note { automated, by }) => Kept::Readable { automated: Box::new(automated), by },
         Err(_) => Kept::Unreadable,
@@ -64,6 +74,31 @@ pub(super) fn hold(app: &App, by: Option<&SafeText>) -> Result<Vec<Value>, Fault
     ])
 }
 
+fn written(automated: &Automated, by: Option<&SafeText>) -> Result<String, Fault> {
+    let note = Note { automated: automated.clone(), by: by.cloned() };
+    serde_json::to_string(&note)
+        .map_err(|why| Fault::new(Cause::Local, format!("it cannot be written down: {why}")))
+}
+
+/// The whole specification without auto-sync, which it keeps among its notes: a specification alone can be put without
+/// Argo CD asking Git about it first, and holds no annotation.
+pub(super) fn held(app: &App, spec: &Value, by: Option<&SafeText>) -> Result<Value, Fault> {
+    let automated =
+        read::automated(app).ok_or_else(|| Fault::new(Cause::Refused, "auto-sync is off already"))?;
+    let mut spec = spec.clone();
+    if let Some(policy) = spec.pointer_mut("/syncPolicy").and_then(Value::as_object_mut) {
+        policy.remove("automated");
+    }
+    let note = json!({"name": HELD, "value": written(automated, by)?});
+    if let Some(fields) = spec.as_object_mut() {
+        let notes = fields.entry("info").or_insert_with(|| json!([]));
+        if let Some(notes) = notes.as_array_mut() {
+            notes.push(note);
+        }
+    }
+    Ok(spec)
+}
+
 /// Puts auto-sync back, and what it will be then.
 pub(super) fn release(app: &App) -> Result<(Vec<Value>, Automated), Fault> {
     let mut operations = vec![test("/metadata/uid", &json!(app.metadata.uid))];
@@ -82,13 +117,14 @@ pub(super) fn release(app: &App) -> Result<(Vec<Value>, Automated), Fault> {
         )
         .with_hint("switch it on in Argo CD: `argocd app set NAME --sync-policy automated`"));
     };
-    let text = app.metadata.annotations.as_ref().and_then(|all| all.get(HELD));
-    operations.push(test(HELD_PATH, &json!(text)));
+    let Some((path, text)) = note(app) else { return Err(Fault::new(Cause::Moved, "the note is gone")) };
+    let there = if path == HELD_PATH { json!(text) } else { json!({"name": HELD, "value": text}) };
+    operations.push(test(&path, &there));
     operations.push(match &app.spec.sync_policy {
         Some(_) => json!({"op": "add", "path": AUTOMATED, "value": automated}),
         None => json!({"op": "add", "path": "/spec/syncPolicy", "value": {"automated": automated}}),
     });
-    operations.push(json!({"op": "remove", "path": HELD_PATH}));
+    operations.push(json!({"op": "remove", "path": path}));
     Ok((operations, *automated))
 }
 

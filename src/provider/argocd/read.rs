@@ -108,7 +108,7 @@ fn listed(names: &[String]) -> Option<String> {
 }
 
 /// The first thing that keeps it from comparing or syncing.
-fn error(app: &App) -> Option<SafeText> {
+pub(super) fn error(app: &App) -> Option<SafeText> {
     let mut all = app.status.conditions.iter().flatten();
     all.find(|told| told.kind.as_str().ends_with("Error")).map(|told| short(&told.kind, &told.message))
 }
@@ -238,7 +238,7 @@ fn remarks(app: &App) -> Vec<SafeText> {
         )));
     }
     if matches!(patch::kept(app), Some(Kept::Unreadable)) && automated(app).is_none() {
-        remarks.push(SafeText::new(&format!("the annotation {} cannot be read", patch::HELD)));
+        remarks.push(SafeText::new(&format!("the note {} cannot be read", patch::HELD)));
     }
     let said = matches!(sync(app), Sync::Unknown(_));
     let told = app.status.conditions.iter().flatten();

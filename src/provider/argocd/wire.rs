@@ -86,6 +86,16 @@ pub(super) struct Spec {
     pub(super) source: Option<Source>,
     pub(super) sources: Option<Vec<Source>>,
     pub(super) sync_policy: Option<SyncPolicy>,
+    pub(super) info: Option<Vec<Info>>,
+}
+
+/// What somebody noted in the specification.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Info {
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) value: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
