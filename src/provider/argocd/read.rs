@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::bindings::Watch;
 use super::patch::{self, Kept};
 use super::wire::{App, Automated, History, Revisions, Source};
-use crate::domain::gitops::{Condition, Operation, OperationState, Reign};
-use crate::domain::{Application, Cause, Deployed, Fault, SafeText, Sha, Sync};
+use crate::domain::gitops::{Condition, Deployed, Operation, OperationState, Reign};
+use crate::domain::{Application, Cause, Fault, SafeText, Sha, Sync};
 
 /// Self-heal puts a change back after this long, unless the controller is configured otherwise.
 const HEALS: Duration = Duration::from_secs(5);
