@@ -22,6 +22,8 @@ use gonogo::provider::{Provider, SecretPlace, SourceSpec, argocd};
 use scripted::{Reply, Scripted};
 use serde_json::{Value, json};
 
+mod world;
+
 const NEW: &str = "4f2c8b6d00000000000000000000000000000002";
 const OLD: &str = "4f2c8b6d00000000000000000000000000000001";
 const APP: &str = "/argo/api/v1/applications/shop";
@@ -82,7 +84,12 @@ fn place() -> Place {
 }
 
 fn provider(server: &Scripted) -> Arc<dyn Provider> {
-    let settings = Settings::default().with_text("application", "shop").with_text("project", "default");
+    at(&format!("{}/argo/", server.url), "argocd-test-token", "shop")
+}
+
+/// The Argo CD at `url`, where `application` owns the production of shop.
+fn at(url: &str, token: &str, application: &str) -> Arc<dyn Provider> {
+    let settings = Settings::default().with_text("application", application).with_text("project", "default");
     let bound = Bound {
         role: Role::Owner,
         service: place().service,
@@ -91,10 +98,10 @@ fn provider(server: &Scripted) -> Arc<dyn Provider> {
     };
     let spec = SourceSpec {
         name: SourceName::new("argocd"),
-        settings: Settings::default().with_text("url", &format!("{}/argo/", server.url)),
+        settings: Settings::default().with_text("url", url),
         secrets: BTreeMap::from([("token".to_owned(), SecretPlace::Env("T".to_owned()))]),
         bounds: vec![bound],
-        env: Arc::new(BTreeMap::from([("T".to_owned(), "argocd-test-token".to_owned())])),
+        env: Arc::new(BTreeMap::from([("T".to_owned(), token.to_owned())])),
     };
     (argocd::KIND.build)(spec).unwrap()
 }
