@@ -15,7 +15,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use gonogo::domain::intent::Verb;
+use gonogo::domain::Verb;
 use gonogo::domain::rollout::Standing;
 use gonogo::domain::service::{Bound, Role, Settings};
 use gonogo::domain::{

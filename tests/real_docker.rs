@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::Engine;
-use gonogo::domain::intent::Verb;
+use gonogo::domain::Verb;
 use gonogo::domain::service::{Bound, Role, Settings};
 use gonogo::domain::{
     Artifact, Ask, Cause, EnvironmentName, Fault, Intent, Phase, Place, Prepared, Promise, Reached, Rollout,

@@ -23,6 +23,7 @@ pub mod rollout;
 pub mod service;
 pub mod text;
 pub mod time;
+pub mod verb;
 pub mod verdict;
 pub mod world;
 
@@ -33,7 +34,7 @@ pub use gitops::{Application, Manifests, Sync};
 pub use health::{Alert, AlertState, Reading, Series, Signal, Split, Thresholds};
 pub use intent::{
     ActionId, Basis, Difference, FormField, FormKind, Guard, Hazard, Intent, Outcome, Permission, Prepared,
-    Progress, Receipt, Refusal, RevertTo, Severity, Step, Target, Verb,
+    Progress, Receipt, Refusal, RevertTo, Severity, Step, Target,
 };
 pub use log::{JobLog, LogAnswer, LogTold};
 pub use name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};
@@ -50,5 +51,6 @@ pub use rollout::{Artifact, Live, Owner, Phase, Replicas, Revision, Rollout, Sto
 pub use service::{Bound, Environment, Policy, Role, Service, Settings, Value};
 pub use text::SafeText;
 pub use time::Now;
+pub use verb::Verb;
 pub use verdict::{Assessment, Mark, Reason, Stage, Verdict};
 pub use world::{Absorbed, Seen, SourceState, World};

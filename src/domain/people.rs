@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::code::Sha;
-use super::intent::Verb;
 use super::text::SafeText;
+use super::verb::Verb;
 
 /// Whether a second person must agree before something ships.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -114,6 +114,7 @@ mod tests {
             ("prometheus", &[("url", "https://p.example.test/")], Some("Http https://p.example.test")),
             ("gitlab", &[], Some("Http https://gitlab.com/api/v4")),
             ("gitlab", &[("url", "https://git.test/")], Some("Http https://git.test/api/v4")),
+            ("argocd", &[("url", "https://cd.test/argo/")], Some("Http https://cd.test/argo")),
             ("circleci", &[], Some("Http https://circleci.com/api/v2")),
             (
                 "jenkins",

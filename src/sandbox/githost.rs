@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+/// Where git is looked for.
+const FOLDERS: &str = "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin";
 /// How long git may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,7 +35,8 @@ async fn ask(
     let mut command = Command::new("git");
     command
         .arg("http-backend")
-        .env_remove("GIT_DIR")
+        .env_clear()
+        .env("PATH", FOLDERS)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_PROJECT_ROOT", root)

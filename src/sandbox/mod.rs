@@ -25,6 +25,7 @@ pub mod jenkins;
 pub mod kubernetes;
 pub mod manifests;
 mod pipeline;
+mod platforms;
 mod prometheus;
 mod registry;
 pub mod scenario;

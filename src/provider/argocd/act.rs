@@ -1,369 +1,376 @@
-//! Going back by the history, holding, releasing: a fresh look, and the very requests.
+//! Roll back by history, hold and release: a fresh look, and the very requests.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::patch::Writing;
-use super::state::{Auto, blind, held, made_by, told};
-use super::{ArgoCd, Watch, local, read, wire};
-use crate::domain::gitops::{AUTO_SYNC, OperationState};
+use super::bindings::Watch;
+use super::wire::{App, Automated, Source, Version, Windows};
+use super::{ArgoCd, hazard, patch, read};
+use crate::domain::gitops::AUTO_SYNC;
 use crate::domain::{
     Application, Artifact, Basis, Cause, Difference, Fault, Guard, Hazard, Intent, Permission, Prepared,
     Promise, Receipt, SafeText, Severity, Sha, Step, Sync, Target, Verb,
 };
+use crate::provider::examine::Finding;
+use crate::provider::http::query;
 
-/// How long a sync may take until what it started is at rest.
-const SYNC: Duration = Duration::from_secs(5 * 60);
+/// How long a sync and the rollout after it may take.
+const DEADLINE: Duration = Duration::from_secs(600);
 /// How long a switch may take to show.
 const SWITCH: Duration = Duration::from_secs(60);
+const JSON: &str = "application/json";
+const PATCHED: &str = "JSON-Patch tests of uid and of the auto-sync that was shown; if Argo CD's own write conflicts, it \
+                       writes again without them";
 
-/// An Application as it is now, and what is known around it.
+/// An application as it is now.
 struct Fresh<'a> {
     watch: &'a Watch,
-    raw: Value,
-    app: wire::Application,
+    app: App,
+    /// The specification with everything that we know nothing about.
+    spec: Value,
     told: Application,
-    auto: Auto,
-    identity: Option<SafeText>,
-}
-
-impl Fresh<'_> {
-    fn block(&self) -> Option<&Value> {
-        self.app.spec.automated()
-    }
-
-    fn writing<'a>(&'a self, source: &'a crate::domain::SourceName) -> Writing<'a> {
-        Writing {
-            source,
-            watch: self.watch,
-            raw: &self.raw,
-            uid: &self.app.metadata.uid,
-            blind: blind(&self.app),
-        }
-    }
-
-    /// What every request rests on.
-    fn basis(&self) -> Vec<Basis> {
-        let block = self.block().map_or_else(|| "off".to_owned(), Value::to_string);
-        vec![
-            Basis::new("application uid", &self.app.metadata.uid),
-            Basis::new("project", self.app.spec.project.as_str()),
-            Basis::new(AUTO_SYNC, block),
-            Basis::new("auto-sync kept", held(&self.app).map_or("", String::as_str)),
-            Basis::new("Argo CD reads Git", if blind(&self.app) { "no" } else { "yes" }),
-        ]
-    }
-
-    fn guard(&self) -> Guard {
-        if blind(&self.app) {
-            Guard::LookAgain(
-                "Argo CD cannot read Git and so checks no patch: the whole Application is written, over what somebody \
-                 changes within that moment"
-                    .into(),
-            )
-        } else {
-            Guard::Server("JSON-Patch test of the Application's uid and of its auto-sync".into())
-        }
-    }
-
-    /// Who would put a switch of auto-sync back.
-    fn undone(&self) -> Vec<Hazard> {
-        let mut hazards = Vec::new();
-        if let Some(set) = made_by(&self.app) {
-            hazards.push(Hazard::new(
-                Severity::Blocking,
-                format!(
-                    "the ApplicationSet {set} writes this Application and switches auto-sync on again; hold it there"
-                ),
-            ));
-        }
-        let annotations = self.app.metadata.annotations.as_ref();
-        let parent = annotations.and_then(|all| all.get("argocd.argoproj.io/tracking-id"));
-        if let Some(parent) = parent.filter(|id| id.contains(":argoproj.io/Application:")) {
-            let parent = parent.split(':').next().unwrap_or_default();
-            hazards.push(Hazard::new(
-                Severity::Warning,
-                format!(
-                    "the Application {parent} keeps this one as Git says and may switch auto-sync on again"
-                ),
-            ));
-        }
-        hazards
-    }
+    windows: Option<Windows>,
+    me: Option<SafeText>,
 }
 
 impl ArgoCd {
     pub(super) async fn ready(&self, intent: &Intent) -> Result<Prepared, Fault> {
         let watch = self.watch(intent)?;
-        match (intent.verb, &intent.target) {
-            (Verb::RollBack, Target::Deployed { id, revision }) => {
-                self.roll_back(self.fresh(watch).await?, *id, revision).await
-            }
-            (Verb::Hold, Target::Application) => self.hold(self.fresh(watch).await?).await,
-            (Verb::Release, Target::Application) => self.release(self.fresh(watch).await?).await,
+        let me = self.me().await?;
+        let answer = self.api.answer(&watch.path()).await?;
+        let app: App = answer.json()?;
+        let spec = answer.json::<Value>()?.get("spec").cloned().unwrap_or_default();
+        let told = read::application(watch, &app, self.api.root())?;
+        let windows = match self.api.get::<Windows>(&watch.windows()).await {
+            Ok(windows) => Some(windows),
+            Err(fault) if matches!(fault.cause, Cause::NotFound | Cause::Forbidden) => None,
+            Err(fault) => return Err(fault),
+        };
+        let fresh = Fresh { watch, app, spec, told, windows, me };
+        let mut prepared = match (intent.verb, &intent.target) {
+            (Verb::RollBack, Target::Deployed { id, revision }) => fresh.roll_back(intent, *id, revision)?,
+            (Verb::Hold, Target::Application) => fresh.hold(intent)?,
+            (Verb::Release, Target::Application) => fresh.release(intent)?,
             (verb, _) => {
-                let text = format!("source {} (Argo CD) cannot {} this", self.source, verb.word());
-                Err(Fault::new(Cause::Refused, text)
-                    .with_hint("Argo CD goes back by its history, and is held and released"))
+                let text = format!("Argo CD cannot do this here: {}", verb.word());
+                return Err(Fault::new(Cause::Refused, text));
             }
-        }
+        };
+        prepared.permission = self.permission(&fresh, &prepared.steps).await;
+        prepared.hazards.sort_by_key(|h| std::cmp::Reverse(h.severity));
+        Ok(prepared)
     }
 
-    async fn fresh<'a>(&self, watch: &'a Watch) -> Result<Fresh<'a>, Fault> {
-        let (raw, identity) = tokio::try_join!(self.raw(watch, &[]), self.identity())?;
-        let app = read(&raw, watch)?;
-        if app.metadata.uid.is_empty() {
-            return Err(Fault::new(Cause::Malformed, "field metadata.uid: missing"));
-        }
-        if app.metadata.deletion_timestamp.is_some() {
-            let text = format!("the Application {} is being deleted", watch.application);
-            return Err(Fault::new(Cause::Refused, text));
-        }
-        let (told, auto) = (told(&app, &self.address), Auto::of(&app.spec));
-        Ok(Fresh { watch, raw, app, told, auto, identity })
-    }
-
-    async fn permission(&self, fresh: &Fresh<'_>, actions: &[&str]) -> Permission {
+    /// Whether we may do each of the steps.
+    async fn permission(&self, fresh: &Fresh<'_>, steps: &[Step]) -> Permission {
+        let application = fresh.rights();
         let mut all = Permission::Granted;
-        for action in actions {
-            match self.may(&fresh.app, action).await {
-                Some(true) => {}
-                Some(false) => {
-                    return Permission::Denied(SafeText::new(&format!(
-                        "the account may not {action} the Application {} of project {}",
-                        fresh.watch.application, fresh.app.spec.project
-                    )));
-                }
-                None => all = Permission::Untold,
+        for step in steps {
+            let may = match step.method.as_str() {
+                "PATCH" | "PUT" => self.api.may("update", &application).await,
+                // A right of its own, where the server is told so; those that do not know it ask for `sync`.
+                _ => match self.api.may("rollback", &application).await {
+                    Permission::Untold => self.api.may("sync", &application).await,
+                    told => told,
+                },
+            };
+            match may {
+                Permission::Granted => {}
+                Permission::Denied(why) => return Permission::Denied(why),
+                Permission::Untold => all = Permission::Untold,
             }
         }
         all
     }
 
-    async fn roll_back(&self, fresh: Fresh<'_>, id: u64, revision: &Sha) -> Result<Prepared, Fault> {
-        let entry = fresh.told.history.iter().find(|entry| entry.id == id);
-        if entry.is_none_or(|entry| &entry.revision != revision) {
-            let text = format!(
-                "the history of {} no longer has {revision} under the number {id}",
-                fresh.watch.application
-            );
-            return Err(Fault::new(Cause::Moved, text).with_hint("choose another revision, or revert in Git"));
-        }
-        let mut body = json!({"name": fresh.watch.application, "id": id, "prune": false, "dryRun": false});
-        fresh.watch.named(&mut body);
-        let back = Step {
-            source: self.source.clone(),
-            method: "POST".to_owned(),
-            path: fresh.watch.bare("/rollback"),
-            content_type: Some("application/json".to_owned()),
-            body: Some(body.to_string()),
-            effect: SafeText::new(&format!("applies {revision} anew, as history {id} had it")),
-        };
-        let block = fresh.block().filter(|_| fresh.auto.on());
-        let (steps, actions): (Vec<Step>, &[&str]) = match block {
-            Some(block) => (vec![fresh.writing(&self.source).hold(block), back], &["update", "sync"]),
-            None => (vec![back], &["sync"]),
-        };
-        let permission = self.permission(&fresh, actions).await;
-        let newest = fresh.told.history.first();
-        let operation = fresh.told.operation.as_ref();
-        let promise = Promise::Synced {
-            revision: revision.clone(),
-            after: newest.map(|entry| entry.id),
-            operation: operation.and_then(|operation| operation.began),
-        };
-        let mut basis = fresh.basis();
-        basis.push(Basis::new(&format!("history {id}"), revision.as_str()));
-        basis
-            .push(Basis::new("newest of the history", newest.map_or_else(String::new, |n| n.id.to_string())));
-        let now = newest.map(|entry| &entry.revision);
-        let mut differences = vec![Difference {
-            what: "revision that is applied".into(),
-            old: SafeText::new(now.map_or("", Sha::short)),
-            new: SafeText::new(revision.short()),
-        }];
-        differences.extend(block.map(|block| switched(block, &Value::Null)));
-        let commit = |sha: &Sha| Artifact { revision: Some(sha.clone()), ..Artifact::default() };
-        Ok(Prepared {
-            basis,
-            steps,
-            from: now.map(commit),
-            to: Some(commit(revision)),
-            differences,
-            hazards: self.hazards_back(&fresh, revision).await,
-            permission,
-            way_back: Some("release it: what Git says is applied again".into()),
-            identity: fresh.identity.clone(),
-            ..Prepared::of(
-                Guard::LookAgain(
-                    "Argo CD checks that auto-sync is off, that nothing else is under way and that its history has the \
-                     number; what somebody applies within that moment is not known"
-                        .into(),
-                ),
-                promise,
-                SYNC,
-            )
-        })
-    }
-
-    async fn hazards_back(&self, fresh: &Fresh<'_>, revision: &Sha) -> Vec<Hazard> {
-        let mut hazards = Vec::new();
-        let mut say = |severity, text: String| hazards.push(Hazard::new(severity, text));
-        let busy = fresh.told.operation.as_ref().is_some_and(|o| o.state == OperationState::Running);
-        if busy || fresh.app.operation.as_ref().is_some_and(|operation| !operation.is_null()) {
-            say(Severity::Blocking, "another operation is under way: Argo CD takes no second one".to_owned());
-        }
-        if fresh.told.history.first().is_some_and(|newest| &newest.revision == revision) {
-            say(Severity::Blocking, format!("{revision} is what was applied last: nothing would change"));
-        }
-        if fresh.auto.on() {
-            say(
-                Severity::Warning,
-                "auto-sync is switched off first and stays off until you release it; revert in Git before you do"
-                    .to_owned(),
-            );
-        } else {
-            say(
-                Severity::Warning,
-                "Git still asks for what runs now: the next sync brings it back; revert it there too"
-                    .to_owned(),
-            );
-        }
-        if blind(&fresh.app) {
-            say(
-                Severity::Warning,
-                format!("Argo CD cannot read Git now: whether it can still render {revision} is not known"),
-            );
-        }
-        let windows: Result<wire::SyncWindows, Fault> =
-            self.api.get(&fresh.watch.path("/syncwindows", &[])).await;
-        match windows {
-            Ok(windows) if windows.can_sync == Some(false) => {
-                say(Severity::Blocking, "a sync window forbids it now".to_owned());
-            }
-            Ok(_) => {}
-            Err(fault) => {
-                say(Severity::Note, format!("whether a sync window forbids it is not known: {fault}"))
-            }
-        }
-        if fresh.auto.on() {
-            hazards.extend(fresh.undone());
-        }
-        hazards.push(Hazard::new(
-            Severity::Note,
-            "resources that came since are left as they are: nothing is pruned",
-        ));
-        hazards
-    }
-
-    async fn hold(&self, fresh: Fresh<'_>) -> Result<Prepared, Fault> {
-        let Some(block) = fresh.block().filter(|_| fresh.auto.on()) else {
-            let text = format!("auto-sync of {} is off already", fresh.watch.application);
-            return Err(Fault::new(Cause::Moved, text));
-        };
-        let permission = self.permission(&fresh, &["update"]).await;
-        let mut hazards = fresh.undone();
-        hazards.push(Hazard::new(
-            Severity::Note,
-            "what comes into Git meanwhile is not applied, by nobody, until it is released",
-        ));
-        Ok(Prepared {
-            basis: fresh.basis(),
-            steps: vec![fresh.writing(&self.source).hold(block)],
-            differences: vec![switched(block, &Value::Null)],
-            hazards,
-            permission,
-            way_back: Some("release it".into()),
-            identity: fresh.identity.clone(),
-            ..Prepared::of(fresh.guard(), Promise::Held, SWITCH)
-        })
-    }
-
-    async fn release(&self, fresh: Fresh<'_>) -> Result<Prepared, Fault> {
-        let writing = fresh.writing(&self.source);
-        let (step, before, after) = match (fresh.auto, fresh.block(), held(&fresh.app)) {
-            (Auto::SwitchedOff, Some(block), _) => {
-                (writing.enable(block), block.clone(), Value::String("enabled".to_owned()))
-            }
-            (Auto::Absent, _, Some(kept)) => {
-                let block: Value =
-                    serde_json::from_str(kept).ok().filter(Value::is_object).ok_or_else(|| {
-                        Fault::new(Cause::Malformed, "the annotation does not hold what auto-sync was")
-                            .with_hint("set syncPolicy.automated in its manifest")
-                    })?;
-                (writing.release(&block, kept), Value::Null, block)
-            }
-            (Auto::Absent | Auto::SwitchedOff, ..) => {
-                let text = format!(
-                    "auto-sync of {} was not switched off here: what it was is not known",
-                    fresh.watch.application
-                );
-                return Err(Fault::new(Cause::Refused, text)
-                    .with_hint("sync it by hand, or set syncPolicy.automated in its manifest"));
-            }
-            (Auto::Heals | Auto::Follows, ..) => {
-                let text = format!("auto-sync of {} is on already", fresh.watch.application);
-                return Err(Fault::new(Cause::Moved, text));
-            }
-        };
-        let permission = self.permission(&fresh, &["update"]).await;
-        Ok(Prepared {
-            basis: fresh.basis(),
-            steps: vec![step],
-            differences: vec![switched(&before, &after)],
-            hazards: hazards_of_release(&fresh),
-            permission,
-            way_back: Some("hold it again".into()),
-            identity: fresh.identity.clone(),
-            ..Prepared::of(fresh.guard(), Promise::Released, SWITCH)
-        })
-    }
-
     pub(super) async fn carry_out(&self, step: &Step) -> Result<Receipt, Fault> {
         if step.source != self.source {
-            return Err(local(format!("this step is for {}, not for {}", step.source, self.source)));
-        }
-        if !step.path.starts_with("/api/v1/applications/") {
-            return Err(local(format!("{} is no path of Argo CD's Applications", step.path)));
+            return Err(Fault::new(Cause::Local, format!("this step is for {}", step.source)));
         }
         let answer = self.api.send(step).await?;
-        let app: wire::Application = answer.json()?;
-        let says = match (app.operation.is_some(), Auto::of(&app.spec).on()) {
-            (true, _) => "the operation is taken in",
-            (false, true) => "auto-sync is on",
-            (false, false) => "auto-sync is off",
-        };
-        Ok(Receipt { status: answer.status, says: says.into() })
+        if step.method == "PUT" {
+            let spec: Value = answer.json().map_err(Fault::perhaps_applied)?;
+            if spec.get("destination").is_none() {
+                let text = "the answer to a specification is none";
+                return Err(Fault::new(Cause::Malformed, text).perhaps_applied());
+            }
+            return Ok(Receipt { status: answer.status, says: "the specification is taken".into() });
+        }
+        // What answers with something else than an application stands in Argo CD's place.
+        let app: App = answer.json().map_err(Fault::perhaps_applied)?;
+        let says =
+            format!("application {}, auto-sync {}", app.metadata.name, patch::words(read::block(&app)));
+        Ok(Receipt { status: answer.status, says: SafeText::new(&says) })
+    }
+
+    /// Who we are there, and what we may.
+    pub(super) async fn rights(&self) -> Vec<Finding> {
+        const MEND: &str = "argocd account can-i update applications 'PROJECT/NAME'";
+        let mut findings = Vec::new();
+        match self.api.get::<Version>("/api/version").await {
+            Ok(version) => findings.push(Finding::well("version", format!("Argo CD {}", version.version))),
+            Err(fault) => findings.push(Finding::worth("version", fault.to_string(), "curl URL/api/version")),
+        }
+        match self.me().await {
+            Ok(Some(me)) => findings.push(Finding::well("identity", me.as_str())),
+            Ok(None) => findings.push(Finding::ill(
+                "identity",
+                "Argo CD does not know this token",
+                "argocd account generate-token",
+            )),
+            Err(fault) => {
+                findings.push(Finding::ill("identity", fault.to_string(), "argocd account generate-token"));
+            }
+        }
+        for watch in &self.watches {
+            let Ok(app) = self.api.get::<App>(&watch.path()).await else { continue };
+            let rights = rights(watch, &app);
+            for action in ["update", "sync"] {
+                findings.push(match self.api.may(action, &rights).await {
+                    Permission::Granted => Finding::well("permissions", format!("{action} {rights}: yes")),
+                    Permission::Denied(why) => Finding::worth("permissions", why.as_str(), MEND),
+                    Permission::Untold => {
+                        Finding::worth("permissions", format!("{action} {rights}: not told"), MEND)
+                    }
+                });
+            }
+        }
+        findings
     }
 }
 
-/// What a release applies over what was changed by hand.
-fn hazards_of_release(fresh: &Fresh<'_>) -> Vec<Hazard> {
-    let mut hazards = fresh.undone();
-    let target = fresh.app.status.sync.as_ref().and_then(|sync| sync.revision.clone());
-    let at = target.map(|sha| format!(" ({})", Sha::new(sha.as_str()))).unwrap_or_default();
-    match &fresh.told.sync {
-        Sync::Synced => {}
-        Sync::OutOfSync(what) => hazards.push(Hazard::new(
-            Severity::Warning,
-            format!("what Git says{at} is applied at once over what runs: {what}"),
-        )),
-        Sync::Unknown(why) => hazards.push(Hazard::new(
-            Severity::Warning,
-            format!(
-                "what would be applied is not known ({why}): it is whatever Git says once it can be read"
+/// What Argo CD's rights call an application.
+fn rights(watch: &Watch, app: &App) -> String {
+    let project = if app.spec.project.is_empty() { "default" } else { &app.spec.project };
+    match &watch.namespace {
+        Some(namespace) => format!("{project}/{namespace}/{}", watch.name),
+        None => format!("{project}/{}", watch.name),
+    }
+}
+
+impl Fresh<'_> {
+    fn rights(&self) -> String {
+        rights(self.watch, &self.app)
+    }
+
+    fn automated(&self) -> Option<&Automated> {
+        read::automated(&self.app)
+    }
+
+    /// The body of a request about this application. With its project Argo CD refuses where it is of another one by now.
+    fn body(&self, mut body: Value) -> String {
+        if let Value::Object(map) = &mut body {
+            map.insert("name".to_owned(), json!(self.watch.name));
+            if !self.app.spec.project.is_empty() {
+                map.insert("project".to_owned(), json!(self.app.spec.project));
+            }
+            if let Some(namespace) = &self.watch.namespace {
+                map.insert("appNamespace".to_owned(), json!(namespace));
+            }
+        }
+        body.to_string()
+    }
+
+    fn patch(&self, intent: &Intent, operations: Vec<Value>, effect: &str) -> Step {
+        let body = json!({"patchType": "json", "patch": Value::Array(operations).to_string()});
+        let body = Some((JSON, self.body(body)));
+        Step { method: "PATCH".to_owned(), ..Step::post(intent, self.watch.bare(), body, effect) }
+    }
+
+    /// Whether Argo CD cannot compare: then it refuses patches, which it validates against Git.
+    fn git_is_away(&self) -> bool {
+        matches!(self.told.sync, Sync::Unknown(_)) && read::error(&self.app).is_some()
+    }
+
+    fn put(&self, intent: &Intent, spec: Value, effect: &str) -> Step {
+        let mut pairs = vec![("validate", "false")];
+        if !self.app.spec.project.is_empty() {
+            pairs.push(("project", self.app.spec.project.as_str()));
+        }
+        pairs.extend(self.watch.namespace.as_deref().map(|namespace| ("appNamespace", namespace)));
+        let path = query(&format!("{}/spec", self.watch.bare()), &pairs);
+        Step { method: "PUT".to_owned(), ..Step::post(intent, path, Some((JSON, spec.to_string())), effect) }
+    }
+
+    fn basis(&self) -> Vec<Basis> {
+        let newest = self.told.history.first();
+        let newest = newest.map(|one| format!("{} {}", one.id, one.revision.as_str())).unwrap_or_default();
+        let compared = read::all(&self.app.status.sync.at);
+        let automated = read::block(&self.app).map(|block| json!(block).to_string());
+        vec![
+            Basis::new("application", self.app.metadata.uid.as_str()),
+            Basis::new("project", &self.app.spec.project),
+            Basis::new("what it follows", followed(&self.app)),
+            Basis::new("revision in Git", compared.as_ref().map_or("not told", Sha::as_str)),
+            Basis::new("newest of its history", newest),
+            Basis::new(AUTO_SYNC, patch::words(self.automated())),
+            Basis::new("auto-sync as configured", automated.unwrap_or_default()),
+            Basis::new(
+                "specification",
+                if self.git_is_away() { self.spec.to_string() } else { String::new() },
             ),
-        )),
+            Basis::new("operation", read::busy(&self.app).unwrap_or_else(|| "none".into()).as_str()),
+            Basis::new(
+                "sync windows",
+                match self.windows.as_ref().and_then(|w| w.can_sync) {
+                    Some(true) => "open".to_owned(),
+                    Some(false) => format!("closed: {}", hazard::window(self.windows.as_ref())),
+                    None => "not told".to_owned(),
+                },
+            ),
+        ]
     }
-    hazards
+
+    fn prepared(&self, guard: &str, promise: Promise, deadline: Duration) -> Prepared {
+        let now = self.told.history.first().map(|one| one.revision.clone());
+        let now = now.or_else(|| self.told.applied.clone()).map(|sha| artifact(&sha));
+        Prepared {
+            basis: self.basis(),
+            from: now.clone(),
+            to: now,
+            identity: self.me.clone(),
+            ..Prepared::of(Guard::Server(SafeText::new(guard)), promise, deadline)
+        }
+    }
+
+    fn switches(&self, then: Option<&Automated>) -> Difference {
+        Difference {
+            what: SafeText::new(&format!("auto-sync of {}", self.watch.name)),
+            old: SafeText::new(&patch::words(self.automated())),
+            new: SafeText::new(&patch::words(then)),
+        }
+    }
+
+    fn roll_back(&self, intent: &Intent, id: u64, revision: &Sha) -> Result<Prepared, Fault> {
+        let moved = |why: String| Err(Fault::new(Cause::Moved, why).with_hint("choose again"));
+        let Some(there) = self.told.history.iter().find(|one| one.id == id) else {
+            return moved(format!("Argo CD no longer remembers {id} of {}", self.watch.name));
+        };
+        if &there.revision != revision {
+            return moved(format!("{id} of {} is {} now", self.watch.name, there.revision));
+        }
+        let mut steps = Vec::new();
+        let mut differences = Vec::new();
+        if self.automated().is_some() {
+            let operations = patch::hold(&self.app, self.me.as_ref())?;
+            steps.push(self.patch(
+                intent,
+                operations,
+                "switches auto-sync off; it stays off until it is released",
+            ));
+            differences.push(self.switches(None));
+        }
+        let body = self.body(json!({"id": id, "prune": false, "dryRun": false}));
+        let effect = format!("applies {revision}, {id} of its history, again");
+        let path = format!("{}/rollback", self.watch.bare());
+        steps.push(Step::post(intent, path, Some((JSON, body)), &effect));
+        let newest = self.told.history.first();
+        let promise = Promise::Synced {
+            revision: revision.clone(),
+            after: newest.map(|one| one.id),
+            operation: self.told.operation.as_ref().and_then(|o| o.began),
+        };
+        let guard = format!(
+            "of a roll back the id of its history, auto-sync off, nothing under way; of the switch {PATCHED}"
+        );
+        let mut prepared = self.prepared(&guard, promise, DEADLINE);
+        prepared.to = Some(artifact(revision));
+        differences.push(Difference {
+            what: SafeText::new(&format!("revision applied to {}", self.watch.name)),
+            old: newest.map(|one| SafeText::new(one.revision.short())).unwrap_or_default(),
+            new: SafeText::new(revision.short()),
+        });
+        prepared.hazards = hazard::of_operation(&self.app, self.windows.as_ref());
+        prepared.hazards.extend(hazard::of_roll_back(&self.app, self.automated()));
+        if self.git_is_away() {
+            let why = read::error(&self.app).unwrap_or_default();
+            prepared.hazards.push(Hazard::new(
+                Severity::Blocking,
+                format!(
+                    "Argo CD cannot read Git ({why}) and would refuse it: hold it, and roll back directly"
+                ),
+            ));
+        }
+        if newest.is_some_and(|one| &one.revision == revision) {
+            prepared.hazards.push(Hazard::new(Severity::Warning, "that is what was applied last"));
+        }
+        if !self.remembers(id) {
+            prepared.hazards.push(Hazard::new(
+                Severity::Blocking,
+                "Argo CD does not remember the source of that revision and would refuse it",
+            ));
+        }
+        (prepared.steps, prepared.differences) = (steps, differences);
+        prepared.way_back = Some(
+            "roll back to what runs now, by its history; or release it: what Git says is applied".into(),
+        );
+        Ok(prepared)
+    }
+
+    /// Whether an entry of the history says where it was from: without, the server refuses after auto-sync is off.
+    fn remembers(&self, id: u64) -> bool {
+        let entry = self.app.status.history.iter().flatten().find(|one| one.id == id);
+        entry.is_some_and(|one| {
+            let named = |source: &Source| !source.repo.is_empty();
+            one.source.as_ref().is_some_and(named) || one.sources.iter().flatten().any(named)
+        })
+    }
+
+    fn hold(&self, intent: &Intent) -> Result<Prepared, Fault> {
+        let effect = "switches auto-sync off, and keeps how it was";
+        let mut prepared = self.prepared(PATCHED, Promise::Held, SWITCH);
+        prepared.steps = if self.git_is_away() {
+            prepared.guard = Guard::LookAgain("Argo CD takes a whole specification as it is".into());
+            prepared.hazards.push(Hazard::new(
+                Severity::Warning,
+                "Git cannot be reached, and a patch would be refused: the whole specification is put, over what somebody \
+                 changes in it this moment",
+            ));
+            vec![self.put(intent, patch::held(&self.app, &self.spec, self.me.as_ref())?, effect)]
+        } else {
+            vec![self.patch(intent, patch::hold(&self.app, self.me.as_ref())?, effect)]
+        };
+        prepared.differences = vec![self.switches(None)];
+        prepared.hazards.extend(hazard::of_specification(&self.app));
+        if let Some(what) = read::busy(&self.app) {
+            let text = format!("what it does now ({what}) goes on to its end");
+            prepared.hazards.push(Hazard::new(Severity::Warning, text));
+        }
+        prepared.hazards.push(Hazard::new(
+            Severity::Note,
+            "auto-sync stays off until you release it; others can still sync by hand",
+        ));
+        prepared.way_back = Some("release it".into());
+        Ok(prepared)
+    }
+
+    fn release(&self, intent: &Intent) -> Result<Prepared, Fault> {
+        let (operations, then) = patch::release(&self.app)?;
+        let mut prepared = self.prepared(PATCHED, Promise::Released, SWITCH);
+        prepared.hazards = hazard::of_release(&self.app, &then, &self.told.sync);
+        if self.git_is_away() {
+            let text = "Git cannot be reached, and Argo CD would refuse it: release it when Git is back";
+            prepared.hazards.push(Hazard::new(Severity::Blocking, text));
+        }
+        prepared.steps = vec![self.patch(intent, operations, "switches auto-sync on again, as it was")];
+        prepared.differences = vec![self.switches(Some(&then))];
+        prepared.way_back = Some("hold it again; what was applied by then stays".into());
+        Ok(prepared)
+    }
 }
 
-fn switched(before: &Value, after: &Value) -> Difference {
-    let word = |value: &Value| match value {
-        Value::Null => SafeText::new("off"),
-        Value::String(text) => SafeText::new(text),
-        block => SafeText::new(&block.to_string()),
+fn artifact(revision: &Sha) -> Artifact {
+    Artifact { revision: Some(revision.clone()), ..Artifact::default() }
+}
+
+/// Repository, path and branch of every source.
+fn followed(app: &App) -> String {
+    let one = |source: &Source| {
+        let word = |text: &Option<SafeText>| text.clone().unwrap_or_default().to_string();
+        let from = if source.chart.is_some() { word(&source.chart) } else { word(&source.path) };
+        format!("{} {from} {}", source.repo, word(&source.target_revision))
     };
-    Difference { what: "auto-sync".into(), old: word(before), new: word(after) }
+    let all = app.spec.source.iter().chain(app.spec.sources.iter().flatten());
+    all.map(one).collect::<Vec<_>>().join("; ")
 }

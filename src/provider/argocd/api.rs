@@ -1,94 +1,108 @@
-//! How Argo CD is asked, and what its refusals mean. It answers with the code of gRPC beside that of HTTP; the code and
-//! the words tell more than the status.
-
-use std::sync::Mutex;
+//! How Argo CD is asked, and what its refusals mean.
+//!
+//! Its errors carry the code of gRPC beside a message; a JSON patch whose test fails is no conflict to it but an error of
+//! its own (500, code 2), although nothing was changed.
 
 use serde::de::DeserializeOwned;
 
-use super::wire::Complaint;
-use crate::domain::{Cause, Fault, Reached, SafeText, Step};
-use crate::provider::http::{Answer, Endpoint, Read};
-use crate::provider::meter::Meter;
-use crate::provider::services::locked;
-
-/// A precondition did not hold: another operation, auto-sync.
-const FAILED_PRECONDITION: i64 = 9;
+use super::wire::{Answer as Word, Complaint};
+use crate::domain::{Cause, Fault, Permission, Reached, SafeText, Step};
+use crate::provider::http::{Answer, Endpoint, Read, segment};
 
 /// Argo CD's API at one endpoint.
 pub(super) struct Api {
     endpoint: Endpoint,
-    meter: Mutex<Meter>,
+    root: String,
 }
 
 impl Api {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, meter: Mutex::default() }
+    pub(super) const fn new(endpoint: Endpoint, root: String) -> Self {
+        Self { endpoint, root }
     }
 
     pub(super) const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    pub(super) fn meter(&self) -> Meter {
-        *locked(&self.meter)
+    /// Where a browser finds it.
+    pub(super) fn root(&self) -> &str {
+        &self.root
     }
 
-    /// Asks.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
+    pub(super) async fn answer(&self, path: &str) -> Result<Answer, Fault> {
         let answer = self.endpoint.read(&Read::get(path)).await?;
-        self.note(&answer);
-        if answer.is_success() { answer.json() } else { Err(refusal(&answer, &self.endpoint.host())) }
+        if answer.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Fault> {
+        self.answer(path).await?.json()
     }
 
     /// Sends a step, once.
     pub(super) async fn send(&self, step: &Step) -> Result<Answer, Fault> {
         let answer = self.endpoint.write(step, &[]).await?;
-        self.note(&answer);
-        if answer.is_success() { answer.accepted() } else { Err(refusal(&answer, &self.endpoint.host())) }
+        if answer.is_success() { answer.accepted() } else { Err(refusal(&answer)) }
     }
 
-    fn note(&self, answer: &Answer) {
-        locked(&self.meter).note(answer, |_| None);
+    /// Whether we may do this to the application `project/name`. A reader, although some servers take it as a write's
+    /// permission: asking changes nothing.
+    pub(super) async fn may(&self, action: &str, application: &str) -> Permission {
+        let path = application.split('/').map(segment).collect::<Vec<_>>().join("/");
+        let path = format!("/api/v1/account/can-i/applications/{action}/{path}");
+        match self.get::<Word>(&path).await {
+            Ok(word) if word.value == "yes" => Permission::Granted,
+            Ok(word) if word.value == "no" => {
+                Permission::Denied(SafeText::new(&format!("Argo CD: you may not {action} {application}")))
+            }
+            Ok(_) | Err(_) => Permission::Untold,
+        }
     }
 }
 
 /// What an answer other than 2xx means at Argo CD.
-pub(super) fn refusal(answer: &Answer, host: &str) -> Fault {
+pub(super) fn refusal(answer: &Answer) -> Fault {
     let mut fault = answer.fault();
     let complaint: Complaint = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let says = complaint.message.as_str().to_lowercase();
-    if !complaint.message.is_empty() && !fault.detail.as_str().contains(complaint.message.as_str()) {
-        fault.detail = SafeText::new(&format!("{}: {}", fault.detail, complaint.message));
-    }
-    match answer.status {
-        401 => fault.with_hint(format!(
-            "log in again: argocd login {host} --sso, or make a token: argocd account generate-token"
-        )),
-        403 if says.contains("sync window") => {
-            fault.cause = Cause::Refused;
-            fault.with_hint("a sync window forbids it now; wait for its end, or let an administrator open one")
+    let said = complaint.message.or(complaint.error).unwrap_or_default();
+    let says = |words: &str| said.as_str().contains(words);
+    let nothing_happened = |mut fault: Fault, cause: Cause, hint: &str| {
+        (fault.cause, fault.reached) = (cause, Reached::No);
+        fault.with_hint(hint)
+    };
+    match (complaint.code, answer.status) {
+        (Some(16), _) | (None, 401) => {
+            fault.cause = Cause::Unauthorized;
+            fault.with_hint(
+                "the token is wrong or has expired: `argocd account generate-token`, or `argocd login` for one's own",
+            )
         }
-        403 => fault.with_hint(
-            "the token's account may not, or there is no such application; name its project = \"..\" to be told which",
-        ),
-        400 if moved(complaint.code, &says) => {
-            fault.cause = Cause::Moved;
-            fault.with_hint("look again, and make the plan anew")
+        _ if says("error applying patch") => {
+            nothing_happened(fault, Cause::Moved, "the application is not as it was shown")
         }
-        // Argo CD has no code for a patch that does not fit: nothing of it was taken.
-        500 if says.contains("error applying patch") => {
-            (fault.cause, fault.reached) = (Cause::Moved, Reached::No);
-            fault.with_hint("look again, and make the plan anew")
+        _ if says("when auto-sync is enabled") => {
+            nothing_happened(fault, Cause::Moved, "auto-sync is on (again): something switches it back on")
         }
-        404 => fault.with_hint("check the application's name, its project and its namespace"),
+        _ if says("another operation is already in progress") => {
+            nothing_happened(fault, Cause::Moved, "wait for that operation, or terminate it in Argo CD")
+        }
+        _ if says("does not have deployment with id") => {
+            nothing_happened(fault, Cause::Moved, "its history has gone on: choose again")
+        }
+        _ if says("blocked by sync window") => {
+            nothing_happened(fault, Cause::Refused, "a sync window of the project forbids it now")
+        }
+        (Some(9), 400) => nothing_happened(fault, Cause::Refused, "Argo CD does not do this as it stands"),
+        (Some(7), _) | (None, 403) => {
+            fault.cause = Cause::Forbidden;
+            fault.with_hint(
+                "the account lacks the right, or there is no such application: Argo CD tells these apart only with \
+                 `project = ..` in the binding",
+            )
+        }
+        (Some(5), _) => {
+            fault.cause = Cause::NotFound;
+            fault.with_hint("no such application in that project, or not for this account")
+        }
         _ => fault,
     }
-}
-
-/// Whether a refusal says that the world is not as the request expects it.
-fn moved(code: Option<i64>, says: &str) -> bool {
-    code == Some(FAILED_PRECONDITION)
-        || ["already in progress", "auto-sync", "test failed", "testing value", "testing path"]
-            .iter()
-            .any(|words| says.contains(words))
 }

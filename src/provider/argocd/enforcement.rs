@@ -3,56 +3,60 @@
 use crate::domain::Verb;
 use crate::provider::enforcement::{By, Enforced, Enforcement, GuardFact, VerbFacts};
 
+const TESTED: GuardFact = GuardFact::InRequest("JSON-Patch tests of uid and of the auto-sync that was shown");
+const REWRITES: &str =
+    "if Argo CD's own write conflicts, it writes the same specification again without the tests";
+
 /// The tables.
 pub(super) const FACTS: Enforcement = Enforcement {
     verbs: &[
         VerbFacts {
             verb: Verb::RollBack,
             request: "PATCH /api/v1/applications/{name}, then POST /api/v1/applications/{name}/rollback",
-            guard: GuardFact::LookAgain(
-                "Argo CD checks that auto-sync is off, nothing else is under way and the number is in its history",
+            guard: GuardFact::InRequest(
+                "of the switch JSON-Patch tests of uid and auto-sync; of the roll back that auto-sync is off, the id is in \
+                 the history, and nothing else is under way",
             ),
-            remains: "what somebody syncs within the round trip; the history then tells another revision",
-            needs: "applications: sync; and update where auto-sync is on",
-            proof: "its history has grown by that revision, it says healthy, and every replica runs what is asked for",
+            remains: "refused after the switch it is half done, and said so: auto-sync stays off. Where auto-sync is off \
+                      already only the second request is sent",
+            needs: "applications update and sync (or rollback, where the server is told to ask for it)",
+            proof: "the history grew by that revision, Argo CD calls it healthy, and every replica runs what is asked for",
         },
         VerbFacts {
             verb: Verb::Hold,
-            request: "PATCH /api/v1/applications/{name}",
-            guard: GuardFact::InRequest("JSON-Patch test of uid and of the auto-sync block"),
-            remains: "nothing; where Argo CD cannot read Git, the whole Application is written without a test",
-            needs: "applications: update",
-            proof: "it no longer syncs by itself",
+            request: "PATCH /api/v1/applications/{name} or PUT /api/v1/applications/{name}/spec",
+            guard: TESTED,
+            remains: "if Argo CD's own write conflicts, it writes the same specification again without the tests. While Git \
+                      cannot be reached patches are refused, and the whole specification is put without any",
+            needs: "applications update",
+            proof: "auto-sync is off",
         },
         VerbFacts {
             verb: Verb::Release,
             request: "PATCH /api/v1/applications/{name}",
-            guard: GuardFact::InRequest("JSON-Patch test of uid and of what was kept"),
-            remains: "nothing; where Argo CD cannot read Git, the whole Application is written without a test",
-            needs: "applications: update",
-            proof: "it syncs by itself",
+            guard: TESTED,
+            remains: REWRITES,
+            needs: "applications update",
+            proof: "auto-sync is on",
         },
     ],
     enforced: &[
         Enforced {
-            what: "who may sync and change an Application",
+            what: "who may sync, and change an application",
             by: By::Provider,
-            how: "its RBAC, asked before",
+            how: "Argo CD's own rights; asked before with can-i",
         },
         Enforced {
             what: "sync windows",
-            by: By::Provider,
-            how: "a sync outside them is refused; asked before",
+            by: By::Cockpit,
+            how: "Argo CD accepts a roll back in a closed window and lets it wait; the plan is refused instead",
         },
         Enforced {
-            what: "an ApplicationSet does not switch auto-sync on again",
+            what: "an ApplicationSet or an app of apps undoes a hold",
             by: By::Cockpit,
-            how: "holding an Application that one writes is refused",
+            how: "the first blocks the plan; the second is said on it",
         },
-        Enforced { what: "Git is reverted too", by: By::Nobody, how: "the plan says that it has to be" },
     ],
-    always: &[
-        "A roll back here changes what runs, not what Git says: the Application is out of sync until Git is reverted.",
-    ],
-    reads: "applications: get on the Applications that are bound.",
+    always: &["A roll back by history leaves Git as it is, and deletes nothing (prune is off)."],
+    reads: "applications get.",
 };

@@ -16,6 +16,7 @@ mod analysis;
 mod argo;
 mod author;
 mod autoscaler;
+mod binding;
 mod config;
 mod connect;
 mod contexts;
@@ -65,6 +66,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
+use self::binding::{Binding, binding, is_name};
 use self::connect::{Asked, Pin};
 use self::flagger::LoadTester;
 use self::flux::Owned;
@@ -74,15 +76,14 @@ use self::look::{Interest, Look};
 use self::namespace::Namespace;
 use self::reach::{Reach, Watches, Wide};
 use self::shelf::Wanted;
-use self::species::{Resource, Species};
 use super::examine::Finding;
 use super::platform::Platforms;
 use super::registry::{self, Registry};
 use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
-    Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, SafeText, Settings,
-    SourceName, Step, Target, Value,
+    Ask, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, SafeText, SourceName, Step,
+    Target, Value,
 };
 
 /// The field manager under which the cluster records our writes.
@@ -181,38 +182,6 @@ pub const KIND: Kind = Kind {
     build,
 };
 
-/// One workload that a service runs as in an environment.
-#[derive(Clone, Debug)]
-struct Binding {
-    place: Place,
-    /// What the name names, if it is not the workload itself.
-    front: Front,
-    species: Species,
-    namespace: String,
-    name: String,
-    container: Option<String>,
-}
-
-impl Binding {
-    /// The workload's path.
-    fn path(&self) -> String {
-        format!("{}/{}", Resource::Of(self.species).path(&self.namespace), self.name)
-    }
-
-    /// A Deployment behind what it names.
-    fn behind(&self, deployment: &str) -> Self {
-        let container = self.container.clone();
-        // One that is called like what stands in front is meant, whatever the Deployment is called.
-        Self {
-            front: Front::Nothing,
-            species: Species::Deployment,
-            name: deployment.to_owned(),
-            container,
-            ..self.clone()
-        }
-    }
-}
-
 /// What an intent is about.
 enum About<'a> {
     Workload(&'a Binding),
@@ -291,52 +260,6 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
 
 fn local(text: impl AsRef<str>) -> Fault {
     Fault::new(Cause::Local, text)
-}
-
-fn binding(bound: &Bound, env: &Arc<BTreeMap<String, String>>) -> Result<Binding, Fault> {
-    let place = bound.place().ok_or_else(|| local("a deployment target needs an environment"))?;
-    let (namespace, workload) =
-        (required(&bound.settings, "namespace")?, required(&bound.settings, "workload")?);
-    let (word, name) = workload.split_once('/').unwrap_or((workload, ""));
-    let front = Front::of(word, &bound.settings, env)?;
-    let species = match front {
-        Front::Nothing => Species::of_word(word),
-        Front::Canary(_) | Front::Service(_) => Some(Species::Deployment),
-    };
-    let Some(species) = species.filter(|_| workload.contains('/')) else {
-        let words = Species::ALL.into_iter().map(Species::word).chain(Front::WORDS);
-        let words = words.map(|word| format!("\"{word}/NAME\"")).collect::<Vec<_>>().join(", ");
-        return Err(local(format!("workload \"{workload}\" is none of {words}"))
-            .with_hint("write workload = \"deployment/NAME\""));
-    };
-    for (key, text) in [("namespace", namespace), ("workload", name)] {
-        if !is_name(text) {
-            return Err(local(format!("{key}: \"{text}\" cannot be the name of a Kubernetes object")));
-        }
-    }
-    Ok(Binding {
-        place,
-        front,
-        species,
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        container: bound.settings.text("container").map(str::to_owned),
-    })
-}
-
-fn required<'a>(settings: &'a Settings, key: &str) -> Result<&'a str, Fault> {
-    settings.text(key).ok_or_else(|| local(format!("{key} is missing")))
-}
-
-/// A DNS subdomain name: what can be put into a path as it is.
-fn is_name(text: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
-    let edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    text.len() <= 253
-        && text.bytes().all(inner)
-        && edge(text.bytes().next())
-        && edge(text.bytes().last())
-        && !text.contains("..")
 }
 
 impl Kubernetes {

@@ -8,10 +8,12 @@ use super::act::{self, Edit, Fresh};
 use super::fixture::{self, DIGEST_A, DIGEST_B, Object};
 use super::link::Trust;
 use super::remembered::Remembered;
+use super::species::{Resource, Species};
 use super::wire::{Pod, Watched};
 use super::workload::Workload;
 use super::*;
 use crate::domain::{Artifact, EnvironmentName, Phase, Promise, ServiceName, Severity, Target, Verb};
+use crate::domain::{Bound, Settings};
 use crate::provider::registry::Manifest;
 
 fn intent(verb: Verb, target: Target, reason: Option<&str>) -> Intent {

@@ -41,25 +41,6 @@ pub(super) fn change(argocd: &mut ArgoCd, index: usize, call: &Call<'_>) -> Done
     Ok(Answer::json(&shape::application(application)))
 }
 
-/// `PUT`: the whole Application, of which the spec and the annotations are taken.
-pub(super) fn replace(argocd: &mut ArgoCd, index: usize, validate: Validate, call: &Call<'_>) -> Done {
-    let repository = argocd.repository.clone();
-    let host = argocd.host.clone();
-    let Some(application) = argocd.applications.get_mut(index) else { return Err(Refusal::missing("")) };
-    if call.text("/metadata/name") != application.name {
-        return Err(Refusal::new(3, "the name in the path is not the name of the application"));
-    }
-    let spec = call.body.get("spec").cloned().unwrap_or_default();
-    let spec = validated(application, spec, (&repository, &host), validate, call)?;
-    let annotations = call.body.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({}));
-    if application.annotations != annotations {
-        application.annotations = annotations;
-        application.touch();
-    }
-    take(application, spec, call);
-    Ok(Answer::json(&shape::application(application)))
-}
-
 /// `PUT .../spec`: answers the spec alone.
 pub(super) fn specify(argocd: &mut ArgoCd, index: usize, validate: Validate, call: &Call<'_>) -> Done {
     let repository = argocd.repository.clone();

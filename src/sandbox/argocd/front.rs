@@ -246,11 +246,6 @@ fn write(
             call.may_change(name, "update")?;
             act::change(argocd, index, call)
         }
-        ("PUT", []) => {
-            let index = find(argocd, call, name, "update")?;
-            let validate = if call.param("validate") == "false" { Validate::No } else { Validate::Yes };
-            act::replace(argocd, index, validate, call)
-        }
         ("PUT", ["spec"]) => {
             let index = find(argocd, call, name, "update")?;
             let validate = if call.param("validate") == "false" { Validate::No } else { Validate::Yes };

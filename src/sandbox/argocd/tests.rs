@@ -1,3 +1,5 @@
+//! Every refusal of the API, and what the controller does, over the router.
+
 use super::{OPERATOR_TOKEN, SyncWindow, VIEWER_TOKEN, router};
 use crate::sandbox::{Clock, Options, Sandbox, Scenario, Server};
 use axum::body::{Body, to_bytes};
