@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::bindings::Watch;
 use super::wire::{App, Automated, Source, Version, Windows};
-use super::{ArgoCd, hazard, patch, read};
+use super::{ArgoCd, Read, hazard, patch, read};
 use crate::domain::gitops::AUTO_SYNC;
 use crate::domain::{
     Application, Artifact, Basis, Cause, Difference, Fault, Guard, Hazard, Intent, Permission, Prepared,
@@ -30,6 +30,8 @@ struct Fresh<'a> {
     /// The specification with everything that we know nothing about.
     spec: Value,
     told: Application,
+    /// Whether Argo CD read Git again for it.
+    read: Read,
     windows: Option<Windows>,
     me: Option<SafeText>,
 }
@@ -38,7 +40,8 @@ impl ArgoCd {
     pub(super) async fn ready(&self, intent: &Intent) -> Result<Prepared, Fault> {
         let watch = self.watch(intent)?;
         let me = self.me().await?;
-        let answer = self.api.answer(&watch.path()).await?;
+        // Git may have gone since Argo CD read it last: what it then refuses is to be known before.
+        let (answer, read) = self.answered(watch, Read::Anew).await?;
         let app: App = answer.json()?;
         let spec = answer.json::<Value>()?.get("spec").cloned().unwrap_or_default();
         let told = read::application(watch, &app, self.api.root())?;
@@ -47,7 +50,7 @@ impl ArgoCd {
             Err(fault) if matches!(fault.cause, Cause::NotFound | Cause::Forbidden) => None,
             Err(fault) => return Err(fault),
         };
-        let fresh = Fresh { watch, app, spec, told, windows, me };
+        let fresh = Fresh { watch, app, spec, told, read, windows, me };
         let mut prepared = match (intent.verb, &intent.target) {
             (Verb::RollBack, Target::Deployed { id, revision }) => fresh.roll_back(intent, *id, revision)?,
             (Verb::Hold, Target::Application) => fresh.hold(intent)?,
@@ -208,7 +211,10 @@ impl Fresh<'_> {
             Basis::new("auto-sync as configured", automated.unwrap_or_default()),
             Basis::new(
                 "specification",
-                if self.git_is_away() { self.spec.to_string() } else { String::new() },
+                match self.git_is_away() || self.read == Read::Before {
+                    true => self.spec.to_string(),
+                    false => String::new(),
+                },
             ),
             Basis::new("operation", read::busy(&self.app).unwrap_or_else(|| "none".into()).as_str()),
             Basis::new(
@@ -320,7 +326,8 @@ impl Fresh<'_> {
     fn hold(&self, intent: &Intent) -> Result<Prepared, Fault> {
         let effect = "switches auto-sync off, and keeps how it was";
         let mut prepared = self.prepared(PATCHED, Promise::Held, SWITCH);
-        prepared.steps = if self.git_is_away() {
+        // Where reading takes this long, so would the validation of a patch.
+        prepared.steps = if self.git_is_away() || self.read == Read::Before {
             prepared.guard = Guard::LookAgain("Argo CD takes a whole specification as it is".into());
             prepared.hazards.push(Hazard::new(
                 Severity::Warning,

@@ -114,6 +114,15 @@ pub fn build_with(spec: SourceSpec, limits: Limits) -> Result<Arc<dyn Provider>,
     Ok(Arc::new(ArgoCd { source: spec.name, api, watches, me: Mutex::new(None) }))
 }
 
+/// When Argo CD read Git for what it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    /// For this very answer.
+    Anew,
+    /// Some time before, as it does by itself.
+    Before,
+}
+
 impl ArgoCd {
     fn watch(&self, intent: &Intent) -> Result<&Watch, Fault> {
         let place = intent.place.as_ref();
@@ -174,15 +183,23 @@ impl ArgoCd {
 
     /// One application; what is being changed is compared with Git anew, as far as Argo CD can in time.
     async fn application(&self, watch: &Watch, ask: &Ask) -> Result<(Application, Option<Timestamp>), Fault> {
-        let mut stale = false;
-        if ask.acting.contains(&watch.place.service) {
+        let acting = ask.acting.contains(&watch.place.service);
+        let wish = if acting { Read::Anew } else { Read::Before };
+        let (answer, read) = self.answered(watch, wish).await?;
+        self.told(watch, &answer, read != wish)
+    }
+
+    /// One application as it is answered, and whether Argo CD read Git again for it, as far as that was wanted and it
+    /// could in time.
+    async fn answered(&self, watch: &Watch, wish: Read) -> Result<(super::http::Answer, Read), Fault> {
+        if wish == Read::Anew {
             match tokio::time::timeout(REFRESH, self.api.answer(&watch.refreshed())).await {
-                Ok(Ok(answer)) => return self.told(watch, &answer, stale),
+                Ok(Ok(answer)) => return Ok((answer, Read::Anew)),
                 Ok(Err(fault)) if fault.cause != Cause::ServerFailed => return Err(fault),
-                Ok(Err(_)) | Err(_) => stale = true,
+                Ok(Err(_)) | Err(_) => {}
             }
         }
-        self.told(watch, &self.api.answer(&watch.path()).await?, stale)
+        Ok((self.api.answer(&watch.path()).await?, Read::Before))
     }
 
     fn told(
