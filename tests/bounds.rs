@@ -278,7 +278,7 @@ fn endless() -> Listener {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_next_page_for_ever_is_followed_fifty_times_at_the_most() {
+async fn a_next_page_for_ever_is_not_followed_for_ever() {
     rustls::crypto::ring::default_provider().install_default().ok();
     for client in [Client::GitHub, Client::Kubernetes] {
         let folder = tempfile::tempdir().unwrap();
@@ -289,7 +289,8 @@ async fn a_next_page_for_ever_is_followed_fifty_times_at_the_most() {
         let seen = provider.observe(&Ask::default()).await;
         let took = began.elapsed();
         drop(provider);
-        let mut pages: BTreeMap<String, usize> = BTreeMap::new();
+        // Of each list how often it was begun, and how many pages were asked for.
+        let mut pages: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for request in server.take() {
             let path = request.split_whitespace().nth(1).unwrap_or_default();
             // The list of a watch, and the one of a service that is asked for when that has failed, are two lists.
@@ -298,11 +299,18 @@ async fn a_next_page_for_ever_is_followed_fifty_times_at_the_most() {
                 path.split('?').next().unwrap(),
                 if path.contains("elector") { " of one" } else { "" }
             );
-            *pages.entry(list).or_default() += 1;
+            let (begun, asked) = pages.entry(list).or_default();
+            *begun += usize::from(!path.contains("continue=") && !path.contains("more="));
+            *asked += 1;
         }
         println!("R20: {client:?} with endless pages: {pages:?} in {took:?}: {:?}", seen.as_ref().err());
         assert!(!pages.is_empty());
-        assert!(pages.values().all(|count| *count <= 50), "{pages:?}");
+        for (list, (begun, asked)) in &pages {
+            // What is kept in memory is bounded; the list of a watch, of which nearly nothing is kept, by its time.
+            let watch = client == Client::Kubernetes && !list.ends_with(" of one");
+            let most = begun * if watch { 500 } else { 50 };
+            assert!(*asked <= most, "{list}: {asked} pages in {begun} lists");
+        }
         let seen = seen.unwrap();
         if client == Client::Kubernetes {
             let fault = seen.faults.values().next().unwrap();

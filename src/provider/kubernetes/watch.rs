@@ -27,8 +27,10 @@ use crate::domain::{Cause, Fault};
 pub(super) const SILENCE: Duration = Duration::from_secs(75);
 /// Objects per page of a list.
 const PAGE: usize = 200;
-/// Pages per list: what is not kept costs time and no memory.
+/// Pages of the list of a watch: what is not kept costs time and no memory.
 const PAGES: usize = 500;
+/// Pages of a list of which everything is kept.
+const PAGES_OF_ONE: usize = 50;
 /// Waits between attempts: the first, doubled up to the last.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(20));
 /// How often a watch that is not permitted is tried again: as often as one that is permitted is renewed.
@@ -141,7 +143,7 @@ impl<T: Watched> Watch<T> {
     async fn list(&self, link: &Link) -> Result<String, Fault> {
         let mut listed: BTreeMap<&String, Vec<Come<T>>> =
             self.shelves.keys().map(|name| (name, Vec::new())).collect();
-        let version = pages(link, &self.scope, self.resource, "", |item| {
+        let version = pages(link, &self.scope, self.resource, "", PAGES, |item| {
             // What cannot be read at all may be anybody's.
             let label: Label<'_> = serde_json::from_str(item.get()).unwrap_or_default();
             for (namespace, shelf) in self.shelves_of(&label.metadata) {
@@ -214,21 +216,22 @@ pub(super) async fn list<T: Watched>(
 ) -> Result<Vec<Come<T>>, Fault> {
     let scope = Scope::Namespace(namespace.to_owned());
     let mut objects = Vec::new();
-    pages(link, &scope, resource, selector, |item| objects.push(cut(item, resource))).await?;
+    pages(link, &scope, resource, selector, PAGES_OF_ONE, |item| objects.push(cut(item, resource))).await?;
     Ok(objects)
 }
 
-/// Lists page by page; the version of the list.
+/// Lists page by page, so many at the most; the version of the list.
 async fn pages(
     link: &Link,
     scope: &Scope,
     resource: Resource,
     selector: &str,
+    most: usize,
     mut take: impl FnMut(&RawValue),
 ) -> Result<String, Fault> {
     let path = scope.path(resource);
     let mut next = String::new();
-    for _ in 0..PAGES {
+    for _ in 0..most {
         let page = link.get(&format!("{path}?limit={PAGE}{selector}{next}")).await?;
         let list: List<'_> =
             serde_json::from_slice(&page.body).map_err(|_| no_list(resource.plural(), &page.body))?;
@@ -242,7 +245,7 @@ async fn pages(
     }
     Err(Fault::new(
         Cause::TooLarge,
-        format!("more than {} {} in {}", PAGE * PAGES, resource.plural(), scope.words()),
+        format!("more than {} {} in {}", PAGE * most, resource.plural(), scope.words()),
     ))
 }
 
