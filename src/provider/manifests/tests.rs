@@ -1,5 +1,5 @@
 //! Against real git: a bare repository on this machine stands for the server.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test's own machinery")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own machinery")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The application controller: reads Git, compares, syncs and heals. Moves only when the world does.
 
 use super::{
-    Application, Deployment, Extent, Git, HISTORY, Initiator, Operation, OperationState, Phase, SYNC,
-    Surroundings, Sync, SyncWindow, Target,
+    Application, Comparison, Deployment, Extent, Git, HISTORY, Initiator, Operation, OperationState, Phase,
+    SYNC, Surroundings, SyncWindow, Target,
 };
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -73,11 +73,11 @@ impl Application {
             Some(live) => health(&self.name, live),
         };
         let sync = match &self.target {
-            None => Sync::Unknown,
-            Some(target) if target.image == image => Sync::Synced,
-            Some(_) => Sync::OutOfSync,
+            None => Comparison::Unknown,
+            Some(target) if target.image == image => Comparison::Synced,
+            Some(_) => Comparison::OutOfSync,
         };
-        self.drifted = (sync == Sync::OutOfSync).then(|| self.drifted.unwrap_or(around.now));
+        self.drifted = (sync == Comparison::OutOfSync).then(|| self.drifted.unwrap_or(around.now));
         if (self.sync, &self.health, &self.live) != (sync, &health, &image) {
             (self.sync, self.health, self.live) = (sync, health, image);
             self.reconciled = around.now;
@@ -88,7 +88,7 @@ impl Application {
     /// Begins a sync by itself, where that is allowed and something differs.
     fn begin(&mut self, around: &Surroundings<'_>, window: SyncWindow) {
         let (Some(automated), Some(target)) = (self.automated(), self.target.clone()) else { return };
-        if self.operation.is_some() || self.sync != Sync::OutOfSync || window == SyncWindow::Denies {
+        if self.operation.is_some() || self.sync != Comparison::OutOfSync || window == SyncWindow::Denies {
             return;
         }
         let is = |field: &str| automated.get(field) == Some(&Value::Bool(true));

@@ -128,14 +128,11 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
         path.trim_matches('/').split('/').map(crate::sandbox::github::decode).collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let login = login(&parts.headers);
-    let answer = open(&parts.method, &segments, login.as_ref().ok().copied()).map_or_else(
-        || {
-            let query = crate::sandbox::form(parts.uri.query().unwrap_or_default());
-            let asked = Asked { method: &parts.method, path: &segments, query, bytes: &bytes };
-            known(&world, login, asked).unwrap_or_else(|refusal| refusal.answer())
-        },
-        |answer| answer,
-    );
+    let answer = open(&parts.method, &segments, login.as_ref().ok().copied()).unwrap_or_else(|| {
+        let query = crate::sandbox::form(parts.uri.query().unwrap_or_default());
+        let asked = Asked { method: &parts.method, path: &segments, query, bytes: &bytes };
+        known(&world, login, asked).unwrap_or_else(|refusal| refusal.answer())
+    });
     page(answer.status, answer.kind, answer.body)
 }
 

@@ -86,7 +86,7 @@ struct Target {
 
 /// Whether what runs is what Git asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sync {
+enum Comparison {
     Synced,
     OutOfSync,
     Unknown,
@@ -108,7 +108,7 @@ struct Application {
     history: Vec<Deployment>,
     /// What Git asked for when it was last read; `None` when it could not be.
     target: Option<Target>,
-    sync: Sync,
+    sync: Comparison,
     health: (&'static str, String),
     live: String,
     condition: Option<(&'static str, String, Timestamp)>,
@@ -219,7 +219,7 @@ impl ArgoCd {
             state: history.last().map(OperationState::past),
             history,
             target: None,
-            sync: Sync::Unknown,
+            sync: Comparison::Unknown,
             health: ("Unknown", String::new()),
             live: String::new(),
             condition: None,

@@ -1,7 +1,8 @@
 //! How records look on the wire: an Application with its status.
 
 use super::{
-    Application, ArgoCd, Deployment, Extent, Initiator, NAMESPACE, Operation, OperationState, Phase, Sync,
+    Application, ArgoCd, Comparison, Deployment, Extent, Initiator, NAMESPACE, Operation, OperationState,
+    Phase,
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -67,11 +68,11 @@ fn status(app: &Application) -> Value {
     status
 }
 
-fn word(sync: Sync) -> &'static str {
+fn word(sync: Comparison) -> &'static str {
     match sync {
-        Sync::Synced => "Synced",
-        Sync::OutOfSync => "OutOfSync",
-        Sync::Unknown => "Unknown",
+        Comparison::Synced => "Synced",
+        Comparison::OutOfSync => "OutOfSync",
+        Comparison::Unknown => "Unknown",
     }
 }
 

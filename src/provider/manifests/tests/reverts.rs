@@ -66,7 +66,7 @@ async fn the_newest_change_is_reverted_by_one_commit_on_top() {
     assert!(message.contains(newest.as_str()) && message.contains("Reason: errors at 4 %"), "{message}");
     // What was reverted is a change like any other.
     assert!(after.changes[0].subject.as_str().starts_with("Revert"));
-    assert_eq!(after.same, [after.tip.clone()]);
+    assert_eq!(after.same, std::slice::from_ref(&after.tip));
     let again = stage.plan(newest.as_str(), RevertTo::Branch).await.unwrap();
     assert!(blocking(&again)[0].contains("already holds") && again.steps.is_empty(), "{:?}", again.hazards);
 }
