@@ -207,9 +207,22 @@ fn writes_pass_one_gate() {
         .map(|(name, text)| (name, code(&text).matches("check_write(").count()))
         .filter(|(_, calls)| *calls > 0)
         .collect();
-    let transports = ["provider/command/run.rs", "provider/http/mod.rs", "provider/kubernetes/prepare.rs"]
-        .map(|name| (name.to_owned(), 1));
-    assert_eq!(calls, transports, "one gate, asked once in each of the three transports");
+    let transports = [
+        "provider/command/run.rs",
+        "provider/http/mod.rs",
+        "provider/kubernetes/prepare.rs",
+        "provider/manifests/push.rs",
+    ]
+    .map(|name| (name.to_owned(), 1));
+    assert_eq!(calls, transports, "one gate, asked once in each of the four transports");
+    // Nothing else in a mirror pushes; what doctor asks is a dry run.
+    for (name, text) in
+        sources().iter().filter(|(name, _)| name.starts_with("provider/manifests/") && !is_test(name))
+    {
+        let dry = code(text).contains("\"--dry-run\"");
+        let pushes = code(text).contains("\"push\",");
+        assert!(!pushes || dry || name == "provider/manifests/push.rs", "{name} pushes");
+    }
     // Nothing else can send a write: of the transports only these functions take anything but a read.
     let senders: Vec<String> = sources()
         .into_iter()
@@ -228,7 +241,8 @@ fn writes_pass_one_gate() {
         .map(|(name, text)| (name, code(&text).matches("child::converse(").count()))
         .filter(|(name, count)| !is_test(name) && *count > 0)
         .collect();
-    assert_eq!(runners, [("provider/command/run.rs".to_owned(), 1)], "who hands a program a document");
+    let known = ["provider/command/run.rs", "provider/manifests/command.rs"].map(|name| (name.to_owned(), 1));
+    assert_eq!(runners, known, "who hands a program a document");
 }
 
 #[test]
@@ -279,6 +293,7 @@ fn other_programs_are_started_in_one_place() {
             "provider/git/command.rs",
             "provider/kubernetes/plugin.rs",
             "provider/login.rs",
+            "provider/manifests/command.rs",
             "provider/secret/fetch.rs"
         ]
     );

@@ -95,3 +95,36 @@ fn whoever_decides_second_is_told_who_was_first_and_when_and_sends_nothing_again
     assert_eq!(text.matches("request sent").count(), 1, "once, and not again\n{text}");
     assert!(text.contains("4 lines, the chain holds"), "{text}");
 }
+
+#[test]
+fn flux_is_held_before_a_roll_back_that_it_would_undo() {
+    let (_home, mut terminal) = drill("flux", "1");
+    terminal.wait_for("1 NO-GO");
+    terminal.press(b"j");
+    terminal.press(b"j");
+    terminal.wait_until("git is away", Duration::from_secs(60), |screen| {
+        screen.contains("sync unknown: Git cannot")
+    });
+    terminal.press(b"r");
+    terminal.wait_for("heals itself: it would put this back within 30 s");
+    terminal.press(b"\x1b");
+    for (key, done) in
+        [(b"H", "verified: the controller leaves changes by hand"), (b"r", "8 of 8 replicas run v4.1.1")]
+    {
+        terminal.press(key);
+        terminal.wait_for("type search");
+        terminal.read_it();
+        for letter in "search".bytes() {
+            terminal.press(&[letter]);
+        }
+        terminal.press(b"\r");
+        terminal.wait_until(done, Duration::from_secs(90), |screen| {
+            screen.contains("verified") && screen.contains(done)
+        });
+        terminal.press(b"\x1b");
+    }
+    let text = review(terminal);
+    for part in ["✓ search in production runs v4.1.1", "Hold search", "Roll back search"] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}

@@ -13,6 +13,9 @@ mod ci;
 #[path = "hazards/declared.rs"]
 #[expect(dead_code, reason = "shared with the tests of lies")]
 mod declared;
+#[path = "hazards/deploys.rs"]
+#[expect(dead_code, reason = "shared with the tests of lies")]
+mod deploys;
 #[path = "support/faults.rs"]
 #[expect(dead_code, reason = "only the credential of it is used here")]
 mod faults;
@@ -199,6 +202,7 @@ fn at_target(verb: Verb, id: &str, back: &str, new: &str) -> Target {
         Verb::Promote => Target::Artifact(Artifact::from_reference(new)),
         Verb::RollBack => Target::Revision { id: id.into(), artifact: Artifact::from_reference(back) },
         Verb::Pause | Verb::Resume | Verb::PromoteFully | Verb::Abort | Verb::Retry => Target::Rollout,
+        Verb::Hold | Verb::Release => Target::Application,
         Verb::Approve | Verb::Reject => Target::Gate(GateKey { run: run(), attempt: 1, id: "1".into() }),
         Verb::Rerun | Verb::Cancel => Target::Run(run()),
     }
@@ -212,7 +216,129 @@ async fn kubernetes_does_what_its_table_says() {
     let target = |verb| at_target(verb, "web-v1", &back, &new);
     let mut used = all_verbs("kubernetes", &kube.provider, target, "web").await;
     used.extend(orders_to_argo_rollouts().await);
+    for (key, plural, name) in
+        [("kustomization", "kustomizations", "flux-system/apps"), ("helmrelease", "helmreleases", "shop/web")]
+    {
+        used.extend(orders_to_flux(key, plural, name).await);
+    }
+    used.extend(gates_of_flagger().await);
+    used.extend(switch_of_a_service().await);
     whole("kubernetes", &used);
+}
+
+/// How Flux is held and let go.
+async fn orders_to_flux(key: &str, plural: &str, named: &str) -> BTreeSet<&'static str> {
+    let cluster = Cluster::new("2026-11-20T14:00:00Z".parse().unwrap());
+    let (namespace, name) = named.split_once('/').unwrap();
+    let source = json!({"kind": "GitRepository", "name": "deploys"});
+    let spec = json!({"interval": "1m", "prune": true, "sourceRef": source});
+    cluster.add_custom(plural, (namespace, name), spec);
+    let owner = (Role::Owner, Settings::default().with_text(key, named));
+    orders(&cluster, owner, &[Verb::Hold, Verb::Release], &Target::Application).await
+}
+
+/// What is bound so in this cluster, and what the plans of these verbs send.
+async fn plans(cluster: &Cluster, settings: Settings, verbs: &[(Verb, Target)]) -> BTreeSet<&'static str> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = cluster.router();
+    let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    std::fs::write(&config, cluster.kubeconfig(&url, ADMIN_TOKEN)).unwrap();
+    let bound = Bound {
+        role: Role::Deploy,
+        service: ServiceName::new("web"),
+        environment: Some(EnvironmentName::new("production")),
+        settings: settings.with_text("namespace", "shop"),
+    };
+    let spec = SourceSpec {
+        name: SourceName::new("prod"),
+        settings: Settings::default().with_text("kubeconfig", config.to_str().unwrap()),
+        secrets: std::collections::BTreeMap::new(),
+        bounds: vec![bound],
+        env: Arc::default(),
+    };
+    let provider = (kind("kubernetes").unwrap().build)(spec).unwrap();
+    provider.observe(&Ask::default()).await.unwrap();
+    let mut used = BTreeSet::new();
+    for (verb, target) in verbs {
+        let intent = Intent {
+            verb: *verb,
+            service: ServiceName::new("web"),
+            place: Some(Place::new("web", "production")),
+            target: target.clone(),
+            source: SourceName::new("prod"),
+            reason: None,
+            answers: std::collections::BTreeMap::new(),
+        };
+        used.extend(compared("kubernetes", *verb, &provider.prepare(&intent).await.unwrap()));
+    }
+    server.abort();
+    used
+}
+
+/// What Flagger's load tester is told.
+async fn gates_of_flagger() -> BTreeSet<&'static str> {
+    let mut now: jiff::Timestamp = "2026-11-20T14:00:00Z".parse().unwrap();
+    let cluster = Cluster::new(now);
+    for tag in ["v1", "v2"] {
+        let digest = format!("sha256:{}", tag.trim_start_matches('v').repeat(64));
+        cluster.register_image(&format!("127.0.0.1:1/shop/web:{tag}"), &digest);
+    }
+    let hook = |kind: &str, door: &str| json!({"type": kind, "name": kind, "url": format!("http://loadtester.flagger/{door}/check")});
+    cluster.add_deployment(&DeploymentSeed {
+        namespace: "shop".into(),
+        name: "web".into(),
+        container: "web".into(),
+        image: "127.0.0.1:1/shop/web:v1".into(),
+        replicas: 1,
+        shape: Shape::Flagger(json!({
+            "interval": "10s", "stepWeight": 50, "maxWeight": 50,
+            "webhooks": [hook("confirm-promotion", "gate"), hook("rollback", "rollback")]
+        })),
+        ..DeploymentSeed::default()
+    });
+    assert!(cluster.set_image("shop", "web", "web", "127.0.0.1:1/shop/web:v2", ""));
+    for _ in 0..120 {
+        now += jiff::SignedDuration::from_secs(1);
+        cluster.tick(now, std::time::Duration::from_secs(1));
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = cluster.load_tester();
+    let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+    let settings = Settings::default().with_text("workload", "canary/web").with_text("gates", &url);
+    let verbs = [(Verb::Resume, Target::Rollout), (Verb::Abort, Target::Rollout)];
+    let mut used = plans(&cluster, settings.clone(), &verbs).await;
+    cluster.set_gate("web.shop", true);
+    cluster.set_gate("rollback.web.shop", true);
+    used.extend(plans(&cluster, settings, &[(Verb::Pause, Target::Rollout)]).await);
+    server.abort();
+    used
+}
+
+/// What a Service is told.
+async fn switch_of_a_service() -> BTreeSet<&'static str> {
+    let cluster = Cluster::new("2026-11-20T14:00:00Z".parse().unwrap());
+    for (color, tag) in [("blue", "v1"), ("green", "v2")] {
+        let image = format!("127.0.0.1:1/shop/web:{tag}");
+        cluster.register_image(&image, &format!("sha256:{}", tag.trim_start_matches('v').repeat(64)));
+        cluster.add_deployment(&DeploymentSeed {
+            namespace: "shop".into(),
+            name: format!("web-{color}"),
+            container: "web".into(),
+            image,
+            replicas: 1,
+            labels: [("part", "web"), ("color", color)].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            ..DeploymentSeed::default()
+        });
+    }
+    cluster.add_service("shop", "web", &json!({"part": "web", "color": "blue"}));
+    let artifact = Artifact::from_reference("127.0.0.1:1/shop/web:v2");
+    let back = Target::Revision { id: "green".into(), artifact: artifact.clone() };
+    let settings = Settings::default().with_text("workload", "service/web");
+    plans(&cluster, settings, &[(Verb::Promote, Target::Artifact(artifact)), (Verb::RollBack, back)]).await
 }
 
 /// What only a rollout in steps is asked for.
@@ -229,6 +355,18 @@ async fn orders_to_argo_rollouts() -> BTreeSet<&'static str> {
         shape: Shape::Canary(vec![json!({"setWeight": 50}), json!({"pause": {}})]),
         ..DeploymentSeed::default()
     });
+    let settings = Settings::default().with_text("namespace", "shop").with_text("workload", "rollout/web");
+    let verbs = [Verb::PromoteFully, Verb::Abort, Verb::Retry];
+    orders(&cluster, (Role::Deploy, settings), &verbs, &Target::Rollout).await
+}
+
+/// The plans of these verbs in a cluster.
+async fn orders(
+    cluster: &Cluster,
+    (role, settings): (Role, Settings),
+    verbs: &[Verb],
+    target: &Target,
+) -> BTreeSet<&'static str> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = cluster.router();
@@ -237,10 +375,10 @@ async fn orders_to_argo_rollouts() -> BTreeSet<&'static str> {
     let config = folder.path().join("config");
     std::fs::write(&config, cluster.kubeconfig(&url, ADMIN_TOKEN)).unwrap();
     let bound = Bound {
-        role: Role::Deploy,
+        role,
         service: ServiceName::new("web"),
         environment: Some(EnvironmentName::new("production")),
-        settings: Settings::default().with_text("namespace", "shop").with_text("workload", "rollout/web"),
+        settings,
     };
     let spec = SourceSpec {
         name: SourceName::new("prod"),
@@ -251,17 +389,17 @@ async fn orders_to_argo_rollouts() -> BTreeSet<&'static str> {
     };
     let provider = (kind("kubernetes").unwrap().build)(spec).unwrap();
     let mut used = BTreeSet::new();
-    for verb in [Verb::PromoteFully, Verb::Abort, Verb::Retry] {
+    for verb in verbs {
         let intent = Intent {
-            verb,
+            verb: *verb,
             service: ServiceName::new("web"),
             place: Some(Place::new("web", "production")),
-            target: Target::Rollout,
+            target: target.clone(),
             source: SourceName::new("prod"),
             reason: None,
             answers: std::collections::BTreeMap::new(),
         };
-        used.extend(compared("kubernetes", verb, &provider.prepare(&intent).await.unwrap()));
+        used.extend(compared("kubernetes", *verb, &provider.prepare(&intent).await.unwrap()));
     }
     server.abort();
     used
@@ -341,6 +479,22 @@ async fn orders_for_a_container() -> BTreeSet<&'static str> {
 async fn declared_commands_do_what_their_table_says() {
     let place = Declared::start();
     all_verbs("command", &place.provider, |verb| at_target(verb, "r-v1", "web:v1", "web:v3"), "web").await;
+}
+
+#[tokio::test]
+async fn a_repository_of_manifests_does_what_its_table_says() {
+    use gonogo::domain::RevertTo;
+    let deploys = deploys::Deploys::start();
+    let commit = Sha::new(&deploys.tip());
+    let mut used = BTreeSet::new();
+    for to in [RevertTo::Branch, RevertTo::Proposal] {
+        let target = |verb| match verb {
+            Verb::RollBack => Target::Revert { commit: commit.clone(), to },
+            other => at_target(other, "r-v1", "web:v1", "web:v3"),
+        };
+        used.extend(all_verbs("manifests", &deploys.provider, target, "web").await);
+    }
+    whole("manifests", &used);
 }
 
 #[tokio::test]
@@ -450,6 +604,32 @@ async fn circleci_does_what_its_table_says() {
     let defined = shop_with(&server, Settings::default().with_text("definition", "def-1"));
     used.extend(one_more(("circleci", &defined), Verb::Promote, ci::world::version(Some("v2.8.0"))).await);
     whole("circleci", &used);
+}
+
+#[tokio::test]
+async fn terraform_does_what_its_table_says() {
+    use ci::terraform_cloud::{run, shop, workspace};
+    let server =
+        workspace(&[run("run-3", "planning"), run("run-2", "policy_checked"), run("run-1", "errored")]).await;
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    let target = |verb| at_ci("terraform-cloud", verb, &gate, "run-1", "run-3");
+    let mut used = all_verbs("terraform-cloud", &provider, target, "shop").await;
+    // What waits is discarded.
+    let waits = Target::Run(gate.run.clone());
+    used.extend(one_more(("terraform-cloud", &provider), Verb::Cancel, waits).await);
+    whole("terraform-cloud", &used);
+}
+
+#[tokio::test]
+async fn awx_does_what_its_table_says() {
+    use ci::awx::{approval, run, shop, workflow};
+    let runs = [run(32, "running"), run(31, "running"), run(30, "failed")];
+    let server = workflow(&runs, &[approval(75, 31, "pending")]).await;
+    let provider = shop(&server);
+    let gate = ci::world::only(&ci::world::seen(&provider).await).key.clone();
+    let target = |verb| at_ci("awx", verb, &gate, "30", "32");
+    whole("awx", &all_verbs("awx", &provider, target, "shop").await);
 }
 
 #[test]

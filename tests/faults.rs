@@ -13,7 +13,8 @@ use gonogo::domain::{
 use gonogo::provider::http::{Auth, Endpoint, EndpointSpec};
 use gonogo::provider::secret::Secret;
 use gonogo::provider::{
-    Provider, SecretPlace, SourceSpec, alertmanager, circleci, docker, github, gitlab, jenkins, prometheus,
+    Provider, SecretPlace, SourceSpec, alertmanager, awx, circleci, docker, github, gitlab, jenkins,
+    prometheus, terraform_cloud,
 };
 use serde_json::Value;
 
@@ -73,6 +74,16 @@ fn jenkins(url: &str) -> Arc<dyn Provider> {
 fn circleci(url: &str) -> Arc<dyn Provider> {
     let pipeline = Settings::default().with_text("project", "gh/acme/shop");
     circleci::build_with(spec(url, Role::Pipeline, pipeline), LIMITS).unwrap()
+}
+
+fn terraform_cloud(url: &str) -> Arc<dyn Provider> {
+    let pipeline = Settings::default().with_text("project", "acme/shop");
+    terraform_cloud::build_with(spec(url, Role::Pipeline, pipeline), LIMITS).unwrap()
+}
+
+fn awx(url: &str) -> Arc<dyn Provider> {
+    let pipeline = Settings::default().with_text("template", "Release shop");
+    awx::build_with(spec(&format!("{url}/api/v2"), Role::Pipeline, pipeline), LIMITS).unwrap()
 }
 
 fn engine(url: &str, bound: Settings) -> Arc<dyn Provider> {
@@ -155,6 +166,16 @@ async fn jenkins_survives_every_fault() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn circleci_survives_every_fault() {
     all(|case| check(case, circleci)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terraform_survives_every_fault() {
+    all(|case| check(case, terraform_cloud)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn awx_survives_every_fault() {
+    all(|case| check(case, awx)).await;
 }
 
 /// Without the faults that only a limit ends (the engine's are not shortened for tests) and those of https.

@@ -229,7 +229,7 @@ fn long_form() -> Model {
     model
 }
 
-/// Gates of four CI providers in one inbox: a quorum, values that are asked for, runs that wait behind.
+/// Gates of six providers in one inbox: a quorum, values that are asked for, a plan, an end, runs that wait behind.
 fn kinds() -> Model {
     let mut model = model::release_day();
     let gate = |source: &str, number, since| {
@@ -255,6 +255,16 @@ fn kinds() -> Model {
             ..gate("jenkins", 16, 95)
         }),
         seen(Gate { may_decide: MayDecide::Unknown, reviewers: Vec::new(), ..gate("circleci", 812, 30) }),
+        seen(Gate {
+            plan: Some("1 REPLACED, 3 to destroy, 2 to add, 1 to change".into()),
+            reviewers: Vec::new(),
+            ..gate("tfc", 42, 600)
+        }),
+        seen(Gate {
+            expires: Some(model.now.wall + jiff::SignedDuration::from_mins(42)),
+            reviewers: Vec::new(),
+            ..gate("awx", 31, 60)
+        }),
     ];
     model.inbox.append(&mut found);
     after(model, &[Key::Char('2')])

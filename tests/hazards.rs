@@ -24,6 +24,10 @@ mod declared;
 mod desk;
 #[path = "hazards/docker.rs"]
 mod docker;
+#[path = "hazards/flux.rs"]
+mod flux;
+#[path = "hazards/fronts.rs"]
+mod fronts;
 #[path = "hazards/kinds.rs"]
 mod kinds;
 #[path = "hazards/kube.rs"]

@@ -19,11 +19,13 @@ use gonogo::domain::Outcome;
 use gonogo::sandbox::{Effect, Scenario, Server};
 
 /// Service, its CI server, how many requests approve it.
-const GATES: [(&str, Server, usize); 4] = [
+const GATES: [(&str, Server, usize); 6] = [
     ("checkout", Server::Github, 1),
     ("billing", Server::Gitlab, 2),
     ("mailer", Server::Jenkins, 1),
     ("catalog", Server::Circleci, 1),
+    ("network", Server::TerraformCloud, 1),
+    ("warehouse", Server::Awx, 1),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,7 +33,7 @@ async fn one_key_approves_each_gate_with_the_requests_that_its_server_wants() {
     let scenario = Scenario::named("all-providers").unwrap();
     let mut cockpit = Cockpit::open(scenario, Manner::default()).await;
     cockpit.ready().await;
-    cockpit.until("all four gates wait", |model| model.inbox.len() == GATES.len()).await;
+    cockpit.until("all gates wait", |model| model.inbox.len() == GATES.len()).await;
     for (service, server, count) in GATES {
         cockpit.select(service, "production");
         let plan = cockpit.ask('a').await;

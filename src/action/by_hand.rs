@@ -1,6 +1,8 @@
-//! The command that does by hand what a step would do: `gh`, `kubectl`, `curl` or a declared program, in one line for a
-//! POSIX shell. Holds no secret: a token is a variable of the operator's, and a body with values of environment variables
+//! The command that does by hand what a step would do: `gh`, `kubectl`, `curl`, `git` or a declared program, in one line
+//! for a POSIX shell. Holds no secret: a token is a variable of the operator's, and a body with values of environment variables
 //! is left out.
+
+mod clone;
 
 use crate::domain::text::LONGEST;
 use crate::domain::{Reach, SafeText, Step, Verb};
@@ -27,6 +29,11 @@ fn lines(steps: &[(&Step, &Reach)], fits: impl Fn(&str) -> bool) -> String {
     let mut left_out = "";
     let mut commands = Vec::new();
     for (step, reach) in steps {
+        if let Reach::Git { url } = reach {
+            let whole = step.body.as_deref().is_some_and(&fits);
+            commands.push(clone::commands(step, url.as_str(), whole));
+            continue;
+        }
         let body = step.body.as_deref().map(|body| {
             if fits(body) && step.shown_body().as_deref() == Some(body) {
                 return quoted(body);
@@ -57,6 +64,7 @@ fn command(step: &Step, reach: &Reach, body: Option<&str>) -> String {
             curl(step, &user, base.as_str(), body)
         }
         Reach::Program => program(step, body),
+        Reach::Git { url } => clone::commands(step, url.as_str(), body.is_some()),
     }
 }
 
@@ -77,6 +85,8 @@ pub const fn lasting(verb: Verb) -> &'static str {
         }
         Verb::Abort => "what the coming version did until then stays, and it is still what is asked for",
         Verb::Retry => "what the coming version does with its share of the traffic stays",
+        Verb::Hold => "nothing: what was changed by hand meanwhile stays until the controller is released",
+        Verb::Release => "what Git says is applied, over what was changed by hand meanwhile",
         Verb::Pause | Verb::Resume => "nothing but what the replicas that were replaced meanwhile have done",
         Verb::Rerun => "the jobs run again with all their effects; the earlier attempt stays in the record",
         Verb::Cancel => "the run ends where it is: what its jobs did until then stays, half done or not",
@@ -252,6 +262,31 @@ mod tests {
         ] {
             assert_eq!(commands(&[(step, reach)]).as_str(), wanted);
         }
+    }
+
+    #[test]
+    fn a_revert_is_a_clone_a_commit_and_a_push_with_the_same_guard() {
+        let reach = Reach::Git { url: "https://git.test/d.git".into() };
+        let body = r#"{"onto":"aaaaaaaaaa","expects":"aaaaaaaaaa","folder":"apps/it's","as_at":"bbbb","tree":"cccc","message":"Revert \"x\"\n\nWhy: it's bad\n","author":"Ann B. <ann@x.test>"}"#;
+        let step = step("PUSH", "refs/heads/main", None, Some(body));
+        let said = commands(&[(&step, &reach)]).to_string();
+        for wanted in [
+            "git clone -q --no-checkout 'https://git.test/d.git' 'revert-aaaaaaa'",
+            "checkout -q --detach 'aaaaaaaaaa'",
+            r"restore --source='bbbb' --staged --worktree -- 'apps/it'\''s'",
+            r#"printf '%s\n' 'Revert "x"' '' 'Why: it'\''s bad' | git"#,
+            "-c 'user.name=Ann B.' -c 'user.email=ann@x.test' commit",
+            "push --force-with-lease='refs/heads/main:aaaaaaaaaa' origin 'HEAD:refs/heads/main'",
+        ] {
+            assert!(said.contains(wanted), "{wanted} in {said}");
+        }
+        let long = step_with(&step, &body.replace("bad", &"x".repeat(LONGEST_BODY)));
+        let said = commands(&[(&long, &reach)]).to_string();
+        assert!(said.contains("\"$MESSAGE\"") && !said.contains('…'), "{said}");
+    }
+
+    fn step_with(step: &Step, body: &str) -> Step {
+        Step { body: Some(body.to_owned()), ..step.clone() }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::domain::service::HealthRule;
 use crate::domain::time::{SKEWED, spoken};
 use crate::domain::{ChangeSet, Hazard, Intent, Policy, Prepared, Severity, Target, Verb, Verdict};
 
+use super::gitops;
 use super::plan::Surroundings;
 
 /// Every hazard of `intent` that the world shows, in no order.
@@ -21,6 +22,7 @@ pub fn hazards(
     let mut hazards = own_hazards(intent, policy, around);
     hazards.extend(course_hazards(intent, prepared, around));
     hazards.extend(skewed(intent, around));
+    hazards.extend(gitops::hazard(intent, around));
     if intent.verb == Verb::RollBack {
         hazards.extend(left_behind(intent, around).or_else(|| forward(prepared)));
         hazards.extend(blind(intent, around));

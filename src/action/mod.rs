@@ -3,6 +3,7 @@
 //! Knows `domain` only. It never sends, never reads a clock, never draws.
 
 pub mod by_hand;
+mod gitops;
 pub mod hazard;
 pub mod judge;
 pub mod offer;

@@ -10,6 +10,7 @@ use crate::domain::{
     Service, Target, Verb, World,
 };
 
+use super::gitops;
 use super::plan::Surroundings;
 use super::policy::{Refused, allowed};
 
@@ -53,6 +54,7 @@ pub fn offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         Verb::RollBack => roll_back_offers(around),
         Verb::Pause | Verb::Resume => pause_offer(verb, around),
         Verb::PromoteFully | Verb::Abort | Verb::Retry => steps_offer(verb, around),
+        Verb::Hold | Verb::Release => gitops::hold_offer(verb, around),
         Verb::Rerun | Verb::Cancel => run_offer(verb, around),
     }
     .map_err(|refusal| around.complete(verb, refusal))
@@ -81,6 +83,7 @@ impl Around<'_> {
     fn complete(&self, verb: Verb, mut refusal: Refusal) -> Refusal {
         let source = match verb {
             Verb::Approve | Verb::Reject | Verb::Rerun | Verb::Cancel => self.service.pipeline.as_ref(),
+            Verb::Hold | Verb::Release => self.environment.and_then(|e| e.owner.as_ref()),
             Verb::Promote
             | Verb::RollBack
             | Verb::Pause
@@ -109,7 +112,7 @@ impl Around<'_> {
         Some(self.assessment?.standing(&self.environment?.name)?.verdict)
     }
 
-    fn place(&self) -> Result<(&Environment, Place), Refusal> {
+    pub(super) fn place(&self) -> Result<(&Environment, Place), Refusal> {
         let environment = self
             .environment
             .ok_or_else(|| Refusal::new(format!("{} has no environment configured", self.service.name)))?;
@@ -132,7 +135,7 @@ impl Around<'_> {
         Ok((environment, place, rollout.value))
     }
 
-    fn intent(
+    pub(super) fn intent(
         &self,
         verb: Verb,
         place: Option<Place>,
@@ -153,7 +156,14 @@ impl Around<'_> {
 
 fn gate_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     let Some(gate) = around.gate else {
-        return Err(Refusal::new(format!("nothing of {} waits for approval", around.service.name)));
+        let refusal = Refusal::new(format!("nothing of {} waits for approval", around.service.name));
+        let rollout = around.environment.and_then(|e| around.world.rollout(around.service, e));
+        let held = rollout.and_then(|r| r.value.steps.as_ref()).is_some_and(|s| s.course == Course::Held);
+        return Err(if held {
+            refusal.next("its rollout waits at a step: resume lets it go on, abort gives it up")
+        } else {
+            refusal
+        });
     };
     match gate.waits_for {
         WaitsFor::Human | WaitsFor::Start => {}
@@ -237,6 +247,9 @@ pub fn candidates(around: Around<'_>, environment: &Environment) -> Vec<(Artifac
     {
         add(artifact.clone(), "runs in the environment before");
     }
+    let rollout = around.world.rollout(around.service, environment);
+    let beside = rollout.iter().flat_map(|r| &r.value.revisions).filter(|r| r.standing == Standing::Beside);
+    beside.for_each(|revision| add(revision.artifact.clone(), "runs beside it"));
     let live_version = live.as_ref().and_then(|l| l.version.as_ref()).and_then(|v| version(v.as_str()));
     if let Some(repository) = around.world.repository(around.service) {
         for tag in repository.value.tags.iter().take(20) {
@@ -283,11 +296,25 @@ fn named(
 }
 
 fn roll_back_offers(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let (environment, place) = around.place()?;
+    let owned = gitops::ways_back(around, environment, &place);
+    let mut offers = match direct_ways_back(around) {
+        Ok(direct) => direct,
+        Err(_) if !owned.is_empty() => Vec::new(),
+        Err(refusal) => return Err(refusal),
+    };
+    let at = if gitops::comes_first(around, environment) { 0 } else { offers.len() };
+    offers.splice(at..at, owned);
+    Ok(offers)
+}
+
+/// The revisions that the deployment target itself remembers.
+fn direct_ways_back(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     let (environment, place, rollout) = around.rollout()?;
     let Some(source) = &environment.deploy else { return Err(Refusal::new("no deployment target")) };
     let default = rollout.previous().map(|r| r.id.clone());
     let mut past: Vec<&Revision> =
-        rollout.revisions.iter().filter(|r| r.standing != Standing::Current).collect();
+        rollout.revisions.iter().filter(|r| matches!(r.standing, Standing::Past | Standing::Left)).collect();
     past.sort_by_key(|r| (r.standing == Standing::Left, Some(&r.id) != default.as_ref()));
     let offers: Vec<Offer> = past
         .into_iter()

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::hazard;
 use super::policy::{Breach, Glass, Refused, Rule, advice, allowed, policy_of, refuse, ships, two_person};
 use super::saga::Part;
+use super::{gitops, hazard};
 use crate::domain::freeze::Freeze;
 use crate::domain::service::{Access, Confirm, ReasonRule};
 use crate::domain::{
@@ -118,6 +118,7 @@ pub fn plan(
             .into());
     }
     let mut hazards = prepared.hazards.clone();
+    hazards.retain(|hazard| !gitops::told_by_owner(hazard, intent, around));
     hazards.extend(advice(intent, &policy, people));
     hazards.extend(hazard::hazards(intent, &policy, &prepared, around));
     hazards.sort_by_key(|hazard| std::cmp::Reverse(hazard.severity));
@@ -184,7 +185,8 @@ fn evidence(intent: &Intent, around: Surroundings<'_>) -> Vec<Evidence> {
     if let Some(environment) =
         intent.place.as_ref().and_then(|place| around.service.environment(&place.environment))
     {
-        sources.extend(environment.deploy.iter().chain(environment.alerts.iter()));
+        let owned = environment.owner.iter().chain(environment.manifests.iter());
+        sources.extend(environment.deploy.iter().chain(owned).chain(environment.alerts.iter()));
         sources.extend(environment.signals.iter().map(|(_, source)| source));
     }
     let mut seen: Vec<&SourceName> = Vec::new();

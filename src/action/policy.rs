@@ -187,8 +187,16 @@ fn read_only(policy: &Policy) -> Option<Refusal> {
 #[must_use]
 pub const fn ships(verb: Verb) -> bool {
     match verb {
-        Verb::Approve | Verb::Promote | Verb::Resume | Verb::PromoteFully | Verb::Retry => true,
-        Verb::Reject | Verb::RollBack | Verb::Abort | Verb::Pause | Verb::Rerun | Verb::Cancel => false,
+        Verb::Approve | Verb::Promote | Verb::Resume | Verb::PromoteFully | Verb::Retry | Verb::Release => {
+            true
+        }
+        Verb::Reject
+        | Verb::RollBack
+        | Verb::Abort
+        | Verb::Pause
+        | Verb::Hold
+        | Verb::Rerun
+        | Verb::Cancel => false,
     }
 }
 

@@ -32,5 +32,6 @@ pub fn aim(model: &mut Model, at: &Aim) {
     };
     model.focus = if at.gate.is_some() { Panel::Inbox } else { Panel::Board };
     model.gate.clone_from(&at.gate);
+    model.held = None;
     board::refilter(model);
 }

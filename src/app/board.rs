@@ -60,7 +60,10 @@ fn place(model: &mut Model) {
     let all = model.world.sources().all(|(_, state)| state.last.is_some() || state.fault.is_some());
     let needs = match oldest {
         Some(gate) => Some(gate.value.key.run.service.clone()),
-        None if all => views::worst_of_all(model),
+        None if all => {
+            let held = views::held(model).into_iter().next().map(|(place, ..)| place.service);
+            held.or_else(|| views::worst_of_all(model))
+        }
         None => return,
     };
     model.selection = Selection::Settled;

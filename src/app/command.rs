@@ -9,7 +9,7 @@ use super::menu;
 use super::model::{Model, Panel};
 use super::views::{self, View};
 use crate::action::{barred, offer};
-use crate::domain::Refusal;
+use crate::domain::{Place, Refusal};
 
 /// A named thing that a key can mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,10 @@ pub enum Command {
     Abort,
     /// Begin the aborted rollout again.
     Retry,
+    /// Keep the GitOps controller from undoing changes by hand.
+    Hold,
+    /// Let the GitOps controller go on.
+    Release,
     /// Run failed jobs again.
     Rerun,
     /// Stop the run.
@@ -215,6 +219,18 @@ pub const COMMANDS: &[Entry] = &[
         &[Key::Char('S')],
         "skip what is left of a rollout's steps, its pauses and analyses too",
     ),
+    entry(
+        Command::Hold,
+        "hold",
+        &[Key::Char('H')],
+        "keep the GitOps controller from undoing changes by hand: auto-sync off, or suspended",
+    ),
+    entry(
+        Command::Release,
+        "release",
+        &[Key::Char('U')],
+        "let the GitOps controller apply again what Git says, over changes by hand",
+    ),
     entry(Command::Rerun, "rerun", &[Key::Char('F')], "run the failed jobs of the newest run again"),
     entry(Command::Cancel, "cancel run", &[Key::Char('C')], "stop the newest run"),
     entry(Command::Mark, "mark", &[Key::Char(' ')], "mark the selection, to act on several at once"),
@@ -326,6 +342,17 @@ pub fn marked_surroundings<'a>(model: &'a Model, mark: &Mark) -> Result<offer::A
     })
 }
 
+/// What the action rules look at for a rollout that is selected in the inbox.
+fn held_surroundings<'a>(model: &'a Model, place: &Place) -> Result<offer::Around<'a>, Refusal> {
+    if views::held(model).iter().any(|(held, ..)| held == place) {
+        return marked_surroundings(model, &Mark::Place(place.clone()));
+    }
+    let (down, up) = (model.setup.keys.shown(Command::Down), model.setup.keys.shown(Command::Up));
+    Err(Refusal::new(format!("the rollout of {place} no longer waits"))
+        .evidence("the newest look")
+        .next(format!("choose another one: {down}, {up}")))
+}
+
 /// What the action rules look at, from the model.
 ///
 /// # Errors
@@ -336,6 +363,10 @@ pub fn model_surroundings(model: &Model) -> Result<offer::Around<'_>, Refusal> {
     let gate = model.gate_at_hand();
     // In the inbox the selected gate says where, not the board.
     let in_inbox = model.focus == Panel::Inbox;
+    let held = model.held.as_ref().filter(|_| in_inbox);
+    if let Some(place) = held {
+        return held_surroundings(model, place);
+    }
     match (&model.gate, gate) {
         (Some(_), None) if in_inbox => {
             let gone = Refusal::new("the gate that was selected no longer waits");

@@ -8,7 +8,8 @@ use super::activity::Event;
 use super::board;
 use super::model::{Model, Panel, Typing};
 use super::views::{self, View};
-use crate::domain::{Gate, Revision, Seen};
+use crate::domain::rollout::Steps;
+use crate::domain::{Gate, GateKey, Place, Revision, Rollout, Seen};
 
 /// The longest filter, in characters.
 const LONGEST: usize = 100;
@@ -106,6 +107,80 @@ pub fn gates(model: &Model) -> Vec<&Seen<Gate>> {
     model.inbox.iter().filter(|g| Some(&g.value.key) == chosen || fits(&g.value)).collect()
 }
 
+/// One row of the inbox.
+#[derive(Clone, Debug)]
+pub enum Waiting<'a> {
+    /// A gate.
+    Gate(&'a Seen<Gate>),
+    /// A rollout that waits at one of its steps.
+    Rollout(Place, &'a Rollout, &'a Steps),
+}
+
+impl Waiting<'_> {
+    /// Whether it is what is selected.
+    #[must_use]
+    pub fn selected(&self, model: &Model) -> bool {
+        match self {
+            Self::Gate(gate) => Some(&gate.value.key) == model.gate.as_ref(),
+            Self::Rollout(place, ..) => Some(place) == model.held.as_ref(),
+        }
+    }
+}
+
+/// A row of the inbox by its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// A gate.
+    Gate(GateKey),
+    /// The rollout in this place.
+    Rollout(Place),
+}
+
+impl Chosen {
+    /// The identity of a row.
+    #[must_use]
+    pub fn of(row: &Waiting<'_>) -> Self {
+        match row {
+            Waiting::Gate(gate) => Self::Gate(gate.value.key.clone()),
+            Waiting::Rollout(place, ..) => Self::Rollout(place.clone()),
+        }
+    }
+
+    /// Selects it, and with it its service and, of a rollout, its environment.
+    pub fn choose(self, model: &mut Model) {
+        let service = match &self {
+            Self::Gate(key) => key.run.service.clone(),
+            Self::Rollout(place) => place.service.clone(),
+        };
+        model.selected = Some(service);
+        board::refilter(model);
+        (model.gate, model.held) = match self {
+            Self::Gate(key) => (Some(key), None),
+            Self::Rollout(place) => {
+                let environments = model.service(&place.service).map(|s| s.environments.as_slice());
+                let at = environments.and_then(|all| all.iter().position(|e| e.name == place.environment));
+                if let Some(at) = at {
+                    model.environments.insert(place.service.clone(), at);
+                }
+                (None, Some(place))
+            }
+        };
+    }
+}
+
+/// The rows of the inbox that its filter lets through, and the selected one: gates, then rollouts.
+#[must_use]
+pub fn waiting(model: &Model) -> Vec<Waiting<'_>> {
+    let mut filter = Filter::new(model.filter(Panel::Inbox));
+    let rollouts = views::held(model).into_iter().filter(|(place, rollout, _)| {
+        let texts = [place.service.as_str(), place.environment.as_str(), rollout.target.label()];
+        Some(place) == model.held.as_ref() || filter.fits(texts)
+    });
+    let rollouts: Vec<_> =
+        rollouts.map(|(place, rollout, steps)| Waiting::Rollout(place, rollout, steps)).collect();
+    gates(model).into_iter().map(Waiting::Gate).chain(rollouts).collect()
+}
+
 /// The revisions of the selected place that their filter lets through, and the selected one.
 #[must_use]
 pub fn revisions(model: &Model) -> Vec<&Revision> {
@@ -136,7 +211,7 @@ pub fn events(model: &Model) -> Vec<&Event> {
 #[must_use]
 pub fn count(model: &Model, panel: Panel) -> (usize, usize) {
     match panel {
-        Panel::Inbox => (gates(model).len(), model.inbox.len()),
+        Panel::Inbox => (waiting(model).len(), model.inbox.len() + views::held(model).len()),
         Panel::Revisions => (revisions(model).len(), views::revisions(model).len()),
         Panel::Activity => (events(model).len(), model.activity.len()),
         _ => (model.shown.len(), model.setup.services.len()),
@@ -156,15 +231,16 @@ pub fn edit(model: &mut Model, panel: Panel, change: impl FnOnce(&mut String)) {
     match panel {
         Panel::Board => board::filter(model),
         Panel::Inbox => {
-            let kept = model.gate.take();
-            let fits = |key: &&crate::domain::GateKey| kept.as_ref() == Some(*key);
-            let shown = gates(model).into_iter().map(|g| &g.value.key);
-            let gate = shown.clone().find(fits).or_else(|| shown.clone().next()).cloned();
-            if let Some(service) = gate.as_ref().map(|key| key.run.service.clone()) {
-                model.selected = Some(service);
-                board::refilter(model);
+            let kept = (model.gate.take(), model.held.take());
+            let shown = waiting(model);
+            let same = |row: &&Waiting<'_>| match row {
+                Waiting::Gate(gate) => kept.0.as_ref() == Some(&gate.value.key),
+                Waiting::Rollout(place, ..) => kept.1.as_ref() == Some(place),
+            };
+            let row = shown.iter().find(same).or_else(|| shown.first()).map(Chosen::of);
+            if let Some(chosen) = row {
+                chosen.choose(model);
             }
-            model.gate = gate;
         }
         Panel::Revisions => {
             let kept = model.trail.revision.take().or_else(|| {

@@ -163,7 +163,12 @@ fn concerns(command: Command, panel: Panel) -> bool {
     let deed = verb_of(command).is_some() || command == WhatIf;
     match panel {
         Panel::Board => list || deed || matches!(command, Filter | Worst | Changes | Reasons | Left | Right),
-        Panel::Inbox => list || matches!(command, Approve | Reject | WhatIf | Filter | Changes),
+        Panel::Inbox => {
+            list || matches!(
+                command,
+                Approve | Reject | Resume | PromoteFully | Abort | RollBack | WhatIf | Filter | Changes
+            )
+        }
         Panel::Pipeline => list || matches!(command, Rerun | Cancel | WhatIf | Changes),
         Panel::Environments => {
             list || matches!(

@@ -256,6 +256,8 @@ pub struct Model {
     pub environments: BTreeMap<ServiceName, usize>,
     /// The selected gate in the inbox.
     pub gate: Option<GateKey>,
+    /// The selected rollout in the inbox: one that waits at a step. Never together with a gate.
+    pub held: Option<Place>,
     /// Every gate that waits for a human, of shown and hidden services, oldest first.
     pub inbox: Vec<Seen<Gate>>,
     /// Change sets by place: from what runs there to what would come.
@@ -353,6 +355,7 @@ impl Model {
             size,
             environments: BTreeMap::new(),
             gate: None,
+            held: None,
             inbox: Vec::new(),
             changes: BTreeMap::new(),
             ask: Ask::default(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::Panel;
 use super::views::View;
-use crate::domain::{GateKey, SafeText, ServiceName};
+use crate::domain::{GateKey, Place, SafeText, ServiceName};
 
 /// Whose the mouse is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Spot {
     Service(ServiceName),
     /// A gate in the inbox.
     Gate(GateKey),
+    /// A rollout in the inbox that waits at a step.
+    Held(Place),
     /// A revision of the selected place.
     Revision(SafeText),
     /// A line of a list to choose from, by its row.

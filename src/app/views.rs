@@ -170,9 +170,13 @@ pub fn leave(model: &mut Model) -> bool {
 pub fn arrived(model: &mut Model) {
     match model.focus {
         Panel::Inbox => {
-            let gates = || model.inbox.iter().map(|g| &g.value.key);
-            let had = gates().find(|key| Some(*key) == model.gate.as_ref());
-            model.gate = had.or_else(|| gates().next()).cloned();
+            let had = model.inbox.iter().any(|g| Some(&g.value.key) == model.gate.as_ref());
+            let held: Vec<Place> = held(model).into_iter().map(|(place, ..)| place).collect();
+            if had || model.held.as_ref().is_some_and(|place| held.contains(place)) {
+                return;
+            }
+            model.gate = model.inbox.first().map(|g| g.value.key.clone());
+            model.held = held.into_iter().next().filter(|_| model.gate.is_none());
         }
         Panel::Pipeline => model.trail.job = job_at_hand(model),
         Panel::Wall => wall::arrive(model),

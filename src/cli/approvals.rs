@@ -81,9 +81,13 @@ pub(super) fn sentence(model: &Model, gate: &Gate) -> String {
     )];
     let changes = gate.place().and_then(|place| model.changes.get(&place));
     parts.extend(changes.map(|changes| words::change_set(changes)));
+    parts.extend(gate.plan.as_ref().map(|plan| format!("its plan: {plan}")));
     parts.extend(gate.asked_by.as_ref().map(|who| format!("asked by {who}")));
     parts.extend(gate.since.map(|since| format!("{} ago", spoken(ago(model.now.wall, since)))));
     parts.extend(gate.approvals());
+    parts.extend(
+        gate.expires.map(|until| format!("counts as denied from {} on", until.strftime("%F %H:%M UTC"))),
+    );
     if !gate.asks.is_empty() {
         let names: Vec<&str> = gate.asks.iter().map(SafeText::as_str).collect();
         parts.push(format!("asks for {}", names.join(", ")));

@@ -173,6 +173,8 @@ async fn serve(world: &Sandbox) -> Done {
         ("gitlab", &urls.gitlab),
         ("jenkins", &urls.jenkins),
         ("circleci", &urls.circleci),
+        ("terraform", &urls.terraform_cloud),
+        ("awx", &urls.awx),
         ("prometheus", &urls.prometheus),
         ("alertmanager", &urls.alertmanager),
         ("kubernetes", &urls.kubernetes),

@@ -33,6 +33,7 @@ pub(super) fn gate(model: &Model, gate: &Gate) -> Value {
         "since": gate.since, "asked_by": gate.asked_by, "waits_for": gate.waits_for,
         "may_decide": gate.may_decide, "reviewers": gate.reviewers, "url": gate.url,
         "quorum": gate.quorum, "no_reject": gate.no_reject, "asks": gate.asks,
+        "plan": gate.plan, "expires": gate.expires,
         "changes": changes.map(|c| words::change_set(c)),
     })
 }

@@ -156,6 +156,8 @@ const fn ability(role: Role) -> &'static str {
         Role::Pipeline => "show a pipeline",
         Role::Live => "tell what is live",
         Role::Deploy => "run a service",
+        Role::Owner => "tell of a GitOps controller",
+        Role::Manifests => "hold manifests",
         Role::Dispatch => "start a deployment pipeline",
         Role::Signal => "evaluate a signal",
         Role::Alerts => "tell alerts",

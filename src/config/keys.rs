@@ -188,6 +188,18 @@ pub(super) const ENVIRONMENT: &[Entry] = &[
         "Who runs it: tells the rollout, and carries out promotions and roll backs.",
     ),
     entry(
+        "owner",
+        Shape::Binding(Role::Owner),
+        "",
+        "The GitOps controller that owns it: its sync state and history, holding it and letting it go.",
+    ),
+    entry(
+        "manifests",
+        Shape::Binding(Role::Manifests),
+        "",
+        "Its manifests in Git, which a roll back can revert.",
+    ),
+    entry(
         "live",
         Shape::Binding(Role::Live),
         "the pipeline's source, if it can",

@@ -150,6 +150,8 @@ impl<'t> Check<'t> {
             Some(item) => self.bind(item, Role::Live, &owner),
             None => self.usual_live(&owner, shared),
         };
+        let owner_of = section.get("owner").and_then(|item| self.bind(item, Role::Owner, &owner));
+        let manifests = section.get("manifests").and_then(|item| self.bind(item, Role::Manifests, &owner));
         let dispatch = section.get("dispatch").and_then(|item| self.bind(item, Role::Dispatch, &owner));
         let image = section.get("image").and_then(|item| self.image(item));
         let (signals, alerts) =
@@ -159,6 +161,8 @@ impl<'t> Check<'t> {
         Environment {
             name,
             deploy: deploy.and_then(|index| self.source_name(index)),
+            owner: owner_of.and_then(|index| self.source_name(index)),
+            manifests: manifests.and_then(|index| self.source_name(index)),
             live: live.and_then(|index| self.source_name(index)),
             dispatch: dispatch.and_then(|index| self.source_name(index)),
             image,

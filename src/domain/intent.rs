@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::code::Sha;
 use super::fault::Fault;
 use super::name::{Place, ServiceName, SourceName};
 use super::people::People;
@@ -38,6 +39,10 @@ pub enum Verb {
     Abort,
     /// Begin an aborted rollout again.
     Retry,
+    /// Keep the GitOps controller from undoing changes by hand.
+    Hold,
+    /// Let the GitOps controller apply again what Git says.
+    Release,
     /// Run failed jobs again.
     Rerun,
     /// Stop a run.
@@ -58,6 +63,8 @@ impl Verb {
             Self::PromoteFully => "promote fully",
             Self::Abort => "abort",
             Self::Retry => "retry",
+            Self::Hold => "hold",
+            Self::Release => "release",
             Self::Rerun => "rerun",
             Self::Cancel => "cancel",
         }
@@ -85,6 +92,32 @@ pub enum Target {
     },
     /// The rollout as it stands (pause, resume, promote fully, abort, retry).
     Rollout,
+    /// Go back to what the GitOps controller applied before (roll back).
+    Deployed {
+        /// [`super::gitops::Deployed::id`].
+        id: u64,
+        /// The revision in Git.
+        revision: Sha,
+    },
+    /// Put the manifests in Git back to as they were before this commit (roll back).
+    Revert {
+        /// The oldest commit that is undone; every later one that changed the folder is undone with it.
+        commit: Sha,
+        /// Where the revert goes.
+        to: RevertTo,
+    },
+    /// The GitOps controller's application (hold, release).
+    Application,
+}
+
+/// Where a revert goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevertTo {
+    /// The branch that the GitOps controller follows: it is applied at the next sync.
+    Branch,
+    /// A branch of its own, for a review: nothing is applied until somebody merges it.
+    Proposal,
 }
 
 impl Target {

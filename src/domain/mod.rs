@@ -7,6 +7,7 @@ pub mod assess;
 pub mod code;
 pub mod fault;
 pub mod freeze;
+pub mod gitops;
 pub mod health;
 pub mod intent;
 pub mod log;
@@ -28,10 +29,11 @@ pub mod world;
 pub use code::{ChangeSet, Repository, Sha, Span, SpanAsk};
 pub use fault::{Cause, Fault, Reached, Retry};
 pub use freeze::{Freeze, Frozen};
+pub use gitops::{Application, Manifests, Sync};
 pub use health::{Alert, AlertState, Reading, Series, Signal, Split, Thresholds};
 pub use intent::{
     ActionId, Basis, Difference, FormField, FormKind, Guard, Hazard, Intent, Outcome, Permission, Prepared,
-    Progress, Receipt, Refusal, Severity, Step, Target, Verb,
+    Progress, Receipt, Refusal, RevertTo, Severity, Step, Target, Verb,
 };
 pub use log::{JobLog, LogAnswer, LogTold};
 pub use name::{EnvironmentName, Place, PolicyName, ServiceName, SourceName};

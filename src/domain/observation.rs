@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::{Repository, SpanAsk};
 use super::fault::Fault;
+use super::gitops::{Application, Manifests};
 use super::health::{Alert, Signal};
 use super::log::LogTold;
 use super::name::{Place, ServiceName, SourceName};
@@ -80,6 +81,12 @@ pub struct Observation {
     pub live: BTreeMap<Place, Live>,
     /// What the target runs.
     pub rollouts: BTreeMap<Place, Rollout>,
+    /// What the GitOps controller says about the application in a place.
+    #[serde(default)]
+    pub applications: BTreeMap<Place, Application>,
+    /// What Git says should run in a place.
+    #[serde(default)]
+    pub manifests: BTreeMap<Place, Manifests>,
     /// What is known of the image that a roll back would start, where it was asked for.
     #[serde(default)]
     pub stock: BTreeMap<Place, Stock>,

@@ -236,6 +236,12 @@ pub struct Gate {
     /// Names of the values that it asks for besides the decision; the plan shows them and takes them.
     #[serde(default)]
     pub asks: Vec<SafeText>,
+    /// What the provider's own plan says would change: `3 to destroy, 2 to add, 1 to change`; none where it has no plan.
+    #[serde(default)]
+    pub plan: Option<SafeText>,
+    /// Until when it can be decided: from then on it counts as turned down.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
     /// Where a browser shows it.
     pub url: Option<SafeText>,
 }
@@ -374,6 +380,8 @@ mod tests {
                 quorum,
                 no_reject: None,
                 asks: Vec::new(),
+                plan: None,
+                expires: None,
                 url: None,
             };
             assert_eq!(gate.approvals().as_deref(), Some(words));

@@ -1,7 +1,9 @@
 //! What must become true after a request, as data; judged from later looks only.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::code::Sha;
 use super::pipeline::{Decision, GateKey, RunKey};
 use super::rollout::Artifact;
 use super::text::SafeText;
@@ -53,10 +55,41 @@ pub enum Promise {
     Aborted,
     /// The rollout is no longer aborted.
     Retried,
+    /// No door of the rollout is open any more.
+    Shut,
     /// The rollout is paused.
     Paused,
     /// The rollout is no longer paused.
     Resumed,
+    /// The GitOps controller has applied this revision anew, and what runs is well.
+    Synced {
+        /// The revision in Git.
+        revision: Sha,
+        /// The newest entry of its history before.
+        after: Option<u64>,
+        /// When its last operation before this one began.
+        operation: Option<Timestamp>,
+    },
+    /// The followed branch holds the folder as it was, the GitOps controller has applied it, and what runs is well.
+    Reverted {
+        /// The branch.
+        branch: SafeText,
+        /// Where it stood before.
+        onto: Sha,
+        /// The folder's content: git's tree id.
+        tree: Sha,
+    },
+    /// A branch of its own holds the folder as it was.
+    Proposed {
+        /// The branch.
+        branch: SafeText,
+        /// The folder's content: git's tree id.
+        tree: Sha,
+    },
+    /// The GitOps controller leaves changes by hand alone.
+    Held,
+    /// The GitOps controller applies by itself what Git says.
+    Released,
     /// The run has at least this attempt.
     Attempt {
         /// Which run.
@@ -107,8 +140,21 @@ impl std::fmt::Display for Promise {
             Self::WentOn { step } => write!(f, "the rollout is beyond step {}", step + 1),
             Self::Aborted => f.write_str("the rollout is aborted, and the stable revision has all traffic"),
             Self::Retried => f.write_str("the rollout is no longer aborted"),
+            Self::Shut => f.write_str("every gate of the rollout is closed"),
             Self::Paused => f.write_str("the rollout is paused"),
             Self::Resumed => f.write_str("the rollout is no longer paused"),
+            Self::Synced { revision, .. } => {
+                write!(
+                    f,
+                    "the controller has applied {revision} anew, and every replica runs what it asks for"
+                )
+            }
+            Self::Reverted { branch, .. } => {
+                write!(f, "{branch} holds the revert, it is applied, and every replica runs what it asks for")
+            }
+            Self::Proposed { branch, .. } => write!(f, "the branch {branch} holds the revert"),
+            Self::Held => f.write_str("the controller leaves changes by hand alone"),
+            Self::Released => f.write_str("the controller applies by itself what Git says"),
             Self::Attempt { attempt, .. } => write!(f, "the run is in attempt {attempt}"),
             Self::Started { .. } => f.write_str("the run is no longer held and has begun"),
             Self::Ended { .. } => f.write_str("the run has ended"),

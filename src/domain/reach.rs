@@ -40,6 +40,11 @@ pub enum Reach {
     },
     /// The program that a step itself names.
     Program,
+    /// `git`, in a clone of this repository.
+    Git {
+        /// Its address, without a login.
+        url: SafeText,
+    },
 }
 
 impl std::fmt::Display for Reach {
@@ -52,6 +57,7 @@ impl std::fmt::Display for Reach {
             Self::Socket { path } => write!(f, "{path}"),
             Self::Http { base, .. } | Self::Basic { base, .. } => write!(f, "{base}"),
             Self::Program => f.write_str("the programs of the config"),
+            Self::Git { url } => write!(f, "{url}"),
         }
     }
 }

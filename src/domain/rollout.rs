@@ -156,6 +156,8 @@ pub enum Standing {
     Past,
     /// Newer than what is asked for now: it was left by going back. To choose it is to go forward again.
     Left,
+    /// Runs beside what has the traffic, and is newer: to switch to it is to go forward.
+    Beside,
 }
 
 /// Who else writes this workload and would undo a manual change.
@@ -167,6 +169,14 @@ pub struct Owner {
     pub name: SafeText,
     /// What it would do to a manual change, and what to do instead.
     pub consequence: SafeText,
+}
+
+impl Owner {
+    /// What speaks against a change by hand, in one sentence.
+    #[must_use]
+    pub fn hazard(&self) -> String {
+        format!("{} ({}) {}", self.tool, self.name, self.consequence)
+    }
 }
 
 /// How a rollout that goes in steps brings its traffic over.
@@ -212,6 +222,33 @@ pub struct Steps {
     pub course: Course,
     /// What is measured meanwhile.
     pub analyses: Vec<Analysis>,
+    /// What people open to let it go on, or to turn it back.
+    #[serde(default)]
+    pub doors: Vec<Door>,
+}
+
+/// A switch beside the target by which people answer it. It knows no revision: what is open lets everything pass until
+/// somebody closes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// Its name: `gate`, `rollback gate`.
+    pub name: SafeText,
+    /// What asks it, in the target's words: `confirm-rollout, confirm-promotion`.
+    pub asked_by: SafeText,
+    /// How it stands.
+    pub state: Ajar,
+}
+
+/// How a [`Door`] stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ajar {
+    /// Whoever asks may pass.
+    Open,
+    /// Whoever asks is held.
+    Closed,
+    /// Nobody could tell; why.
+    Untold(SafeText),
 }
 
 impl Steps {

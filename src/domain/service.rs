@@ -99,6 +99,10 @@ pub enum Role {
     Live,
     /// Run it in an environment.
     Deploy,
+    /// Keep an environment as Git says: the GitOps controller that owns it.
+    Owner,
+    /// Hold the manifests of an environment in Git.
+    Manifests,
     /// Ship a version by starting a pipeline.
     Dispatch,
     /// Evaluate a signal in an environment.
@@ -160,6 +164,10 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// Which source runs it.
     pub deploy: Option<SourceName>,
+    /// Which source tells of the GitOps controller that owns it.
+    pub owner: Option<SourceName>,
+    /// Which source holds its manifests in Git.
+    pub manifests: Option<SourceName>,
     /// Which source tells what is live and carries the gates.
     pub live: Option<SourceName>,
     /// Which source ships by starting a pipeline.
@@ -273,6 +281,8 @@ impl Service {
         self.code.iter().chain(self.pipeline.iter()).chain(self.environments.iter().flat_map(|e| {
             e.deploy
                 .iter()
+                .chain(e.owner.iter())
+                .chain(e.manifests.iter())
                 .chain(e.alerts.iter())
                 .chain(e.live.iter())
                 .chain(e.signals.iter().map(|(_, source)| source))

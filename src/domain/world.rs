@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::code::Repository;
 use super::fault::Fault;
+use super::gitops::{Application, Manifests};
 use super::health::{Alert, Signal};
 use super::name::{Place, ServiceName, SourceName};
 use super::observation::{Observation, Report};
@@ -153,6 +154,20 @@ impl World {
     pub fn rollout(&self, service: &Service, environment: &Environment) -> Option<Seen<&Rollout>> {
         let source = environment.deploy.as_ref()?;
         self.look(source, &service.name, |o| o.rollouts.get(&service.place(environment)))
+    }
+
+    /// What the GitOps controller says about the application in a place.
+    #[must_use]
+    pub fn application(&self, service: &Service, environment: &Environment) -> Option<Seen<&Application>> {
+        let source = environment.owner.as_ref()?;
+        self.look(source, &service.name, |o| o.applications.get(&service.place(environment)))
+    }
+
+    /// What Git says should run in a place.
+    #[must_use]
+    pub fn manifests(&self, service: &Service, environment: &Environment) -> Option<Seen<&Manifests>> {
+        let source = environment.manifests.as_ref()?;
+        self.look(source, &service.name, |o| o.manifests.get(&service.place(environment)))
     }
 
     /// What is known of the image that a roll back of a place would start, if anybody asked.
@@ -309,6 +324,8 @@ fn keep(new: &mut Observation, old: &Observation, service: &ServiceName) {
     }
     of_place(&mut new.live, &old.live, service);
     of_place(&mut new.rollouts, &old.rollouts, service);
+    of_place(&mut new.applications, &old.applications, service);
+    of_place(&mut new.manifests, &old.manifests, service);
     of_place(&mut new.stock, &old.stock, service);
     of_place(&mut new.signals, &old.signals, service);
     of_place(&mut new.alerts, &old.alerts, service);

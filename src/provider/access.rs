@@ -1,7 +1,7 @@
 //! The one gate that every write passes: read-only or not, for the whole process.
 //!
-//! Knows nothing of how a write travels. The two transports (HTTP and the Kubernetes client) ask
-//! [`check_write`] right before they send; there is no second place to forget.
+//! Knows nothing of how a write travels. The four transports (HTTP, the Kubernetes client, declared commands, a push by
+//! git) ask [`check_write`] right before they send; there is no second place to forget.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -25,7 +25,7 @@ pub mod notice;
 mod tests;
 
 pub(super) use converse::converse;
-pub(super) use environment::{path, promises_a_secret, scrubbed};
+pub(super) use environment::{looks_secret, path, promises_a_secret, scrubbed};
 pub(super) use find::find;
 
 /// How much of a program's complaints is read, in bytes.

@@ -7,6 +7,8 @@
 pub mod access;
 pub mod alertmanager;
 pub mod archive;
+pub mod argocd;
+pub mod awx;
 pub mod child;
 pub mod circleci;
 pub mod command;
@@ -21,6 +23,7 @@ pub mod http;
 pub mod jenkins;
 pub mod kubernetes;
 pub mod login;
+pub mod manifests;
 mod meter;
 mod platform;
 pub mod prometheus;
@@ -30,6 +33,7 @@ pub mod registry;
 pub mod secret;
 mod services;
 mod stock;
+pub mod terraform_cloud;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -225,11 +229,15 @@ pub const KINDS: &[&Kind] = &[
     &gitlab::KIND,
     &jenkins::KIND,
     &circleci::KIND,
+    &terraform_cloud::KIND,
+    &awx::KIND,
     &prometheus::KIND,
     &alertmanager::KIND,
     &docker::KIND,
     &kubernetes::KIND,
+    &argocd::KIND,
     &command::KIND,
+    &manifests::KIND,
 ];
 
 /// The kind with this name.

@@ -1,7 +1,7 @@
 //! How a source is reached by hand: for the equivalent commands that the cockpit shows and copies. Reads the same
 //! settings as the provider; holds no credential and asks nobody.
 
-use super::SourceSpec;
+use super::{SourceSpec, manifests};
 use crate::domain::{Reach, SafeText};
 
 /// Docker's usual socket.
@@ -22,6 +22,7 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
             docker(text("host").or_else(|| variable.cloned()).as_deref())
         }
         "command" => Some(Reach::Program),
+        "manifests" => Some(Reach::Git { url: manifests::address(spec).ok()? }),
         "gitlab" => {
             let base = text("url").unwrap_or_else(|| "https://gitlab.com".to_owned());
             let base = SafeText::new(&format!("{base}/api/v4"));
@@ -30,6 +31,19 @@ pub fn reach(kind: &str, spec: &SourceSpec) -> Option<Reach> {
         "circleci" => {
             let base = text("url").unwrap_or_else(|| "https://circleci.com/api/v2".to_owned());
             Some(Reach::Http { base: SafeText::new(&base), token: Some("CIRCLE_TOKEN") })
+        }
+        "argocd" => {
+            text("url").map(|url| Reach::Http { base: SafeText::new(&url), token: Some("ARGOCD_AUTH_TOKEN") })
+        }
+        "terraform-cloud" => {
+            let base = text("url").unwrap_or_else(|| "https://app.terraform.io/api/v2".to_owned());
+            Some(Reach::Http { base: SafeText::new(&base), token: Some("TFE_TOKEN") })
+        }
+        "awx" => {
+            let url = text("url")?;
+            let base =
+                if url.contains("/api/") { url } else { format!("{}/api/v2", url.trim_end_matches("/api")) };
+            Some(Reach::Http { base: SafeText::new(&base), token: Some("CONTROLLER_OAUTH_TOKEN") })
         }
         "jenkins" => {
             let (url, user) = (text("url")?, text("user")?);
@@ -106,7 +120,11 @@ mod tests {
                 &[("url", "https://ci.test/jenkins"), ("user", "mara")],
                 Some("Basic https://ci.test/jenkins"),
             ),
+            ("terraform-cloud", &[], Some("Http https://app.terraform.io/api/v2")),
+            ("awx", &[("url", "https://awx.test/")], Some("Http https://awx.test/api/v2")),
             ("command", &[], Some("Program the programs of the config")),
+            ("manifests", &[("url", "git@git.test:acme/d.git")], Some("Git git@git.test:acme/d.git")),
+            ("manifests", &[("url", "https://ann:hunter2@git.test/d.git")], None),
             ("git", &[], None),
         ] {
             assert_eq!(of(kind, settings).as_deref(), wanted, "{kind} {settings:?}");

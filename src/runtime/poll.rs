@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::clock::Clock;
 use super::pace::Pace;
 use crate::app::Msg;
+use crate::domain::gitops::{Condition, OperationState};
 use crate::domain::{Ask, Cause, Fault, Now, Observation, Report, Retry, SourceName};
 use crate::provider::{Cadence, Provider};
 
@@ -196,7 +197,11 @@ pub fn wait_for(
 /// Whether something moves at the source.
 fn active(observation: &Observation) -> bool {
     let runs = observation.pipelines.values().flat_map(|p| &p.runs).any(|r| !r.state.ended());
-    runs || !observation.gates.is_empty() || observation.rollouts.values().any(|r| !r.at_rest())
+    let syncing = observation.applications.values().any(|app| {
+        app.operation.as_ref().is_some_and(|o| o.state == OperationState::Running)
+            || matches!(app.condition, Condition::Progressing(_))
+    });
+    runs || syncing || !observation.gates.is_empty() || observation.rollouts.values().any(|r| !r.at_rest())
 }
 
 /// A number in 0..1 that differs between sources and looks, so that looks do not march in step.

@@ -2,6 +2,7 @@
 //! lets a gate go without the operator. Knows them by their own handles.
 
 use super::SandboxError;
+use super::awx::Awx;
 use super::circleci::CircleCi;
 use super::github::GitHub;
 use super::gitlab::GitLab;
@@ -9,6 +10,7 @@ use super::history::Commits;
 use super::jenkins::Jenkins;
 use super::pipeline::{Arrived, Deploy};
 use super::scenario::{Ci, ServiceScript};
+use super::terraform_cloud::TerraformCloud;
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -18,6 +20,8 @@ pub(super) struct Servers {
     pub(super) gitlab: GitLab,
     pub(super) jenkins: Jenkins,
     pub(super) circleci: CircleCi,
+    pub(super) terraform_cloud: TerraformCloud,
+    pub(super) awx: Awx,
 }
 
 impl Servers {
@@ -37,6 +41,8 @@ impl Servers {
             Ci::Gitlab => self.gitlab.add_service(script, commits, start),
             Ci::Jenkins => self.jenkins.add_service(script, commits, start),
             Ci::Circleci => self.circleci.add_service(script, commits, start),
+            Ci::TerraformCloud => self.terraform_cloud.add_service(script, commits, start),
+            Ci::Awx => self.awx.add_service(script, commits, start),
         }
     }
 
@@ -46,6 +52,8 @@ impl Servers {
         deploys.extend(self.gitlab.tick(now, arrived));
         deploys.extend(self.jenkins.tick(now, arrived));
         deploys.extend(self.circleci.tick(now, arrived));
+        deploys.extend(self.terraform_cloud.tick(now, arrived));
+        deploys.extend(self.awx.tick(now, arrived));
         deploys
     }
 
@@ -61,5 +69,7 @@ impl Servers {
             || self.gitlab.approve_as(login, service, environment, now)
             || self.jenkins.approve_as(login, service, environment, now)
             || self.circleci.approve_as(login, service, environment, now)
+            || self.terraform_cloud.approve_as(login, service, environment, now)
+            || self.awx.approve_as(login, service, environment, now)
     }
 }

@@ -3,7 +3,8 @@
 
 use super::history::Repositories;
 use super::images::OWNER;
-use super::scenario::{Ci, Platform, ServiceScript};
+use super::manifests::folder as folder_of;
+use super::scenario::{Ci, Keeper, Platform, ServiceScript, Workload};
 use super::world::swarm_name;
 use super::{SandboxError, Urls};
 use jiff::{SignedDuration, Timestamp};
@@ -27,14 +28,20 @@ pub(super) fn text(
     policy: &str,
 ) -> String {
     let mut text = sources(folder, urls);
-    for ci in [Ci::Gitlab, Ci::Jenkins, Ci::Circleci] {
+    for ci in [Ci::Gitlab, Ci::Jenkins, Ci::Circleci, Ci::TerraformCloud, Ci::Awx] {
         if services.iter().any(|(script, _)| script.ci == ci) {
             text.push_str(&ci_source(ci, folder, urls));
         }
     }
+    if services.iter().any(|(script, _)| script.kept_by == Keeper::ArgoCd) {
+        text.push_str(&argocd_source(folder, urls));
+    }
+    if services.iter().any(|(script, _)| script.kept_by != Keeper::Nobody) {
+        text.push_str(&manifests_source(folder, urls));
+    }
     text.push_str(SIGNALS);
     for (script, repositories) in services {
-        service(&mut text, script, repositories);
+        service(&mut text, script, repositories, urls);
     }
     text.push_str(policy);
     text
@@ -93,6 +100,16 @@ host = "{}"
     )
 }
 
+/// The source of the repository of manifests.
+fn manifests_source(folder: &Path, urls: &Urls) -> String {
+    let cache = quoted(&folder.join("cache"));
+    format!(
+        "\n[[source]]\nname = \"deploys\"\nkind = \"manifests\"\nurl = \"{}/deploys.git\"\n\
+         author = \"Mara <mara@example.test>\"\ncache = {cache}\n",
+        urls.git
+    )
+}
+
 /// The source of a CI server other than GitHub.
 fn ci_source(ci: Ci, folder: &Path, urls: &Urls) -> String {
     let (kind, url, more) = match ci {
@@ -100,10 +117,20 @@ fn ci_source(ci: Ci, folder: &Path, urls: &Urls) -> String {
         Ci::Gitlab => ("gitlab", &urls.gitlab, ""),
         Ci::Jenkins => ("jenkins", &urls.jenkins, "user = \"mara\"\n"),
         Ci::Circleci => ("circleci", &urls.circleci, ""),
+        Ci::TerraformCloud => ("terraform-cloud", &urls.terraform_cloud, ""),
+        Ci::Awx => ("awx", &urls.awx, ""),
     };
     let token = quoted(&folder.join(format!("{kind}-token")));
     format!(
         "\n[[source]]\nname = \"{kind}\"\nkind = \"{kind}\"\nurl = \"{url}\"\n{more}token = {{ file = {token} }}\n"
+    )
+}
+
+/// The source that is Argo CD.
+fn argocd_source(folder: &Path, urls: &Urls) -> String {
+    let (url, token) = (&urls.argocd, quoted(&folder.join("argocd-token")));
+    format!(
+        "\n[[source]]\nname = \"argocd\"\nkind = \"argocd\"\nurl = \"{url}\"\ntoken = {{ file = {token} }}\n"
     )
 }
 
@@ -130,14 +157,36 @@ hold = 400
 no_go = 800
 "#;
 
-fn service(text: &mut String, script: &ServiceScript, repositories: &Repositories) {
+fn service(text: &mut String, script: &ServiceScript, repositories: &Repositories, urls: &Urls) {
     let (name, code) = (&script.name, quoted(&repositories.clone));
     let production = match script.production_on {
         Platform::Kubernetes => {
             let word = script.production_as.word();
-            format!("source = \"prod\", namespace = \"production\", workload = \"{word}/{name}\"")
+            let gates = match script.production_as {
+                Workload::Flagger => format!(", gates = \"{}\"", urls.load_tester),
+                _ => String::new(),
+            };
+            format!("source = \"prod\", namespace = \"production\", workload = \"{word}/{name}\"{gates}")
         }
         Platform::Docker => format!("source = \"swarm\", service = \"{}\"", swarm_name(name)),
+    };
+    let owner = match script.kept_by {
+        Keeper::Flux => {
+            format!(
+                "\n  owner = {{ source = \"prod\", kustomization = \"{}/{name}\" }}",
+                super::followed::NAMESPACE
+            )
+        }
+        Keeper::ArgoCd => {
+            format!("\n  owner = {{ source = \"argocd\", application = \"{name}\", project = \"default\" }}")
+        }
+        Keeper::Nobody => String::new(),
+    };
+    let manifests = match script.kept_by {
+        Keeper::Nobody => String::new(),
+        Keeper::ArgoCd | Keeper::Flux => {
+            format!("\n  manifests = {{ source = \"deploys\", folder = \"{}\" }}", folder_of(name))
+        }
     };
     let pipeline = match script.ci {
         // A fork's checks are another workflow: where there is one, all are looked at.
@@ -150,6 +199,10 @@ fn service(text: &mut String, script: &ServiceScript, repositories: &Repositorie
         Ci::Gitlab => format!("source = \"gitlab\", project = \"{OWNER}/{name}\""),
         Ci::Jenkins => format!("source = \"jenkins\", job = \"{OWNER}/{name}\""),
         Ci::Circleci => format!("source = \"circleci\", project = \"gh/{OWNER}/{name}\""),
+        Ci::TerraformCloud => {
+            format!("source = \"terraform-cloud\", project = \"{OWNER}/{name}-production\"")
+        }
+        Ci::Awx => format!("source = \"awx\", template = \"Release {name}\", organization = \"{OWNER}\""),
     };
     // Writing to a text cannot fail.
     let _ = write!(
@@ -167,7 +220,7 @@ pipeline = {{ {pipeline} }}
 
   [[service.environment]]
   name = "production"
-  deploy = {{ {production} }}
+  deploy = {{ {production} }}{owner}{manifests}
   health = {{ signals = ["error-rate", "latency-p99"], alerts = {{ source = "alertmanager", filter = ['service="{name}"', 'environment="production"'] }} }}
   policy = "production"
 "#

@@ -34,11 +34,21 @@ pub enum Server {
     Jenkins,
     /// CircleCI.
     Circleci,
+    /// The git server of the repository of manifests.
+    Git,
+    /// HCP Terraform.
+    TerraformCloud,
+    /// AWX.
+    Awx,
+    /// Flagger's load tester.
+    LoadTester,
+    /// Argo CD.
+    Argocd,
 }
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Github,
         Self::Prometheus,
         Self::Alertmanager,
@@ -49,6 +59,11 @@ impl Server {
         Self::Gitlab,
         Self::Jenkins,
         Self::Circleci,
+        Self::Git,
+        Self::TerraformCloud,
+        Self::Awx,
+        Self::LoadTester,
+        Self::Argocd,
     ];
 }
 

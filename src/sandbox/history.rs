@@ -212,7 +212,7 @@ fn entry(path: &str, id: Oid) -> IndexEntry {
     }
 }
 
-fn signature(login: &str, at: Timestamp) -> Result<Signature<'static>, git2::Error> {
+pub(super) fn signature(login: &str, at: Timestamp) -> Result<Signature<'static>, git2::Error> {
     let name = PEOPLE.iter().find(|(known, _)| *known == login).map_or(login, |(_, name)| name);
     Signature::new(name, &format!("{login}@acme.test"), &Time::new(at.as_second(), 0))
 }

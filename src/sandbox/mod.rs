@@ -8,39 +8,49 @@
 
 mod alertmanager;
 mod alerts;
+pub mod argocd;
+pub mod awx;
 mod ci;
 pub mod circleci;
 mod config;
 pub mod docker;
 pub mod fault;
+mod followed;
+mod githost;
 pub mod github;
 pub mod gitlab;
 mod history;
 mod images;
 pub mod jenkins;
 pub mod kubernetes;
+pub mod manifests;
 mod pipeline;
 mod prometheus;
 mod registry;
 pub mod scenario;
 mod serve;
 mod signals;
+pub mod terraform_cloud;
 mod world;
 
 pub use fault::{Act, Answered, Effect, Entry, Faults, Rule, Server};
 pub use scenario::{Drill, Runs, Scenario};
 pub use world::World;
 
+use argocd::ArgoCd;
+use awx::Awx;
 use circleci::CircleCi;
 use github::GitHub;
 use gitlab::GitLab;
 use history::Repositories;
 use jenkins::Jenkins;
 use jiff::Timestamp;
+use manifests::Manifests;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+use terraform_cloud::TerraformCloud;
 use tokio::task::AbortHandle;
 
 /// The pause between two steps of a running clock.
@@ -141,6 +151,16 @@ pub struct Urls {
     pub jenkins: String,
     /// The CircleCI API's base.
     pub circleci: String,
+    /// The git server's base.
+    pub git: String,
+    /// HCP Terraform's API base.
+    pub terraform_cloud: String,
+    /// AWX's API base.
+    pub awx: String,
+    /// Flagger's load tester.
+    pub load_tester: String,
+    /// Argo CD.
+    pub argocd: String,
 }
 
 /// A running world. Dropping it stops every server and removes the folder.
@@ -182,11 +202,16 @@ impl Sandbox {
             gitlab: GitLab::new(&urls.gitlab),
             jenkins: Jenkins::new(&urls.jenkins),
             circleci: CircleCi::new(&urls.circleci),
+            terraform_cloud: TerraformCloud::new(),
+            awx: Awx::new(),
         };
         for (script, made) in scenario.services.iter().zip(&repositories) {
             ci.add_service(script, &made.origin, start)?;
         }
-        let world = World::new(&scenario, start, options.seed, &urls.registry, ci, Faults::default());
+        let manifests = Manifests::make(&path, &scenario.services, &urls.registry, start)?;
+        let outside =
+            world::Outside { ci, manifests, argocd: ArgoCd::new(&urls.git), faults: Faults::default() };
+        let world = World::new(&scenario, start, options.seed, &urls.registry, outside);
         write_files(&path, &urls, &world, (&scenario, start), &repositories)?;
         let mut tasks = Vec::new();
         for Listening { server, listener, .. } in listeners {
@@ -279,6 +304,11 @@ impl Urls {
             gitlab: format!("http://{}", at(Server::Gitlab)),
             jenkins: format!("http://{}/jenkins", at(Server::Jenkins)),
             circleci: format!("http://{}/api/v2", at(Server::Circleci)),
+            git: format!("http://{}", at(Server::Git)),
+            terraform_cloud: format!("http://{}/api/v2", at(Server::TerraformCloud)),
+            awx: format!("http://{}/api/v2", at(Server::Awx)),
+            load_tester: format!("http://{}", at(Server::LoadTester)),
+            argocd: format!("http://{}", at(Server::Argocd)),
         }
     }
 }
@@ -295,6 +325,11 @@ fn router(server: Server, world: &World) -> axum::Router {
         Server::Gitlab => gitlab::router(world.clone()),
         Server::Jenkins => jenkins::router(world.clone()),
         Server::Circleci => circleci::router(world.clone()),
+        Server::Git => githost::router(world.clone()),
+        Server::TerraformCloud => terraform_cloud::router(world.clone()),
+        Server::Awx => awx::router(world.clone()),
+        Server::LoadTester => world.cluster().load_tester(),
+        Server::Argocd => argocd::router(world.clone()),
     }
 }
 
@@ -346,6 +381,9 @@ fn write_files(
         ("gitlab-token", gitlab::OPERATOR_TOKEN),
         ("jenkins-token", jenkins::OPERATOR_TOKEN),
         ("circleci-token", circleci::OPERATOR_TOKEN),
+        ("terraform-cloud-token", terraform_cloud::OPERATOR_TOKEN),
+        ("awx-token", awx::OPERATOR_TOKEN),
+        ("argocd-token", argocd::OPERATOR_TOKEN),
     ] {
         config::private(&folder.join(file), &format!("{token}\n"))?;
     }

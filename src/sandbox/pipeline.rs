@@ -57,6 +57,14 @@ pub(super) static RELEASE: &[Plan] = &[
     },
 ];
 
+/// Plans a change of what runs, estimates and checks it, and applies it once somebody confirmed the plan.
+pub(super) static CHANGE: &[Plan] = &[
+    plan("plan", "plan", &[], 20),
+    plan("cost-estimate", "check", &["plan"], 4),
+    plan("policy-check", "check", &["cost-estimate"], 3),
+    Plan { environment: Some("production"), held: true, ..plan("apply", "apply", &["policy-check"], 12) },
+];
+
 /// Where a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -146,8 +154,20 @@ impl Run {
         actor: &str,
         now: Timestamp,
     ) -> Self {
+        Self::of(RELEASE, ids, number, (version, sha), actor, now)
+    }
+
+    /// A run of other jobs that begins now.
+    pub(super) fn of(
+        jobs: &'static [Plan],
+        ids: &mut Ids,
+        number: u64,
+        (version, sha): (&str, &str),
+        actor: &str,
+        now: Timestamp,
+    ) -> Self {
         let id = ids.next();
-        let jobs = RELEASE.iter().map(|plan| Job::new(ids, plan, now)).collect();
+        let jobs = jobs.iter().map(|plan| Job::new(ids, plan, now)).collect();
         Self {
             id,
             number,
@@ -333,11 +353,22 @@ pub(super) fn seed(
     commits: &Commits,
     start: Timestamp,
 ) -> Result<Vec<Run>, SandboxError> {
+    seed_of((RELEASE, "e2e"), ids, script, commits, start)
+}
+
+/// The same with other jobs, of which this one fails where one is scripted to.
+pub(super) fn seed_of(
+    (jobs, fails): (&'static [Plan], &'static str),
+    ids: &mut Ids,
+    script: &ServiceScript,
+    commits: &Commits,
+    start: Timestamp,
+) -> Result<Vec<Run>, SandboxError> {
     let newest = script.tags.last().cloned().unwrap_or_default();
     let mut runs = Vec::new();
     let old = (script.live.as_str(), commits.of(&script.live));
     runs.push(past(
-        Run::new(ids, 1, old, "rhea", start - SignedDuration::from_hours(71)),
+        Run::of(jobs, ids, 1, old, "rhea", start - SignedDuration::from_hours(71)),
         script,
         Goal::Done,
     ));
@@ -349,8 +380,8 @@ pub(super) fn seed(
             RunScript::Deploying => (430, Goal::Deploying(start)),
         };
         let from = start - SignedDuration::from_secs(back);
-        let mut run = Run::new(ids, 2, (&newest, commits.of(&newest)), "rhea", from);
-        run.fails = (script.run == RunScript::Failing).then_some("e2e");
+        let mut run = Run::of(jobs, ids, 2, (&newest, commits.of(&newest)), "rhea", from);
+        run.fails = (script.run == RunScript::Failing).then_some(fails);
         runs.push(past(run, script, goal));
     }
     Ok(runs)

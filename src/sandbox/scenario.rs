@@ -8,12 +8,15 @@ use super::fault::Server;
 use serde::Deserialize;
 
 /// The scenarios in the program, by name, each with its file's text. The first is the default.
-const EMBEDDED: [(&str, &str); 15] = [
+const EMBEDDED: [(&str, &str); 20] = [
     ("release-day", include_str!("scenarios/release-day.toml")),
     ("quiet", include_str!("scenarios/quiet.toml")),
     ("canary-degrades", include_str!("scenarios/canary-degrades.toml")),
     ("canary-steps", include_str!("scenarios/canary-steps.toml")),
     ("blue-green", include_str!("scenarios/blue-green.toml")),
+    ("flux", include_str!("scenarios/flux.toml")),
+    ("flagger", include_str!("scenarios/flagger.toml")),
+    ("service-switch", include_str!("scenarios/service-switch.toml")),
     ("build-fails", include_str!("scenarios/build-fails.toml")),
     ("provider-down", include_str!("scenarios/provider-down.toml")),
     ("rate-limited", include_str!("scenarios/rate-limited.toml")),
@@ -23,6 +26,8 @@ const EMBEDDED: [(&str, &str); 15] = [
     ("all-providers", include_str!("scenarios/all-providers.toml")),
     ("decided-first", include_str!("scenarios/decided-first.toml")),
     ("freeze", include_str!("scenarios/freeze.toml")),
+    ("gitops", include_str!("scenarios/gitops.toml")),
+    ("git-down", include_str!("scenarios/git-down.toml")),
     ("fleet", include_str!("scenarios/fleet.toml")),
 ];
 
@@ -88,6 +93,13 @@ pub struct ServiceScript {
     /// What its production runs as, where that is in the cluster.
     #[serde(default)]
     pub production_as: Workload,
+    /// Which GitOps tool keeps its production as the repository of manifests says. What its pipeline ships there is then
+    /// a commit.
+    #[serde(default)]
+    pub kept_by: Keeper,
+    /// How many minutes ago its production got what is live, where a GitOps tool keeps it.
+    #[serde(default = "an_hour")]
+    pub live_for: i64,
     /// Who builds and deploys it.
     #[serde(default)]
     pub ci: Ci,
@@ -170,6 +182,10 @@ pub enum Workload {
     Canary,
     /// A Rollout of two colours.
     BlueGreen,
+    /// A Deployment that a Canary of Flagger leads, and a gate holds.
+    Flagger,
+    /// A Service that chooses between two Deployments.
+    ServiceSwitch,
 }
 
 impl Workload {
@@ -181,8 +197,27 @@ impl Workload {
             Self::StatefulSet => "statefulset",
             Self::DaemonSet => "daemonset",
             Self::Canary | Self::BlueGreen => "rollout",
+            Self::Flagger => "canary",
+            Self::ServiceSwitch => "service",
         }
     }
+}
+
+const fn an_hour() -> i64 {
+    60
+}
+
+/// The kinds of GitOps tools.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keeper {
+    /// None: changes by hand stay.
+    #[default]
+    Nobody,
+    /// Argo CD.
+    ArgoCd,
+    /// Flux.
+    Flux,
 }
 
 /// The kinds of CI servers.
@@ -198,6 +233,10 @@ pub enum Ci {
     Jenkins,
     /// CircleCI.
     Circleci,
+    /// HCP Terraform.
+    TerraformCloud,
+    /// AWX.
+    Awx,
 }
 
 /// What a workflow run does as the day begins.

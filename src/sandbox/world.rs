@@ -3,10 +3,12 @@
 //!
 //! Everything here moves only in [`World::advance`]: a test drives it by hand, the demo five times a second.
 
+use super::argocd::{ArgoCd, Git, Surroundings, SyncWindow};
 use super::ci::Servers;
 use super::fault::{Act, Faults, Rule, Server};
 use super::images::reference;
-use super::scenario::{Event, Platform, Scenario, ServiceScript, What, Workload};
+use super::manifests::Manifests;
+use super::scenario::{Event, Keeper, Platform, Scenario, ServiceScript, What, Workload};
 use super::signals::Signals;
 use super::{alerts::Alerts, docker, kubernetes};
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +23,8 @@ const LOOKS: usize = 40;
 
 /// How many revisions a workload has behind it. Each costs a rollout as the day begins.
 const HISTORY: usize = 2;
+/// The cause of what somebody does with the right tool.
+const BY_HAND: &str = "by hand";
 
 /// The world. Clones share the same world.
 #[derive(Clone)]
@@ -51,8 +55,18 @@ pub(super) struct State {
     pub(super) services: Vec<Service>,
     pub(super) ci: Servers,
     pub(super) alerts: Alerts,
+    pub(super) manifests: Option<Manifests>,
+    pub(super) argocd: ArgoCd,
     events: Vec<Event>,
     turn: usize,
+}
+
+/// What a world begins with besides its script.
+pub(super) struct Outside {
+    pub(super) ci: Servers,
+    pub(super) manifests: Option<Manifests>,
+    pub(super) argocd: ArgoCd,
+    pub(super) faults: Faults,
 }
 
 /// A service in this world.
@@ -84,6 +98,11 @@ impl Service {
         Self { script, places }
     }
 
+    /// Whether what ships it changes Git and not the cluster.
+    fn kept(&self, cause: &str) -> bool {
+        self.script.kept_by != Keeper::Nobody && cause != BY_HAND
+    }
+
     pub(super) fn place(&self, environment: &str) -> Option<&Place> {
         self.places.iter().find(|place| place.environment == environment)
     }
@@ -95,14 +114,25 @@ impl World {
         start: Timestamp,
         seed: u64,
         registry: &str,
-        ci: Servers,
-        faults: Faults,
+        outside: Outside,
     ) -> Self {
+        let Outside { ci, manifests, mut argocd, faults } = outside;
         let cluster = kubernetes::Cluster::new(start);
         let engine = docker::Engine::new(start);
         let services: Vec<_> = scenario.services.iter().cloned().map(Service::new).collect();
         for service in &services {
             seed_platforms(&cluster, &engine, registry, service);
+            let around = Surroundings {
+                now: start,
+                manifests: manifests.as_ref(),
+                cluster: &cluster,
+                git: Git::There,
+            };
+            argocd.add_service(&service.script, &around);
+        }
+        super::followed::begin(&cluster, &scenario.services, manifests.as_ref(), &faults);
+        for service in services.iter().filter(|s| s.script.production_as == Workload::Flagger) {
+            lead_to_the_gate(&cluster, registry, &service.script, start);
         }
         let state = State {
             now: start,
@@ -113,6 +143,8 @@ impl World {
             services,
             ci,
             alerts: Alerts::default(),
+            manifests,
+            argocd,
             events: scenario.events.clone(),
             turn: 0,
         };
@@ -188,7 +220,7 @@ impl World {
     /// Deploys a tag past every pipeline, as somebody with the right tool can.
     pub fn deploy(&self, service: &str, environment: &str, tag: &str) {
         let state = self.lock();
-        self.set_image(&state, service, environment, tag, "by hand");
+        self.set_image(&state, service, environment, tag, BY_HAND);
     }
 
     /// Approves a gate as somebody else. False when it does not wait.
@@ -196,6 +228,17 @@ impl World {
         let mut state = self.lock();
         let now = state.now;
         state.ci.approve_as(login, service, environment, now)
+    }
+
+    /// The repository of manifests, if a GitOps tool keeps anything.
+    #[must_use]
+    pub fn manifests(&self) -> Option<Manifests> {
+        self.lock().manifests.clone()
+    }
+
+    /// Says what the sync windows of Argo CD's project do from now on.
+    pub fn set_sync_window(&self, window: SyncWindow) {
+        self.lock().argocd.set_window(window);
     }
 
     /// The Kubernetes cluster.
@@ -250,6 +293,9 @@ impl World {
             self.look(&mut state, index);
         }
         self.move_pipelines(&mut state, now);
+        let git = if self.faults().refuses(Server::Git) { Git::Away } else { Git::There };
+        let State { argocd, manifests, .. } = &mut *state;
+        argocd.tick(&Surroundings { now, manifests: manifests.as_ref(), cluster: self.cluster(), git });
         let State { alerts, services, .. } = &mut *state;
         alerts.tick(now, services);
     }
@@ -275,6 +321,13 @@ impl World {
         let Some(found) = state.services.iter().find(|other| other.script.name == service) else { return };
         let Some(place) = found.place(environment) else { return };
         let image = reference(&state.registry, service, tag);
+        if let (Some(manifests), "production", true) = (&state.manifests, environment, found.kept(cause)) {
+            // A push that fails ships nothing; the pipeline goes on waiting for what it shipped.
+            if let Err(error) = manifests.ship(service, tag, place.replicas, "omar", state.now) {
+                tracing::warn!(%error, service, "the manifests could not be changed");
+            }
+            return;
+        }
         match place.platform {
             Platform::Kubernetes => {
                 self.shared.cluster.set_image(
@@ -344,7 +397,20 @@ fn shape(script: &ServiceScript, environment: &str) -> kubernetes::Shape {
         Workload::Deployment => kubernetes::Shape::Deployment,
         Workload::StatefulSet => kubernetes::Shape::StatefulSet,
         Workload::DaemonSet => kubernetes::Shape::DaemonSet,
+        // Of a Service's colours each is a Deployment.
+        Workload::ServiceSwitch => kubernetes::Shape::Deployment,
         Workload::BlueGreen => kubernetes::Shape::BlueGreen,
+        Workload::Flagger => kubernetes::Shape::Flagger(json!({
+            "interval": "10s", "threshold": 5, "stepWeights": [20, 50],
+            "metrics": [
+                {"name": "request-success-rate", "thresholdRange": {"min": 99}, "interval": "1m"},
+                {"name": "request-duration", "thresholdRange": {"max": 500}, "interval": "1m"}
+            ],
+            "webhooks": [
+                {"type": "confirm-promotion", "name": "ask the release desk", "url": "http://flagger-loadtester.flagger/gate/check"},
+                {"type": "rollback", "name": "give up", "url": "http://flagger-loadtester.flagger/rollback/check"}
+            ]
+        })),
         Workload::Canary => kubernetes::Shape::Canary(vec![
             json!({"setWeight": 25}),
             json!({"pause": {}}),
@@ -355,7 +421,47 @@ fn shape(script: &ServiceScript, environment: &str) -> kubernetes::Shape {
     }
 }
 
+/// Two Deployments and the Service that chooses between them: what is live, and beside it what is tested.
+fn seed_colours(cluster: &kubernetes::Cluster, registry: &str, script: &ServiceScript, replicas: u32) {
+    for (color, tag) in [("blue", &script.live), ("green", &script.staging)] {
+        let labels = [("part", script.name.as_str()), ("color", color)];
+        cluster.add_deployment(&kubernetes::DeploymentSeed {
+            namespace: "production".to_owned(),
+            name: format!("{}-{color}", script.name),
+            container: script.name.clone(),
+            image: reference(registry, &script.name, tag),
+            change_cause: tag.clone(),
+            replicas,
+            labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            ..Default::default()
+        });
+    }
+    cluster.add_service("production", &script.name, &json!({"part": script.name, "color": "blue"}));
+}
+
+/// What Flagger leads has come to its gate before the day begins.
+fn lead_to_the_gate(cluster: &kubernetes::Cluster, registry: &str, script: &ServiceScript, start: Timestamp) {
+    let before = start.checked_sub(SignedDuration::from_secs(60)).unwrap_or(start);
+    cluster.tick(before, Duration::ZERO);
+    let image = reference(registry, &script.name, &script.staging);
+    cluster.set_image("production", &script.name, &script.name, &image, &script.staging);
+    cluster.tick(start, Duration::from_secs(60));
+}
+
 /// Puts a service's images and workloads on the platforms.
+/// The marks of the GitOps tool that keeps it. What it wants is in the repository of manifests, not in the seed.
+fn owner(script: &ServiceScript, environment: &str) -> kubernetes::Owner {
+    match (script.kept_by, environment) {
+        (Keeper::ArgoCd, "production") => {
+            kubernetes::Owner::ArgoCd { application: script.name.clone(), self_heal: None }
+        }
+        (Keeper::Flux, "production") => {
+            kubernetes::Owner::Flux { kustomization: script.name.clone(), self_heal: None }
+        }
+        _ => kubernetes::Owner::Nobody,
+    }
+}
+
 fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, registry: &str, service: &Service) {
     let script = &service.script;
     for tag in &script.tags {
@@ -369,6 +475,10 @@ fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, regist
         let tag = if place.environment == "production" { &script.live } else { &script.staging };
         let older: Vec<_> = script.tags.iter().take_while(|other| *other != tag).collect();
         let older = older.get(older.len().saturating_sub(HISTORY)..).unwrap_or_default();
+        if (place.environment, script.production_as) == ("production", Workload::ServiceSwitch) {
+            seed_colours(cluster, registry, script, place.replicas);
+            continue;
+        }
         match place.platform {
             Platform::Kubernetes => cluster.add_deployment(&kubernetes::DeploymentSeed {
                 namespace: place.environment.to_owned(),
@@ -378,6 +488,7 @@ fn seed_platforms(cluster: &kubernetes::Cluster, engine: &docker::Engine, regist
                 change_cause: tag.clone(),
                 replicas: place.replicas,
                 shape: shape(script, place.environment),
+                owner: owner(script, place.environment),
                 history: older.iter().map(|t| (reference(registry, &script.name, t), (*t).clone())).collect(),
                 ..Default::default()
             }),

@@ -139,6 +139,10 @@ fn headline<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
 /// What would ship, and what speaks for it.
 fn contents<'a>(scene: Scene<'a>, gate: &Gate) -> Words<'a> {
     let words = scene.words().gap(2);
+    let words = match &gate.plan {
+        Some(plan) => words.say(Role::Hold, text::cut(plan.as_str(), 64)).dot(),
+        None => words,
+    };
     let changes = gate.place().and_then(|place| scene.model.changes.get(&place));
     let words = match changes {
         Some(changes) => change_words(words, changes),

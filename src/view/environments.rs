@@ -6,11 +6,12 @@ use super::board;
 use super::panel::{self, Title};
 use super::scene::{Age, Scene, bar, phase_sign, verdict_words};
 use super::sheet::{Sheet, Words, write_lines};
-use super::{steps, text, way_back};
+use super::{provenance, steps, text, way_back};
 use crate::app::model::Panel;
 use crate::app::spot::Spot;
+use crate::domain::gitops::{Condition, Sync};
 use crate::domain::time::{ago, spoken};
-use crate::domain::{Environment, Rollout, Service};
+use crate::domain::{Application, Environment, Rollout, Service};
 use crate::theme::{Role, Sign};
 
 /// Draws the environments panel.
@@ -150,6 +151,22 @@ fn replicas<'a>(words: Words<'a>, rollout: &Rollout, age: Age, room: usize) -> W
     if words.width() + word.len() > room { words } else { words.say(sign.role(), word) }
 }
 
+/// The GitOps controller in one line: what it applied, how that fares, and what it does to a change by hand.
+fn gitops<'a>(scene: Scene<'a>, app: &Application) -> Words<'a> {
+    let sign = match (&app.sync, &app.condition) {
+        (_, Condition::Degraded(_)) => Sign::Bad,
+        (Sync::Synced, Condition::Healthy) => Sign::Good,
+        (Sync::Unknown(_), _) | (_, Condition::Unknown(_)) => Sign::Unknown,
+        (_, Condition::Progressing(_)) => Sign::Running,
+        _ => Sign::Warning,
+    };
+    let words = scene.words().gap(3).sign(sign).gap(1).say(Role::Base, app.tool.as_str());
+    let words = words.say(Role::Muted, format!(" {}", app.name)).dot();
+    app.remarks.iter().fold(words.say(Role::Muted, app.words()), |words, remark| {
+        words.dot().say(Role::Hold, remark.as_str())
+    })
+}
+
 fn details(
     scene: Scene<'_>,
     (service, environment): (&Service, &Environment),
@@ -194,9 +211,15 @@ fn details(
         );
     }
     lines.extend(
+        provenance::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
+    );
+    lines.extend(
         way_back::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
     );
-    if let Some(owner) = &rollout.owner {
+    let application = scene.model.world.application(service, environment);
+    if let Some(app) = application {
+        lines.push(gitops(scene, app.value).within(room));
+    } else if let Some(owner) = &rollout.owner {
         let words = scene.words().gap(3).sign(Sign::Warning).gap(1).say(Role::Base, owner.tool.as_str());
         let words = words.say(Role::Muted, format!(" owns it ({})", owner.name)).dot();
         lines.push(words.say(Role::Muted, owner.consequence.as_str()).within(room));

@@ -44,6 +44,7 @@ mod panel;
 mod pipeline;
 mod plan_body;
 pub mod print;
+mod provenance;
 mod reasons;
 mod results;
 mod resumed;

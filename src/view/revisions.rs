@@ -104,6 +104,7 @@ const fn sign(standing: Standing) -> (Sign, &'static str) {
     match standing {
         Standing::Current => (Sign::Alive, "asked for now"),
         Standing::Past => (Sign::Again, "was, and can be again"),
+        Standing::Beside => (Sign::Ahead, "runs beside it, and gets the traffic when it is promoted"),
         Standing::Left => (Sign::Warning, "was left by going back: choosing it goes forward again"),
     }
 }

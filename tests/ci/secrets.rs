@@ -8,7 +8,7 @@ use gonogo::provider::Provider;
 use serde_json::json;
 
 use crate::canary::{Scanner, finds_every_form};
-use crate::recorded::{circleci, gitlab, jenkins};
+use crate::recorded::{awx, circleci, gitlab, jenkins, terraform_cloud};
 use crate::scripted::{Reply, Scripted};
 use crate::world::{SECRET, approve, log, look, only, seen, text};
 
@@ -49,6 +49,12 @@ async fn cases() -> Vec<Case> {
             .await;
     let provider = circleci::shop(&server);
     all.push(case("circleci", server, provider, format!("{}/pipeline", circleci::PROJECT)).await);
+    let server = terraform_cloud::workspace(&[terraform_cloud::run("run-2", "policy_checked")]).await;
+    let provider = terraform_cloud::shop(&server);
+    all.push(case("terraform-cloud", server, provider, terraform_cloud::RUNS.to_owned()).await);
+    let server = awx::workflow(&[awx::run(31, "running")], &[awx::approval(75, 31, "pending")]).await;
+    let provider = awx::shop(&server);
+    all.push(case("awx", server, provider, format!("{}/workflow_approvals/", awx::API)).await);
     all
 }
 
@@ -56,6 +62,8 @@ fn path_of(case: &Case, step: &Step) -> String {
     let root = match case.name {
         "gitlab" => "/api/v4",
         "circleci" => circleci::API,
+        "terraform-cloud" => terraform_cloud::API,
+        "awx" => awx::API,
         _ => "",
     };
     format!("{root}{}", step.path)
@@ -118,7 +126,9 @@ async fn what_a_server_repeats_of_a_credential_is_not_said() {
             let what = format!("{status} at {}", case.name);
             let words = format!("no entry for {SECRET} nor {echo}");
             let reply = || {
-                Reply::json(status, &json!({"message": words, "error": words})).with("x-error", words.clone())
+                let errors = [json!({"status": status, "title": words, "detail": words})];
+                Reply::json(status, &json!({"message": words, "error": words, "errors": errors}))
+                    .with("x-error", words.clone())
             };
             let step = &case.plan.steps[0];
             case.server.reply("GET", &case.read, reply());
@@ -151,7 +161,12 @@ async fn a_log_that_repeats_a_credential_does_not_show_it() {
                 case.server.reply("GET", &format!("{}/jobs/11/trace", gitlab::PROJECT), text(200, &trace));
                 "11"
             }
-            "circleci" => continue,
+            // Their logs lie in stores, which get no credential to repeat.
+            "circleci" | "terraform-cloud" => continue,
+            "awx" => {
+                case.server.reply("GET", &format!("{}/jobs/30/stdout/", awx::API), text(200, &trace));
+                "30"
+            }
             _ => {
                 let console = format!("{}/16/logText/progressiveText", jenkins::JOB);
                 case.server.reply("GET", &console, text(200, &trace));

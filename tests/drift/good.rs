@@ -36,6 +36,8 @@ pub(crate) fn service(source: &str, part: Part) -> Service {
             deploy: of(Part::Deploy),
             live: of(Part::Pipeline),
             dispatch: None,
+            owner: None,
+            manifests: None,
             image: None,
             signals: of(Part::Signals).map(|s| ("error-rate".into(), s)).into_iter().collect(),
             alerts: of(Part::Alerts),

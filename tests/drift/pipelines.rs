@@ -1,4 +1,4 @@
-//! GitLab, Jenkins and CircleCI: the recorded answers of a run that waits for production, and of one that has failed.
+//! GitLab, Jenkins, CircleCI, Terraform and AWX: the recorded answers of a run that waits for production, and of one that has failed.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use gonogo::provider::Provider;
 use serde_json::{Value, json};
 
 use super::ci::world::{NEW, OLD, approve, intent, version};
-use super::ci::{circleci, gitlab, jenkins};
+use super::ci::{awx, circleci, gitlab, jenkins, terraform_cloud};
 use super::good::Part;
 use super::scripted::Scripted;
 use super::{Member, Start};
@@ -23,6 +23,13 @@ pub(super) fn members() -> Vec<Start> {
         || Ci::start("failing", "jenkins", jenkins_failing(), &[]).boxed(),
         || Ci::start("approval", "circleci", circleci_approval(), &CIRCLECI_APPROVAL).boxed(),
         || Ci::start("failing", "circleci", circleci_failing(), &[]).boxed(),
+        || {
+            Ci::start("confirmation", "terraform-cloud", terraform_confirmation(), &TERRAFORM_CONFIRMATION)
+                .boxed()
+        },
+        || Ci::start("approval", "awx", awx_approval(), &AWX_APPROVAL).boxed(),
+        || Ci::start("failing", "awx", awx_failing(), &[]).boxed(),
+        || Ci::start("failing", "terraform-cloud", terraform_failing(), &[]).boxed(),
     ]
 }
 
@@ -86,6 +93,8 @@ impl Member for Ci {
         match self.kind {
             "gitlab" => gitlab::shop(&self.server),
             "jenkins" => jenkins::shop(&self.server),
+            "terraform-cloud" => terraform_cloud::shop(&self.server),
+            "awx" => awx::shop(&self.server),
             _ => circleci::shop(&self.server),
         }
     }
@@ -363,4 +372,65 @@ fn circleci_failing() -> Vec<(String, Value)> {
             ),
         ],
     )
+}
+
+const TERRAFORM_CONFIRMATION: [Rests; 4] = [
+    ("/workspaces/ws-1/runs", "/data/1/attributes/status", &["run run-1"]),
+    ("/workspaces/ws-1/runs", "/data/0/attributes/permissions/can-apply", &["may decide shop-production"]),
+    ("/runs/run-2", "/data/attributes/actions/is-confirmable", CONFIRMED),
+    ("/runs/run-2", "/data/relationships/workspace/data/id", CONFIRMED),
+];
+
+fn terraform(runs: &[Value]) -> Vec<(String, Value)> {
+    let mut answers = vec![
+        ("/account/details", terraform_cloud::account("users")),
+        (
+            "/organizations/acme/workspaces/shop-production",
+            json!({"data": {"id": "ws-1", "type": "workspaces"}}),
+        ),
+        ("/workspaces/ws-1/runs", terraform_cloud::list(runs)),
+    ];
+    let newest = runs.first().unwrap();
+    answers.push(("/runs/run-2", terraform_cloud::document(newest, "pending")));
+    answers.push(("/plans/plan-run-2/json-output", terraform_cloud::plan()));
+    of(terraform_cloud::API, &answers)
+}
+
+fn terraform_confirmation() -> Vec<(String, Value)> {
+    terraform(&[terraform_cloud::run("run-2", "policy_checked"), terraform_cloud::run("run-1", "applied")])
+}
+
+fn terraform_failing() -> Vec<(String, Value)> {
+    terraform(&[terraform_cloud::run("run-2", "errored")])
+}
+
+const AWX_APPROVAL: [Rests; 6] = [
+    ("/workflow_job_templates/12/workflow_jobs/", "/results/1/status", &["run 30"]),
+    ("/workflow_jobs/31/workflow_nodes/", "/results/1/summary_fields/job/status", &["job build"]),
+    ("/workflow_approvals/", "/results/0/can_approve_or_deny", &["may decide Approve production"]),
+    ("/workflow_approvals/75/", "/status", CONFIRMED),
+    ("/workflow_approvals/75/", "/summary_fields/source_workflow_job/id", CONFIRMED),
+    ("/workflow_jobs/31/", "/workflow_job_template", CONFIRMED),
+];
+
+fn awx_answers(runs: &[Value], approvals: &[Value]) -> Vec<(String, Value)> {
+    let mut answers = vec![
+        ("/me/", awx::page(&[json!({"id": 2, "username": "mara"})])),
+        ("/workflow_job_templates/", awx::page(&[json!({"id": 12, "name": "Release shop"})])),
+        ("/workflow_job_templates/12/workflow_jobs/", awx::page(runs)),
+        ("/workflow_approvals/", awx::page(approvals)),
+        ("/workflow_approvals/75/", awx::approval(75, 31, "pending")),
+    ];
+    let newest = runs.first().unwrap();
+    answers.push(("/workflow_jobs/31/", newest.clone()));
+    answers.push(("/workflow_jobs/31/workflow_nodes/", awx::page(&awx::nodes(newest, "pending"))));
+    of(awx::API, &answers)
+}
+
+fn awx_approval() -> Vec<(String, Value)> {
+    awx_answers(&[awx::run(31, "running"), awx::run(30, "successful")], &[awx::approval(75, 31, "pending")])
+}
+
+fn awx_failing() -> Vec<(String, Value)> {
+    awx_answers(&[awx::run(31, "failed")], &[])
 }

@@ -43,6 +43,8 @@ fn service(signals: &[&str]) -> Service {
             deploy: Some(source()),
             live: None,
             dispatch: None,
+            owner: None,
+            manifests: None,
             image: None,
             signals: signals.iter().map(|s| (SafeText::new(s), SourceName::new(METRICS))).collect(),
             alerts: None,
@@ -59,9 +61,25 @@ fn service(signals: &[&str]) -> Service {
 impl Desk {
     /// A cockpit that has looked once.
     pub(crate) async fn open(provider: &Arc<dyn Provider>, signals: &[Signal]) -> Self {
+        Self::open_as(provider, signals, |_| {}).await
+    }
+
+    /// The same of a place whose owner the target tells of, too.
+    pub(crate) async fn owned(provider: &Arc<dyn Provider>) -> Self {
+        Self::open_as(provider, &[], |environment| environment.owner = Some(source())).await
+    }
+
+    /// The same with another environment.
+    pub(crate) async fn open_as(
+        provider: &Arc<dyn Provider>,
+        signals: &[Signal],
+        change: impl FnMut(&mut Environment),
+    ) -> Self {
         let names: Vec<&str> = signals.iter().map(|s| s.name.as_str()).collect();
+        let mut service = service(&names);
+        service.environments.iter_mut().take(1).for_each(change);
         let setup = Setup {
-            services: vec![service(&names)],
+            services: vec![service],
             sources: [METRICS, CODE].map(SourceName::new).into_iter().chain([source()]).collect(),
             access: Access::ReadWrite,
             ..Setup::default()

@@ -62,7 +62,7 @@ async fn serving(router: Router) -> (String, tokio::task::JoinHandle<()>) {
 impl Day {
     async fn start(shape: Shape) -> Self {
         let (word, plural) = match &shape {
-            Shape::Deployment => ("deployment", "deployments"),
+            Shape::Deployment | Shape::Flagger(_) => ("deployment", "deployments"),
             Shape::StatefulSet => ("statefulset", "statefulsets"),
             Shape::DaemonSet => ("daemonset", "daemonsets"),
             Shape::Canary(_) | Shape::BlueGreen => ("rollout", "rollouts"),

@@ -117,7 +117,7 @@ async fn every_situation_is_told_before_a_roll_back_and_nothing_else_is() {
             Warning,
             "suspend the HelmRelease first",
         ),
-        ("helm_owns_it", helm_owns_it, Warning, "helm rollback is its own way back"),
+        ("helm_owns_it", helm_owns_it, Warning, "helm rollback web REVISION -n shop"),
         ("kubectl_apply_manages_it", kubectl_apply_manages_it, Warning, "change the manifest too"),
         (
             "the_image_is_gone_from_the_registry",

@@ -420,3 +420,36 @@ async fn a_reader_may_neither_promote_nor_abort_and_is_told_what_is_missing() {
     let gonogo::domain::Permission::Denied(why) = &plan.permission else { panic!("{:?}", plan.permission) };
     assert!(why.as_str().contains("the status of rollout/web"), "{why}");
 }
+
+/// What Helm made is known by its marks, whatever it is, and its own way back is named; its Secrets are not read.
+#[tokio::test]
+async fn a_release_of_helm_is_recognised_on_every_kind_and_left_to_helm() {
+    for (shape, word) in [
+        (Shape::Deployment, "deployment"),
+        (Shape::StatefulSet, "statefulset"),
+        (Shape::DaemonSet, "daemonset"),
+        (canary(), "rollout"),
+    ] {
+        let plural = format!("{word}s");
+        let day = Day::start(shape, word).await;
+        let marks = json!({"metadata": {
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": "web-release", "meta.helm.sh/release-namespace": "releases"}
+        }});
+        day.cluster.merge(&plural, "shop", "web", &marks);
+        let rollout = day.see("the marks", |r| r.owner.is_some()).await;
+        let owner = rollout.owner.unwrap();
+        assert_eq!((owner.tool.as_str(), owner.name.as_str()), ("Helm", "web-release"), "{word}");
+        let back = rollout.revisions.iter().find(|r| r.artifact.label() == "v1").unwrap().clone();
+        let target = Target::Revision { id: back.id, artifact: back.artifact };
+        let promote = Target::Artifact(Artifact::from_reference(&format!("{IMAGE}:v3")));
+        for (verb, target) in [(Verb::RollBack, target), (Verb::Promote, promote)] {
+            let plan = day.plan(verb, target).await.unwrap();
+            let told = plan.hazards.iter().any(|hazard| {
+                hazard.severity == Severity::Warning
+                    && hazard.text.as_str().contains("helm rollback web-release REVISION -n releases")
+            });
+            assert!(told, "{word} {}: {:?}", verb.word(), plan.hazards);
+        }
+    }
+}

@@ -10,8 +10,14 @@
 
 mod cluster;
 mod cost;
+mod flagger;
+#[path = "../support/fleet.rs"]
+mod fleet;
+mod flux;
 mod kinds;
+mod namespaces;
 mod scripted;
+mod service;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -77,19 +83,46 @@ fn provider_within(folder: &Path, names: &[&str], seconds: i64) -> Arc<dyn Provi
 
 /// The provider of services that run as these workloads.
 fn provider_of(folder: &Path, workloads: &[(&str, String)], seconds: i64) -> Arc<dyn Provider> {
-    let path = folder.join("config").to_str().unwrap().to_owned();
-    let bounds = workloads
+    let settings = |workload: &str| Settings::default().with_text("workload", workload);
+    let bound: Vec<_> = workloads.iter().map(|(name, workload)| (*name, settings(workload))).collect();
+    provider_as(folder, &bound, seconds)
+}
+
+/// The provider of services that are bound so in namespace `shop`.
+fn provider_as(folder: &Path, services: &[(&str, Settings)], seconds: i64) -> Arc<dyn Provider> {
+    let bounds = services
         .iter()
-        .map(|(name, workload)| Bound {
+        .map(|(name, settings)| Bound {
             role: Role::Deploy,
             service: ServiceName::new(name),
             environment: Some(EnvironmentName::new("production")),
-            settings: Settings::default().with_text("namespace", "shop").with_text("workload", workload),
+            settings: settings.clone().with_text("namespace", "shop"),
         })
         .collect();
+    provider_bound(folder, bounds, seconds)
+}
+
+/// The provider of everything that is bound.
+fn provider_bound(folder: &Path, bounds: Vec<Bound>, seconds: i64) -> Arc<dyn Provider> {
+    provider_with(folder, Settings::default(), bounds, seconds)
+}
+
+/// A service that runs as a workload of a namespace.
+fn bound(service: &str, namespace: &str, workload: &str) -> Bound {
+    Bound {
+        role: Role::Deploy,
+        service: ServiceName::new(service),
+        environment: Some(EnvironmentName::new("production")),
+        settings: Settings::default().with_text("namespace", namespace).with_text("workload", workload),
+    }
+}
+
+/// The provider of these services, with more settings.
+fn provider_with(folder: &Path, more: Settings, bounds: Vec<Bound>, seconds: i64) -> Arc<dyn Provider> {
+    let path = folder.join("config").to_str().unwrap().to_owned();
     let spec = SourceSpec {
         name: SourceName::new("prod"),
-        settings: Settings::default().with_text("kubeconfig", &path).with("timeout", Value::Integer(seconds)),
+        settings: more.with_text("kubeconfig", &path).with("timeout", Value::Integer(seconds)),
         secrets: BTreeMap::new(),
         bounds,
         env: Arc::default(),

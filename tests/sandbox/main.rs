@@ -10,6 +10,7 @@
 
 mod alerting;
 mod faults;
+mod gates;
 mod github;
 mod github_schema;
 mod gitlab_schema;

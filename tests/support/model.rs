@@ -71,6 +71,8 @@ fn environment(name: &str) -> Environment {
         deploy: Some(source("prod")),
         live: None,
         dispatch: None,
+        owner: None,
+        manifests: None,
         image: Some("registry.test/acme/app:{version}".into()),
         signals: ["error-rate", "latency-p99", "request-rate"]
             .iter()
@@ -248,6 +250,8 @@ pub(crate) fn gate(service: &str, number: u64, commit: &str, since: i64) -> Gate
         url: Some("https://github.test/acme/checkout/actions/runs/66".into()),
         asks: Vec::new(),
         no_reject: None,
+        plan: None,
+        expires: None,
         quorum: None,
     }
 }

@@ -24,7 +24,8 @@ pub fn joint_mut(model: &mut Model) -> Option<&mut Joint> {
 /// Marks what is selected, or takes its mark away.
 pub fn mark(model: &mut Model) {
     let at_hand = if model.focus == Panel::Inbox {
-        model.gate_at_hand().map(|gate| Mark::Gate(gate.value.key.clone()))
+        let gate = model.gate_at_hand().map(|gate| Mark::Gate(gate.value.key.clone()));
+        gate.or_else(|| model.held.clone().map(Mark::Place))
     } else {
         model.selected_place().map(Mark::Place)
     };

@@ -31,6 +31,8 @@ pub const fn verb_of(command: Command) -> Option<Verb> {
         Command::PromoteFully => Verb::PromoteFully,
         Command::Abort => Verb::Abort,
         Command::Retry => Verb::Retry,
+        Command::Hold => Verb::Hold,
+        Command::Release => Verb::Release,
         Command::Rerun => Verb::Rerun,
         Command::Cancel => Verb::Cancel,
         _ => return None,

@@ -215,6 +215,7 @@ fn quit(model: &mut Model, parting: Parting) -> Vec<Effect> {
 fn open(model: &mut Model) -> Vec<Effect> {
     let view = match (model.trail.view(), model.focus) {
         (View::Revisions, _) => return roll_back_to_the_chosen(model),
+        (_, Panel::Inbox) if model.held.is_some() => View::Service,
         (_, Panel::Inbox) if model.trail.view() == View::Inbox => {
             show(model, Overlay::Changes);
             return Vec::new();

@@ -1,12 +1,10 @@
 //! What keys move: the focus among the panels of a view, and the selection within a panel.
 
-use crate::app::board;
-use crate::app::filter;
+use crate::app::filter::{self, Chosen};
 use crate::app::log;
 use crate::app::model::{Model, Panel};
 use crate::app::views;
 use crate::app::wall;
-use crate::domain::GateKey;
 
 /// Which way the focus goes.
 #[derive(Clone, Copy)]
@@ -57,10 +55,12 @@ pub(super) fn go(model: &mut Model, step: Go) {
             model.scroll.clear();
         }
         Panel::Inbox => {
-            let gates = filter::gates(model);
-            let at = gates.iter().position(|g| Some(&g.value.key) == model.gate.as_ref());
-            let gate = gates.get(step.from(at, gates.len())).map(|g| g.value.key.clone());
-            choose_gate(model, gate);
+            let rows = filter::waiting(model);
+            let at = rows.iter().position(|row| row.selected(model));
+            let chosen = rows.get(step.from(at, rows.len())).map(Chosen::of);
+            if let Some(chosen) = chosen {
+                chosen.choose(model);
+            }
         }
         Panel::Environments => environment(model, step),
         Panel::Wall => match step {
@@ -107,15 +107,6 @@ pub(super) fn go(model: &mut Model, step: Go) {
             };
         }
     }
-}
-
-/// Selects a gate, and with it its service.
-pub(super) fn choose_gate(model: &mut Model, gate: Option<GateKey>) {
-    if let Some(key) = &gate {
-        model.selected = Some(key.run.service.clone());
-        board::refilter(model);
-    }
-    model.gate = gate;
 }
 
 pub(super) fn environment(model: &mut Model, step: Go) {

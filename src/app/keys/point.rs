@@ -1,9 +1,10 @@
 //! What the mouse does, where it is the cockpit's: it gives the keyboard to a panel, selects what it points at, and
 //! scrolls. It runs no command, and over a dialog it does nothing but scroll.
 
-use super::moves::{Go, choose_gate, go};
+use super::moves::{Go, go};
 use crate::app::board;
 use crate::app::deed;
+use crate::app::filter::Chosen;
 use crate::app::menu;
 use crate::app::model::{Model, Overlay, Panel, Selection, Typing};
 use crate::app::spot::{Mouse, Point, Spot};
@@ -43,7 +44,7 @@ const fn panel_of(spot: &Spot) -> Option<Panel> {
     Some(match spot {
         Spot::Panel(panel) => *panel,
         Spot::Service(_) => Panel::Board,
-        Spot::Gate(_) => Panel::Inbox,
+        Spot::Gate(_) | Spot::Held(_) => Panel::Inbox,
         Spot::Revision(_) => Panel::Revisions,
         Spot::Tab(_) | Spot::Line(_) => return None,
     })
@@ -62,9 +63,12 @@ fn press(model: &mut Model, spot: Spot) {
             model.scroll.clear();
             board::refilter(model);
         }
-        Spot::Gate(key) if model.inbox.iter().any(|g| g.value.key == key) => choose_gate(model, Some(key)),
+        Spot::Gate(key) if model.inbox.iter().any(|g| g.value.key == key) => Chosen::Gate(key).choose(model),
+        Spot::Held(place) if views::held(model).iter().any(|(held, ..)| *held == place) => {
+            Chosen::Rollout(place).choose(model);
+        }
         Spot::Revision(id) => model.trail.revision = model.selected_place().zip(Some(id)),
-        Spot::Panel(_) | Spot::Line(_) | Spot::Service(_) | Spot::Gate(_) => {}
+        Spot::Panel(_) | Spot::Line(_) | Spot::Service(_) | Spot::Gate(_) | Spot::Held(_) => {}
     }
 }
 

@@ -249,6 +249,7 @@ fn rollouts_in_steps() {
         stable: Some(artifact("v2")),
         course,
         analyses: Vec::new(),
+        doors: Vec::new(),
     };
     let look = |course, at, weight, ready| {
         let phase = match course {

@@ -13,6 +13,7 @@ mod resume;
 mod saga;
 mod steps;
 mod views;
+mod waiting;
 mod wall;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ fn service(name: &str) -> Service {
         deploy: Some(SourceName::new(PROD)),
         live: Some(SourceName::new(CI)),
         dispatch: None,
+        owner: None,
+        manifests: None,
         image: None,
         signals: Vec::new(),
         alerts: None,
@@ -86,6 +89,8 @@ fn gate() -> Gate {
         url: None,
         asks: Vec::new(),
         no_reject: None,
+        plan: None,
+        expires: None,
         quorum: None,
     }
 }

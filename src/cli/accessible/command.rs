@@ -123,6 +123,8 @@ fn deed(word: &str, rest: &[String], reason: Option<String>, only_plan: bool) ->
         "promote-fully" => Verb::PromoteFully,
         "abort" => Verb::Abort,
         "retry" => Verb::Retry,
+        "hold" => Verb::Hold,
+        "release" => Verb::Release,
         "rerun" => Verb::Rerun,
         "cancel" => Verb::Cancel,
         other => return Err(format!("{other} is no command. Say help for the commands.")),

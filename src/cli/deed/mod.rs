@@ -34,6 +34,10 @@ pub(super) enum Command {
     Abort(Args),
     /// Begin an aborted rollout again
     Retry(Args),
+    /// Keep the GitOps controller from undoing changes by hand
+    Hold(Args),
+    /// Let the GitOps controller apply again what Git says
+    Release(Args),
     /// Run the failed jobs of a run again
     Rerun(OnRun),
     /// Stop a run
@@ -142,6 +146,8 @@ pub(super) async fn run(command: Command, common: &Common, surroundings: &Surrou
         Command::PromoteFully(args) => (Verb::PromoteFully, None, args),
         Command::Abort(args) => (Verb::Abort, None, args),
         Command::Retry(args) => (Verb::Retry, None, args),
+        Command::Hold(args) => (Verb::Hold, None, args),
+        Command::Release(args) => (Verb::Release, None, args),
         Command::Rerun(on) => (Verb::Rerun, on.run, on.rest),
         Command::Cancel(on) => (Verb::Cancel, on.run, on.rest),
     };

@@ -4,6 +4,7 @@
 use crate::action::Offer;
 use crate::app::Model;
 use crate::app::aim::Aim;
+use crate::domain::intent::RevertTo;
 use crate::domain::pipeline::WaitsFor;
 use crate::domain::time::{ago, spoken};
 use crate::domain::{Artifact, Environment, Gate, GateKey, Refusal, Service, Target, Verb};
@@ -55,7 +56,9 @@ pub(in crate::cli) fn aim(model: &Model, wish: &Wish) -> Result<Aim, Unclear> {
         | Verb::Resume
         | Verb::PromoteFully
         | Verb::Abort
-        | Verb::Retry => {
+        | Verb::Retry
+        | Verb::Hold
+        | Verb::Release => {
             let one = match (named, service.environments.as_slice()) {
                 (Some(one), _) => Some(one),
                 (None, [] | [_]) => service.environments.first(),
@@ -197,7 +200,9 @@ pub(in crate::cli) fn choose(model: &Model, wish: &Wish, offers: &[Offer]) -> Re
             | Verb::Resume
             | Verb::PromoteFully
             | Verb::Abort
-            | Verb::Retry,
+            | Verb::Retry
+            | Verb::Hold
+            | Verb::Release,
             _,
         ) => vec![0],
         (_, Some(which)) => fits(which),
@@ -254,7 +259,14 @@ fn names(model: &Model, offer: &Offer) -> Vec<String> {
         }
         Target::Artifact(artifact) | Target::Dispatch(artifact) => names_of(artifact),
         Target::Gate(key) => vec![gate_id(key)],
-        Target::Rollout => Vec::new(),
+        Target::Deployed { id, revision } => {
+            vec![format!("history-{id}"), revision.as_str().to_owned(), revision.short().to_owned()]
+        }
+        Target::Revert { commit, to } => {
+            let word = if *to == RevertTo::Branch { "revert" } else { "propose" };
+            vec![format!("{word}-{}", commit.short()), format!("{word}-{}", commit.as_str())]
+        }
+        Target::Rollout | Target::Application => Vec::new(),
     }
 }
 
@@ -286,6 +298,8 @@ mod tests {
             deploy: None,
             live: None,
             dispatch: None,
+            owner: None,
+            manifests: None,
             image: None,
             signals: Vec::new(),
             alerts: None,
@@ -312,6 +326,8 @@ mod tests {
             url: None,
             asks: Vec::new(),
             no_reject: None,
+            plan: None,
+            expires: None,
             quorum: None,
         }
     }

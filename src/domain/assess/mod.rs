@@ -7,6 +7,7 @@ pub mod compare;
 pub mod lane;
 mod place;
 mod planned;
+pub mod provenance;
 mod runs;
 pub mod tested;
 mod version;

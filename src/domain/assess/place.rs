@@ -1,5 +1,6 @@
 //! DEPLOY, OPERATE and MONITOR of each environment; what runs there and what comes.
 
+use super::super::gitops::{Application, Condition, OperationState, Reign, Sync};
 use super::super::health::{AlertState, Reading, Signal};
 use super::super::name::EnvironmentName;
 use super::super::pipeline::Gate;
@@ -17,7 +18,7 @@ pub(super) fn judge(case: &mut Case<'_>, gates: &[&Seen<Gate>]) -> Vec<Standing>
     let service = case.service;
     for environment in &service.environments {
         let before = case.reasons.len();
-        let watched = deploy(case, environment) | monitor(case, environment);
+        let watched = deploy(case, environment) | owner(case, environment) | monitor(case, environment);
         let worst = case.reasons.iter().skip(before).map(|r| r.verdict).max();
         let verdict = worst.unwrap_or(if watched { Verdict::Go } else { Verdict::Unknown });
         let live = live(service, environment, case.world);
@@ -86,6 +87,51 @@ fn operate(case: &mut Case<'_>, name: &EnvironmentName, rollout: &Rollout) {
         let text = format!("{name}: {} of {} replicas available", replicas.available, replicas.desired);
         case.say(Stage::Operate, Some(name), Mark::Judged(Verdict::NoGo), &text);
     }
+}
+
+/// OPERATE as the GitOps controller sees it. Returns whether one is configured.
+fn owner(case: &mut Case<'_>, environment: &Environment) -> bool {
+    let Some(source) = &environment.owner else { return false };
+    let name = &environment.name;
+    if let Some(why) = case.unusable(source, environment.policy.max_age) {
+        case.say(Stage::Operate, Some(name), unknown(), &why);
+        return true;
+    }
+    let Some(app) = case.world.application(case.service, environment) else {
+        let why = format!("{source} knows nothing of its application");
+        case.say(Stage::Operate, Some(name), unknown(), &why);
+        return true;
+    };
+    let app = app.value;
+    for (mark, what) in owned(app) {
+        case.say(Stage::Operate, Some(name), mark, &format!("{name}: {} {what}", app.tool));
+    }
+    if let Reign::Held(by) = &app.reign {
+        case.note(Stage::Operate, Some(name), &format!("{name}: {} is held: {by}", app.tool));
+    }
+    true
+}
+
+/// How sync and health of an application speak for it, and in which words.
+fn owned(app: &Application) -> [(Mark, String); 2] {
+    let running = app.operation.as_ref().is_some_and(|o| o.state == OperationState::Running);
+    let sync = match &app.sync {
+        Sync::Synced => (Mark::Judged(Verdict::Go), String::new()),
+        Sync::OutOfSync(_) if running => (Mark::Running(None), "syncs".to_owned()),
+        Sync::OutOfSync(what) => (Mark::Judged(Verdict::Hold), told("is out of sync", what)),
+        Sync::Unknown(why) => (unknown(), told("does not know whether it is in sync", why)),
+    };
+    let condition = match &app.condition {
+        Condition::Healthy => (Mark::Judged(Verdict::Go), String::new()),
+        Condition::Progressing(what) => (Mark::Running(None), told("progresses", what)),
+        Condition::Degraded(why) => (Mark::Judged(Verdict::NoGo), told("says degraded", why)),
+        Condition::Unknown(why) => (unknown(), told("does not know its health", why)),
+    };
+    [sync, condition]
+}
+
+fn told(what: &str, why: &SafeText) -> String {
+    if why.is_empty() { what.to_owned() } else { format!("{what}: {why}") }
 }
 
 /// MONITOR. Returns whether anything is configured.

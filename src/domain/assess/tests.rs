@@ -23,6 +23,8 @@ fn service() -> Service {
             deploy: Some(source("prod")),
             live: None,
             dispatch: None,
+            owner: None,
+            manifests: None,
             image: None,
             signals: vec![("error-rate".into(), source("prometheus"))],
             alerts: None,

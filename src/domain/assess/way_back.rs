@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::code::FileKind;
 use super::super::fault::Fault;
+use super::super::gitops::Application;
 use super::super::rollout::{Artifact, Owner, Revision, Rollout, Stock};
 use super::super::time::{Now, ago};
 use super::super::world::{Seen, World};
@@ -71,6 +72,8 @@ pub struct Evidence<'a> {
     pub stale: Option<&'a str>,
     /// What is known of the image that one would go back to.
     pub stock: Option<&'a Stock>,
+    /// What the GitOps controller says, if one is configured.
+    pub application: Option<&'a Application>,
     /// What lies between what one would go back to and what runs.
     pub between: Between<'a>,
     /// The moment.
@@ -109,7 +112,8 @@ pub fn of_place(service: &Service, environment: &Environment, world: &World, now
         (None, Some(_)) => Between::Asked,
     };
     let stock = world.stock(service, environment).map(|seen| seen.value);
-    Some(judge(Evidence { rollout, stale: stale.as_deref(), stock, between, now }))
+    let application = world.application(service, environment).map(|seen| seen.value);
+    Some(judge(Evidence { rollout, stale: stale.as_deref(), stock, application, between, now }))
 }
 
 /// The rule.
@@ -125,7 +129,7 @@ pub fn judge(evidence: Evidence<'_>) -> WayBack {
     answers.push(Answer::Holds(format!("{} is remembered", previous.artifact.label())));
     answers.push(image(&previous.artifact, rollout, evidence.stock));
     answers.push(between(evidence.between));
-    answers.push(owner(rollout.owner.as_ref()));
+    answers.push(owner(rollout.owner.as_ref(), evidence.application));
     WayBack { target: Some(previous.clone()), answers, takes: takes(rollout, evidence.now) }
 }
 
@@ -171,10 +175,14 @@ fn between(told: Between<'_>) -> Answer {
     }
 }
 
-fn owner(owner: Option<&Owner>) -> Answer {
-    match owner {
-        None => Answer::Holds("nobody else would undo it".to_owned()),
-        Some(owner) => Answer::Fails(format!("{} would undo it", owner.tool)),
+/// A controller that is known leads the way back itself, or leaves it alone; one that is only marked would undo it.
+fn owner(owner: Option<&Owner>, application: Option<&Application>) -> Answer {
+    match (application, owner) {
+        (Some(app), _) if app.undoes() => Answer::Holds(format!("through Git or {}", app.tool)),
+        (Some(app), _) if app.leaves() => Answer::Holds(format!("{} leaves it alone now", app.tool)),
+        (Some(app), _) => Answer::Untold(format!("whether {} would undo it is not known", app.tool)),
+        (None, None) => Answer::Holds("nobody else would undo it".to_owned()),
+        (None, Some(owner)) => Answer::Fails(format!("{} would undo it", owner.tool)),
     }
 }
 

@@ -25,7 +25,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// with one byte too many: how the program ended is worth knowing all the same.
 pub(in super::super) async fn converse(
     call: Call<'_>,
-    input: &str,
+    input: &[u8],
     parting: Duration,
 ) -> Result<Said, Failed> {
     let mut child = started(&call, Stdio::piped())?;
@@ -52,7 +52,7 @@ pub(in super::super) async fn converse(
     Ok(spoken)
 }
 
-async fn talk(child: &mut Child, input: &str, most: usize) -> Result<Said, Failed> {
+async fn talk(child: &mut Child, input: &[u8], most: usize) -> Result<Said, Failed> {
     let mut out = Zeroizing::new(Vec::new());
     let mut complaints = Zeroizing::new(Vec::new());
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -88,9 +88,9 @@ async fn talk(child: &mut Child, input: &str, most: usize) -> Result<Said, Faile
 }
 
 /// Hands the document over. A program that does not read it to its end is free to do so.
-async fn hand(pipe: Option<ChildStdin>, input: &str) {
+async fn hand(pipe: Option<ChildStdin>, input: &[u8]) {
     if let Some(mut pipe) = pipe
-        && let Err(error) = pipe.write_all(input.as_bytes()).await
+        && let Err(error) = pipe.write_all(input).await
     {
         tracing::debug!(%error, "a program did not read what it was handed");
     }

@@ -105,6 +105,11 @@ pub(in super::super) fn promises_a_secret(variable: &str) -> bool {
     is_secret(variable, "")
 }
 
+/// Whether a text looks like a secret: a well-known credential, or an address with a login in it.
+pub(in super::super) fn looks_secret(text: &str) -> bool {
+    is_secret("", text)
+}
+
 /// Whether a variable is likely to hold a secret, by its name or by its looks.
 fn is_secret(variable: &str, value: &str) -> bool {
     let name = variable.to_ascii_uppercase();

@@ -283,6 +283,8 @@ impl About<'_> {
             waits_for: WaitsFor::Human,
             quorum: None,
             no_reject: None,
+            plan: None,
+            expires: None,
             asks: Vec::new(),
             url: self.url(),
         }

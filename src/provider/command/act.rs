@@ -40,7 +40,9 @@ pub(super) const fn word(verb: Verb) -> Option<&'static str> {
         | Verb::Cancel
         | Verb::PromoteFully
         | Verb::Abort
-        | Verb::Retry => None,
+        | Verb::Retry
+        | Verb::Hold
+        | Verb::Release => None,
     }
 }
 
@@ -269,7 +271,9 @@ fn permission(state: &State, verb: Verb) -> Permission {
         | Verb::Cancel
         | Verb::PromoteFully
         | Verb::Abort
-        | Verb::Retry => &None,
+        | Verb::Retry
+        | Verb::Hold
+        | Verb::Release => &None,
     };
     match may {
         None => Permission::Untold,

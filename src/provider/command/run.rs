@@ -153,7 +153,7 @@ impl Programs {
             most: MOST,
             complaints: Complaints::Kept,
         };
-        Ok(child::converse(call, document, parting).await)
+        Ok(child::converse(call, document.as_bytes(), parting).await)
     }
 }
 

@@ -89,6 +89,8 @@ impl Hold<'_> {
             waits_for: WaitsFor::Human,
             url: links.safe(self.run.html_url.as_ref()),
             asks: Vec::new(),
+            plan: None,
+            expires: None,
             no_reject: None,
             quorum: None,
         }

@@ -112,6 +112,8 @@ impl About<'_> {
             quorum: None,
             no_reject: None,
             asks: Vec::new(),
+            plan: None,
+            expires: None,
             url: safe(self.pipeline.web_url.as_ref()),
         }
     }

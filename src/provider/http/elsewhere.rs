@@ -48,7 +48,31 @@ impl Endpoint {
         allowance: Allowance,
         sink: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<Fetched, Fault> {
-        let answer = Exchange::new(&self.inner, Purpose::Hop).run(read.into()).await?;
+        self.led(Purpose::Hop, read, allowance, sink).await
+    }
+
+    /// The same, and no redirect is followed with the credential, not even one within the origin: for servers that keep
+    /// what they sign beside their own API.
+    ///
+    /// # Errors
+    /// As [`Endpoint::read_elsewhere`].
+    pub async fn read_signed(
+        &self,
+        read: &Read,
+        allowance: Allowance,
+        sink: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Fetched, Fault> {
+        self.led(Purpose::Signed, read, allowance, sink).await
+    }
+
+    async fn led(
+        &self,
+        purpose: Purpose,
+        read: &Read,
+        allowance: Allowance,
+        sink: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Fetched, Fault> {
+        let answer = Exchange::new(&self.inner, purpose).run(read.into()).await?;
         let Some(location) =
             answer.headers.get("location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308))
         else {

@@ -28,6 +28,9 @@ pub(super) enum Purpose {
     Read,
     /// Only ask, and hand back where a redirect leads if it leaves the origin. See [`super::elsewhere`].
     Hop,
+    /// Only ask, and hand back where any redirect leads: what is kept there is fetched without the credential, also
+    /// within the origin.
+    Signed,
     /// Change something.
     Write,
 }
@@ -60,6 +63,10 @@ impl From<&Read> for Body {
             Method::PostGraph(document) => {
                 put(&mut headers, [(CONTENT_TYPE.as_str(), "application/json")]);
                 (reqwest::Method::POST, Some(super::graph::body(document)))
+            }
+            Method::PostCheck(document) => {
+                put(&mut headers, [(CONTENT_TYPE.as_str(), "application/json")]);
+                (reqwest::Method::POST, Some(document.clone()))
             }
         };
         Self { method, path: read.path.clone(), headers, body }
@@ -164,7 +171,10 @@ impl<'a> Exchange<'a> {
             _ => matches!(status, 307 | 308),
         };
         let Some(location) = response.headers().get(LOCATION) else { return Ok(None) };
-        if self.purpose == Purpose::Write || !matches!(status, 300..=399) || status == 304 {
+        if matches!(self.purpose, Purpose::Write | Purpose::Signed)
+            || !matches!(status, 300..=399)
+            || status == 304
+        {
             return Ok(None);
         }
         let target = location.to_str().ok().and_then(|text| url.join(text).ok()).ok_or_else(|| {
@@ -195,7 +205,7 @@ impl<'a> Exchange<'a> {
         secret: Option<&Credential>,
     ) -> Result<Response, Fault> {
         let client = match self.purpose {
-            Purpose::Read | Purpose::Hop => &self.to.reads,
+            Purpose::Read | Purpose::Hop | Purpose::Signed => &self.to.reads,
             Purpose::Write => &self.to.writes,
         };
         let mut headers = HeaderMap::new();

@@ -12,6 +12,9 @@ pub(super) fn only_asks(read: &Read) -> Result<(), Fault> {
         Method::PostGraph(document) if !one_query(document) => {
             Err(Fault::new(Cause::Local, "a GraphQL document that is no query was not sent"))
         }
+        Method::PostCheck(_) if !read.path.ends_with("/check") => {
+            Err(Fault::new(Cause::Local, "a document to a path that is no check was not sent"))
+        }
         _ => Ok(()),
     }
 }

@@ -198,6 +198,9 @@ pub enum Method {
     PostForm(Vec<(String, String)>),
     /// `POST` of a GraphQL document. One that could change something is not sent: see [`Endpoint::read`].
     PostGraph(String),
+    /// `POST` of a JSON document to a path that ends with `/check`: how a load tester of Flagger is asked. To any other
+    /// path it is not sent: see [`Endpoint::read`].
+    PostCheck(String),
 }
 
 /// A request that changes nothing.
@@ -244,6 +247,12 @@ impl Read {
     #[must_use]
     pub fn graph(path: impl Into<String>, document: impl Into<String>) -> Self {
         Self { method: Method::PostGraph(document.into()), ..Self::get(path) }
+    }
+
+    /// A `POST` of a JSON document that only asks.
+    #[must_use]
+    pub fn check(path: impl Into<String>, document: impl Into<String>) -> Self {
+        Self { method: Method::PostCheck(document.into()), ..Self::get(path) }
     }
 
     /// The same with another `Accept`.

@@ -265,6 +265,8 @@ impl About<'_> {
             quorum: None,
             no_reject: None,
             asks: waiting.asks().iter().map(|parameter| parameter.name.clone()).collect(),
+            plan: None,
+            expires: None,
             url: self.url(),
         }
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::author;
 use super::hazard;
+use super::prepare::Scale;
 use super::remembered::Remembered;
 use super::rollout::{BY_SPEC, phase};
 use super::species::Species;
@@ -41,6 +42,8 @@ pub(super) struct Fresh {
     generation: u64,
     /// How many replicas must run at least for a change to be believed.
     pub(super) least_replicas: u32,
+    /// Who says how many there are.
+    pub(super) scale: Scale,
 }
 
 impl Fresh {
@@ -80,6 +83,7 @@ impl Fresh {
             image: found.image,
             generation,
             least_replicas: workload.replicas,
+            scale: Scale::Own,
             workload,
         })
     }

@@ -234,6 +234,11 @@ impl Argo {
         }
     }
 
+    /// The names of the analyses that it waits for or runs beside.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &str> {
+        self.analyses.iter().map(|summary| summary.name.as_str())
+    }
+
     /// How far it is. `stable` is what the stable ReplicaSet runs.
     pub(super) fn steps(
         &self,
@@ -262,6 +267,7 @@ impl Argo {
             stable,
             course: self.course(phase, workload.paused),
             analyses: self.analyses.iter().map(told).collect(),
+            doors: Vec::new(),
         }
     }
 }

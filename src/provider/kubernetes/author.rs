@@ -33,26 +33,32 @@ pub(super) fn sign(object: &Value, operations: &mut Vec<Value>, what: &str, iden
 /// The last change of what the object asks for, in one line: `kubectl-edit at 2026-11-20 14:02:11 UTC`. The status is
 /// not asked for by anybody.
 pub(super) fn last_change(object: &Value) -> SafeText {
-    let Some((at, manager)) = newest(object) else { return "not told".into() };
-    let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
-    let signature = object.pointer(CHANGED_BY_PATH).and_then(Value::as_str);
-    SafeText::new(&match signature.filter(|_| manager == MANAGER) {
-        Some(signature) => format!("{signature} with {manager} at {at}"),
-        None => format!("{manager} at {at}"),
-    })
+    wrote(object, "/f:spec").unwrap_or_else(|| "not told".into())
 }
 
-/// When the specification was last written, and by which program.
-fn newest(object: &Value) -> Option<(Timestamp, &str)> {
-    let fields = object.pointer("/metadata/managedFields")?.as_array()?;
-    fields
-        .iter()
-        .filter(|field| field.get("subresource").and_then(Value::as_str) != Some("status"))
-        .filter(|field| field.pointer("/fieldsV1/f:spec").is_some())
-        .filter_map(|field| {
-            Some((field.get("time")?.as_str()?.parse().ok()?, field.get("manager")?.as_str()?))
+/// Who wrote a field last, in the same words. Fields are named as `managedFields` name them: `/f:spec/f:suspend`.
+pub(super) fn wrote(object: &Value, field: &str) -> Option<SafeText> {
+    let (at, manager) = writers(object, field).max_by_key(|(at, _)| *at)?;
+    let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let signature = object.pointer(CHANGED_BY_PATH).and_then(Value::as_str);
+    Some(SafeText::new(&match signature.filter(|_| manager == MANAGER) {
+        Some(signature) => format!("{signature} with {manager} at {at}"),
+        None => format!("{manager} at {at}"),
+    }))
+}
+
+/// Which programs hold a field, and when each wrote last.
+pub(super) fn writers<'a>(object: &'a Value, field: &str) -> impl Iterator<Item = (Timestamp, &'a str)> {
+    let pointer = format!("/fieldsV1{field}");
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.get("subresource").and_then(Value::as_str) != Some("status"))
+        .filter(move |entry| entry.pointer(&pointer).is_some())
+        .filter_map(|entry| {
+            Some((entry.get("time")?.as_str()?.parse().ok()?, entry.get("manager")?.as_str()?))
         })
-        .max_by_key(|(at, _): &(Timestamp, &str)| *at)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::act::Fresh;
 use super::owner;
+use super::prepare::Scale;
 use super::remembered::Remembered;
 use super::rollout::phase;
 use super::species::Species;
@@ -81,7 +82,15 @@ pub(super) fn of_tag(to: &Artifact, tested: &SafeText, tag: &Tag) -> Option<Haza
 /// The owner that would undo it.
 pub(super) fn of_owner(fresh: &Fresh) -> Option<Hazard> {
     let owner = owner::owner(&fresh.workload, &fresh.namespace)?;
-    Some(Hazard::new(Severity::Warning, format!("{} ({}) {}", owner.tool, owner.name, owner.consequence)))
+    let own = owner.tool.as_str() == owner::FLAGGER;
+    let severity = if own { Severity::Blocking } else { Severity::Warning };
+    Some(Hazard::new(
+        severity,
+        match owner::configurable(&owner) {
+            Some(line) => format!("{}; to hold it here, configure {line}", owner.hazard()),
+            None => owner.hazard(),
+        },
+    ))
 }
 
 /// Hazards of every change of the template.
@@ -101,7 +110,7 @@ pub(super) fn of_change(fresh: &Fresh) -> Vec<Hazard> {
             Severity::Warning,
             format!("a rollout is under way ({what}); this one takes its place"),
         )),
-        Phase::ScaledToZero => hazards.push(Hazard::new(
+        Phase::ScaledToZero if fresh.scale == Scale::Own => hazards.push(Hazard::new(
             Severity::Warning,
             format!("the {word} is scaled to zero: no pod would run it until it is scaled up"),
         )),
@@ -111,7 +120,7 @@ pub(super) fn of_change(fresh: &Fresh) -> Vec<Hazard> {
         )),
         _ => {}
     }
-    if workload.meta.annotations.contains_key(LAST_APPLIED) {
+    if workload.meta.annotation(LAST_APPLIED).is_some() {
         hazards.push(Hazard::new(
             Severity::Warning,
             format!(

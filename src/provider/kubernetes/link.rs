@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::{self, Sort};
+use super::gate::Gate;
 use super::mask::Secrets;
 use crate::domain::{Cause, Fault, SafeText};
 
@@ -71,6 +72,8 @@ pub(super) struct Link {
     secrets: Arc<Secrets>,
     /// When the credential has to be renewed, if it is known to end.
     renew: Option<Instant>,
+    /// What the requests of a look pass.
+    gate: Option<Arc<Gate>>,
 }
 
 /// A complete answer with a status that says success.
@@ -96,7 +99,7 @@ impl Link {
     /// A link over a client.
     pub(super) fn new(client: Client, context: &str, host: &str, trust: Trust, patience: Duration) -> Self {
         let (context, host) = (SafeText::new(context), SafeText::new(host));
-        Self { client, context, host, trust, patience, secrets: Arc::default(), renew: None }
+        Self { client, context, host, trust, patience, secrets: Arc::default(), renew: None, gate: None }
     }
 
     /// The same that keeps these secrets out of what it hands on, and ends with its credential.
@@ -104,6 +107,11 @@ impl Link {
         self.secrets = Arc::new(secrets);
         self.renew = renew;
         self
+    }
+
+    /// The same for one look, whose requests wait for each other.
+    pub(super) fn gated(&self) -> Self {
+        Self { gate: Some(Arc::new(Gate::new())), ..self.clone() }
     }
 
     /// Whether the credential has ended, or is about to.
@@ -155,8 +163,17 @@ impl Link {
         sort: Sort,
         limit: Duration,
     ) -> Result<Answer, Fault> {
+        let gate = self.gate.as_deref();
+        let _permit = match gate {
+            Some(gate) => gate.enter().await?,
+            None => None,
+        };
         let until = Instant::now() + limit;
-        self.exchange_as(JSON, (method, path), content, sort, (until, limit)).await
+        let answer = self.exchange_as(JSON, (method, path), content, sort, (until, limit)).await;
+        if let (Some(gate), Err(fault)) = (gate, &answer) {
+            gate.note(fault);
+        }
+        answer
     }
 
     async fn exchange_as(

@@ -4,44 +4,29 @@
 //! connection and brings what the watch may have missed. Anything else is believed as long as the watch is alive, so what
 //! a quiet cluster costs does not grow with its workloads.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::Binding;
 use super::act::Fresh;
 use super::analysis::AnalysisRun;
 use super::history;
-use super::link::Link;
-use super::remembered::Remembered;
+use super::link::{Answer, Link};
+use super::namespace::{Basis, Namespace};
 use super::rollout::{Seen, rollout};
+use super::service::Known;
+use super::shelf::{Feed, Shelf};
 use super::species::{Resource, Species};
-use super::watch::{self, Feed, SILENCE, Shelf};
+use super::watch::{self, SILENCE};
 use super::wire::{Pod, Selector, Watched};
 use super::workload::Workload;
-use crate::domain::rollout::Standing;
 use crate::domain::{Artifact, Cause, Fault, Rollout, SafeText};
 
 /// What a watch said within this time is taken as it is, also of what is being changed.
-const FRESH: Duration = Duration::from_secs(3);
-
-/// What is kept of one namespace.
-pub(super) struct Namespace {
-    name: String,
-    workloads: BTreeMap<Species, Arc<Shelf<Workload>>>,
-    memories: BTreeMap<Resource, Arc<Shelf<Remembered>>>,
-    pods: Arc<Shelf<Pod>>,
-    analyses: Option<Arc<Shelf<AnalysisRun>>>,
-    /// Which digest the pods of a revision agreed on while it had pods, by the ReplicaSet's name.
-    digests: Mutex<BTreeMap<SafeText, SafeText>>,
-}
-
-/// So many digests are remembered; a namespace that goes through more forgets them all.
-const REMEMBERED: usize = 4096;
+pub(super) const FRESH: Duration = Duration::from_secs(3);
 
 /// A rollout and the server's clock, if it was asked.
 pub(super) struct Look {
@@ -49,125 +34,28 @@ pub(super) struct Look {
     pub(super) date: Option<Timestamp>,
 }
 
-type Turns = tokio::sync::watch::Sender<u64>;
-
-impl Namespace {
-    /// Starts the watches of a namespace: one for each kind of object that these workloads need.
-    pub(super) fn start(
-        name: &str,
-        species: &BTreeSet<Species>,
-        link: &Link,
-        turns: &Turns,
-        tasks: &mut JoinSet<()>,
-    ) -> Self {
-        let memories: BTreeSet<Resource> = species.iter().map(|species| species.memory()).collect();
-        let workloads = species.iter();
-        Self {
-            name: name.to_owned(),
-            workloads: workloads.map(|s| (*s, shelf(Resource::Of(*s), name, link, turns, tasks))).collect(),
-            memories: memories.into_iter().map(|r| (r, shelf(r, name, link, turns, tasks))).collect(),
-            pods: shelf(Resource::Pods, name, link, turns, tasks),
-            analyses: species
-                .contains(&Species::Rollout)
-                .then(|| shelf(Resource::AnalysisRuns, name, link, turns, tasks)),
-            digests: Mutex::default(),
-        }
-    }
-
-    fn workloads(&self, species: Species) -> Result<&Arc<Shelf<Workload>>, Fault> {
-        self.workloads.get(&species).ok_or_else(|| unwatched(species.word()))
-    }
-
-    fn memory(&self, species: Species) -> Result<&Arc<Shelf<Remembered>>, Fault> {
-        self.memories.get(&species.memory()).ok_or_else(|| unwatched("history"))
-    }
-
-    /// Remembers what revisions ran, and fills in what is no longer to be seen: once its last pod is gone nobody
-    /// else knows which digest a tag meant.
-    fn remember(&self, rollout: &mut Rollout) {
-        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
-        if digests.len() > REMEMBERED {
-            digests.clear();
-        }
-        for revision in &mut rollout.revisions {
-            let runs = rollout.running.iter().any(|r| r.artifact.image == revision.artifact.image);
-            match &revision.artifact.digest {
-                Some(digest) => {
-                    digests.insert(revision.id.clone(), digest.clone());
-                }
-                // While pods run it they are the evidence, also when they disagree.
-                None if runs || revision.standing == Standing::Current => {}
-                None => revision.artifact.digest = digests.get(&revision.id).cloned(),
-            }
-        }
-    }
-
-    fn starting(&self) -> bool {
-        let workloads = self.workloads.values().map(|shelf| shelf.feed());
-        let memories = self.memories.values().map(|shelf| shelf.feed());
-        let more = self.analyses.iter().map(|shelf| shelf.feed());
-        let mut feeds = workloads.chain(memories).chain(more).chain([self.pods.feed()]);
-        feeds.any(|feed| matches!(feed, Feed::Starting))
-    }
-}
-
-fn unwatched(what: &str) -> Fault {
-    Fault::new(Cause::Local, format!("the {what} is not watched in this namespace"))
-}
-
-fn shelf<T: Watched>(
-    resource: Resource,
-    name: &str,
-    link: &Link,
-    turns: &Turns,
-    tasks: &mut JoinSet<()>,
-) -> Arc<Shelf<T>> {
-    let shelf = Arc::new(Shelf::new(resource, turns.clone()));
-    tasks.spawn(watch::keep(link.clone(), name.to_owned(), Arc::clone(&shelf)));
-    shelf
-}
-
-/// Waits until every watch has its first list, or has failed to get it; not longer than `patience`.
-pub(super) async fn settle(namespaces: &BTreeMap<String, Namespace>, turns: &Turns, patience: Duration) {
-    let mut turned = turns.subscribe();
-    let settled = async {
-        while namespaces.values().any(Namespace::starting) {
-            if turned.changed().await.is_err() {
-                break;
-            }
-        }
-    };
-    // Whatever has not settled by then is asked for by name below.
-    let _ = tokio::time::timeout(patience, settled).await;
-}
-
-/// Takes in what the server answered to a write, so that no later look shows the world before it.
-pub(super) fn learn(namespaces: &BTreeMap<String, Namespace>, object: &Value) {
-    let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
-    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let species = Species::ALL.into_iter().find(|species| species.kind() == kind);
-    let (Some(namespace), Some(species)) = (namespaces.get(namespace), species) else { return };
-    if let (Ok(shelf), Ok(workload)) = (namespace.workloads(species), Workload::of(object, species)) {
-        shelf.learn(workload);
-    }
-}
-
 /// What a workload asks for, with the digest that its pods agree on as far as the watches know.
 pub(super) fn asked(namespace: &Namespace, workload: &Workload, container: &str) -> Artifact {
-    let sets = namespace.memory(workload.species).map(|shelf| shelf.all()).unwrap_or_default();
+    let sets = namespace.sets(workload);
     let owned = history::owned(workload, &sets);
-    let pods = namespace.pods.all();
+    let pods = namespace.pods(workload, &sets);
     let by_set = history::pods_of(workload, &owned, &pods);
     let newest = history::current(workload, &owned).and_then(|set| by_set.get(set.meta.uid.as_str()));
     history::artifact(&workload.containers, container, newest.map_or(&[], Vec::as_slice))
 }
 
+/// A workload as it was last heard of.
+pub(super) fn known(namespace: &Namespace, species: Species, name: &str) -> Option<Arc<Workload>> {
+    namespace.workloads(species).ok()?.get(name)
+}
+
 /// What the stable revision of a Rollout runs, as far as the watches know.
 pub(super) fn stable(namespace: &Namespace, fresh: &Fresh) -> Option<Artifact> {
     let workload = &fresh.workload;
-    let owned = history::owned(workload, &namespace.memory(workload.species).ok()?.all());
+    let sets = namespace.sets(workload);
+    let owned = history::owned(workload, &sets);
     let stable = history::stable(workload, &owned)?;
-    let pods = namespace.pods.all();
+    let pods = namespace.pods(workload, &sets);
     let by_set = history::pods_of(workload, &owned, &pods);
     let its = by_set.get(stable.meta.uid.as_str()).map_or(&[][..], Vec::as_slice);
     Some(history::artifact(&stable.containers, &fresh.container, its))
@@ -194,11 +82,11 @@ enum Belief {
     Behind,
 }
 
-/// The workload of a look, and how it was had.
-struct Subject {
-    found: Arc<Workload>,
-    date: Option<Timestamp>,
-    remark: Option<SafeText>,
+/// What a look is about, and how it was had.
+pub(super) struct Subject<T> {
+    pub(super) found: Arc<T>,
+    pub(super) date: Option<Timestamp>,
+    pub(super) remark: Option<SafeText>,
     belief: Belief,
 }
 
@@ -213,8 +101,71 @@ pub(super) enum Interest {
 
 /// How one kind of object was to be had.
 struct Had<T> {
-    objects: Vec<Arc<T>>,
+    /// What was asked for; none if the watch is to be believed.
+    asked: Option<Vec<Arc<T>>>,
     remark: Option<SafeText>,
+    /// Whether it was to be had at all.
+    access: Access,
+}
+
+/// Whether a kind of object may be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Given,
+    Denied,
+}
+
+/// All objects of a kind in a namespace, as far as they were to be had.
+pub(super) struct All<T> {
+    pub(super) objects: Vec<Arc<T>>,
+    pub(super) remark: Option<SafeText>,
+    access: Access,
+}
+
+impl<T> All<T> {
+    /// Whether what is not among the objects is not there.
+    pub(super) const fn known(&self) -> Known {
+        match self.access {
+            Access::Given => Known::All,
+            Access::Denied => Known::Nothing,
+        }
+    }
+}
+
+/// All objects of a kind that is watched for what stands in front.
+pub(super) async fn objects<T: Watched>(
+    link: &Link,
+    namespace: &Namespace,
+    shelf: &Shelf<T>,
+    interest: Interest,
+    what: &str,
+) -> Result<All<T>, Fault> {
+    // What is being changed is judged by what the server says now.
+    let belief = if interest == Interest::Acting { Belief::Behind } else { Belief::Kept };
+    let Had { asked, remark, access } = kind(link, &namespace.name, shelf, belief, None, what).await?;
+    Ok(All { objects: asked.unwrap_or_else(|| shelf.all()), remark, access })
+}
+
+/// All Deployments.
+pub(super) async fn deployments(
+    link: &Link,
+    namespace: &Namespace,
+    interest: Interest,
+) -> Result<Vec<Arc<Workload>>, Fault> {
+    let shelf = namespace.workloads(Species::Deployment)?;
+    Ok(objects(link, namespace, shelf, interest, "deployments").await?.objects)
+}
+
+/// All Deployments as the server has them now.
+pub(super) async fn deployments_afresh(link: &Link, namespace: &str) -> Result<Vec<Arc<Workload>>, Fault> {
+    let (resource, all) = (Resource::Of(Species::Deployment), "");
+    let listed = watch::list::<Workload>(link, resource, namespace, all).await?;
+    listed.into_iter().map(|one| one.map(Arc::new).map_err(|(_, fault)| fault)).collect()
+}
+
+/// All pods.
+pub(super) async fn pods(link: &Link, namespace: &Namespace, interest: Interest) -> Result<All<Pod>, Fault> {
+    objects(link, namespace, &namespace.pods, interest, "pods").await
 }
 
 /// Looks at one workload.
@@ -224,91 +175,103 @@ pub(super) async fn workload(
     binding: &Binding,
     interest: Interest,
 ) -> Result<Look, Fault> {
-    let Subject { found, date, remark, belief } = subject(link, namespace, binding, interest).await?;
-    let selector = selector(&found.selector);
+    let Subject { found, date, remark, belief } =
+        subject(link, namespace.workloads(binding.species)?.as_ref(), binding, interest).await?;
     let memory = namespace.memory(binding.species)?;
+    let selector = Some(&found.selector);
     let (sets, pods, analyses) = tokio::join!(
-        kind(link, &namespace.name, memory, belief, &selector, "revisions"),
-        kind(link, &namespace.name, &namespace.pods, belief, &selector, "pods"),
+        kind(link, &namespace.name, memory, belief, selector, "revisions"),
+        kind(link, &namespace.name, &namespace.pods, belief, selector, "pods"),
         analyses(link, namespace, binding.species),
     );
     let (sets, pods, analyses) = (sets?, pods?, analyses?);
-    let remarks = [remark, sets.remark, pods.remark, analyses.remark].into_iter().flatten().collect();
+    let remarks: Vec<SafeText> =
+        [remark, sets.remark, pods.remark, analyses.remark].into_iter().flatten().collect();
+    let sets = sets.asked.unwrap_or_else(|| namespace.sets(&found));
+    let pods = pods.asked.unwrap_or_else(|| namespace.pods(&found, &sets));
+    let analyses = analyses.asked.unwrap_or_else(|| namespace.runs(&found));
+    let basis = Basis { workload: found, sets, pods, analyses };
+    let plain = remarks.is_empty();
+    if let (true, Some(rollout)) = (plain, namespace.told(&binding.place, &basis)) {
+        return Ok(Look { rollout, date });
+    }
     let seen = Seen {
         namespace: &binding.namespace,
         host: link.place(),
-        workload: &found,
-        sets: &sets.objects,
-        pods: &pods.objects,
-        analyses: &analyses.objects,
+        workload: &basis.workload,
+        sets: &basis.sets,
+        pods: &basis.pods,
+        analyses: &basis.analyses,
         container: binding.container.as_deref(),
         remarks,
     };
     let mut rollout = rollout(seen)?;
     namespace.remember(&mut rollout);
+    if plain {
+        namespace.tell(&binding.place, basis, &rollout);
+    }
     Ok(Look { rollout, date })
 }
 
 /// What Argo Rollouts measures. It explains the controller's own summary and decides nothing, so it is never asked
 /// for: where it may not be watched, the summary is all there is.
 async fn analyses(link: &Link, namespace: &Namespace, species: Species) -> Result<Had<AnalysisRun>, Fault> {
-    let none = || Ok(Had { objects: Vec::new(), remark: None });
+    let none = || Ok(Had { asked: Some(Vec::new()), remark: None, access: Access::Denied });
     let Some(shelf) = namespace.analyses.as_ref().filter(|_| species == Species::Rollout) else {
         return none();
     };
     match shelf.feed() {
         Feed::Denied(_) => none(),
-        _ => kind(link, &namespace.name, shelf, Belief::Kept, "", "analyses").await,
+        _ => kind(link, &namespace.name, shelf, Belief::Kept, None, "analyses").await,
     }
 }
 
-/// The workload itself.
-async fn subject(
+/// The object that the binding names, off this shelf.
+pub(super) async fn subject<T: Watched>(
     link: &Link,
-    namespace: &Namespace,
+    shelf: &Shelf<T>,
     binding: &Binding,
     interest: Interest,
-) -> Result<Subject, Fault> {
-    let shelf = namespace.workloads(binding.species)?;
+) -> Result<Subject<T>, Fault> {
     let feed = shelf.feed();
-    // Events of pods ring often while the workload itself is quiet: it is not asked for at each of them.
+    // Events of pods ring often while the object itself is quiet: it is not asked for at each of them.
     let fresh = matches!(&feed, Feed::Live(heard) if heard.elapsed() < SILENCE)
         && (interest == Interest::Usual
             || shelf.silence(&binding.name).is_some_and(|silence| silence < FRESH));
     if let (true, Some(found)) = (fresh, shelf.get(&binding.name)) {
         return Ok(Subject { found, date: None, remark: None, belief: Belief::Kept });
     }
-    let answer = link.get(&binding.path()).await.map_err(|fault| missing(fault, binding))?;
-    let asked = Workload::of(&answer.json()?, binding.species)?;
-    let version = asked.meta.resource_version.clone();
-    let known = shelf.get(&binding.name).map(|known| known.meta.resource_version.clone());
+    let resource = shelf.resource();
+    let answer = named(link, resource, binding).await?;
+    let asked = T::cut(&answer.json()?, resource)?;
+    let version = asked.meta().resource_version.clone();
+    let known = shelf.get(&binding.name).map(|known| known.meta().resource_version.clone());
     let found = shelf.learn(asked);
-    let behind = found.meta.resource_version == version && known.as_ref() != Some(&version);
+    let behind = found.meta().resource_version == version && known.as_ref() != Some(&version);
     Ok(Subject {
         found,
         date: answer.date,
-        remark: remark(&feed, &format!("the {}", binding.species.word())),
+        remark: remark(&feed, &format!("the {}", resource.word())),
         belief: if behind { Belief::Behind } else { Belief::Kept },
     })
 }
 
-fn missing(fault: Fault, binding: &Binding) -> Fault {
-    if fault.cause == Cause::NotFound {
-        return Fault::new(
+/// Asks for the object of this kind that the binding names.
+pub(super) async fn named(link: &Link, resource: Resource, binding: &Binding) -> Result<Answer, Fault> {
+    let Binding { namespace, name, .. } = binding;
+    link.get(&format!("{}/{name}", resource.path(namespace))).await.map_err(|fault| {
+        if fault.cause != Cause::NotFound {
+            return fault;
+        }
+        Fault::new(
             Cause::NotFound,
-            format!(
-                "there is no {} {} in namespace {}",
-                binding.species.word(),
-                binding.name,
-                binding.namespace
-            ),
-        );
-    }
-    fault
+            format!("there is no {} {name} in namespace {namespace}", resource.word()),
+        )
+    })
 }
 
 /// Why something was asked for although there is a watch.
-fn remark(feed: &Feed, what: &str) -> Option<SafeText> {
+pub(super) fn remark(feed: &Feed, what: &str) -> Option<SafeText> {
     match feed {
         Feed::Live(heard) if heard.elapsed() < SILENCE => None,
         Feed::Live(heard) => Some(SafeText::new(&format!(
@@ -333,7 +296,7 @@ async fn kind<T: Watched>(
     namespace: &str,
     shelf: &Shelf<T>,
     belief: Belief,
-    selector: &str,
+    chosen: Option<&Selector>,
     what: &str,
 ) -> Result<Had<T>, Fault> {
     let feed = shelf.feed();
@@ -342,24 +305,25 @@ async fn kind<T: Watched>(
         // An unreadable object may be ours: to leave it out would look better than it is.
         return match shelf.unreadable() {
             Some(fault) => Err(fault),
-            None => Ok(Had { objects: shelf.all(), remark: None }),
+            None => Ok(Had { asked: None, remark: None, access: Access::Given }),
         };
     }
-    let selector = match selector {
-        "" => String::new(),
-        selector => format!("&labelSelector={}", watch::encoded(selector)),
+    let selector = match chosen.map(selector) {
+        Some(selector) if !selector.is_empty() => format!("&labelSelector={}", watch::encoded(&selector)),
+        _ => String::new(),
     };
     match watch::list::<T>(link, shelf.resource(), namespace, &selector).await {
-        Ok((listed, _)) => {
-            let objects = listed
+        Ok(listed) => {
+            let asked = listed
                 .into_iter()
                 .map(|o| o.map(Arc::new).map_err(|(_, f)| f))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok(Had { objects, remark: remark(&feed, what) })
+            Ok(Had { asked: Some(asked), remark: remark(&feed, what), access: Access::Given })
         }
         Err(fault) if fault.cause == Cause::Forbidden => Ok(Had {
-            objects: Vec::new(),
+            asked: Some(Vec::new()),
             remark: Some(SafeText::new(&format!("{what} are not known: {}", fault.detail))),
+            access: Access::Denied,
         }),
         Err(fault) => Err(fault),
     }
@@ -380,6 +344,8 @@ fn selector(selector: &Selector) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
+    use super::super::labels::Labels;
+    use super::super::shelf::Pulse;
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -395,8 +361,9 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_does_not_replace_what_the_watch_brought_later() {
+        let pulse = Arc::new(Pulse::new(tokio::sync::watch::channel(0).0));
         let shelf: Shelf<Workload> =
-            Shelf::new(Resource::Of(Species::Deployment), tokio::sync::watch::channel(0).0);
+            Shelf::new(Resource::Of(Species::Deployment), Arc::default(), pulse, None);
         let at = |version: &str| fixture::deployment().set("/metadata/resourceVersion", version.into()).cut();
         for (version, expected) in
             [("99", "99"), ("100", "100"), ("99", "100"), ("1000", "1000"), ("opaque", "opaque")]
@@ -421,8 +388,7 @@ mod tests {
             )
             .cut();
         assert_eq!(selector(&deployment.selector), "app=web,tier in (a,b),!old,new,zone notin (x)");
-        let labels =
-            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let labels = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<Labels>();
         assert!(deployment.selector.selects(&labels(&[("app", "web"), ("tier", "a"), ("new", "")])));
         assert!(!deployment.selector.selects(&labels(&[("app", "web"), ("tier", "c"), ("new", "")])));
         assert!(!deployment.selector.selects(&labels(&[

@@ -1,8 +1,9 @@
 //! Workloads of Kubernetes: what they run, how their rollout stands, and how they are changed. Deployments,
 //! StatefulSets, DaemonSets, and the Rollouts of Argo Rollouts.
 //!
-//! The only folder that knows the Kubernetes client. It watches the configured namespaces and answers a look
-//! from what the watches brought; where watching is not permitted it asks for the workload by name. Writes
+//! The only folder that knows the Kubernetes client. It watches the configured namespaces, one by one or all at once
+//! with the rest of the cluster, and answers a look from what the watches brought; where watching is not permitted it
+//! asks for the workload by name. Writes
 //! are JSON Patches whose first operations test the uid, the generation and the image that the plan rests on.
 //!
 //! It knows nothing of other providers, the screen or the polling cadence.
@@ -23,19 +24,28 @@ mod examine;
 mod fault;
 #[cfg(test)]
 mod fixture;
+mod flagger;
+mod flux;
+mod front;
 #[doc(hidden)]
 pub mod fuzz;
+mod gate;
 mod hazard;
 mod history;
+mod labels;
 mod link;
 mod look;
 mod mask;
+mod namespace;
 mod owner;
 mod plugin;
 mod pods;
 mod prepare;
+mod reach;
 mod remembered;
 mod rollout;
+mod service;
+mod shelf;
 mod species;
 mod steer;
 mod template;
@@ -45,7 +55,7 @@ mod workload;
 
 pub use contexts::{Context, contexts};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +66,14 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use self::connect::{Asked, Pin};
+use self::flagger::LoadTester;
+use self::flux::Owned;
+use self::front::Front;
 use self::link::Link;
-use self::look::{Interest, Look, Namespace};
+use self::look::{Interest, Look};
+use self::namespace::Namespace;
+use self::reach::{Reach, Watches, Wide};
+use self::shelf::Wanted;
 use self::species::{Resource, Species};
 use super::examine::Finding;
 use super::platform::Platforms;
@@ -66,7 +82,7 @@ use super::stock::Stocks;
 use super::{Cadence, Key, KeyType, Kind, Provider, SourceSpec};
 use crate::domain::{
     Ask, Bound, Cause, Fault, Intent, Observation, Place, Prepared, Receipt, Role, SafeText, Settings,
-    SourceName, Step, Value,
+    SourceName, Step, Target, Value,
 };
 
 /// The field manager under which the cluster records our writes.
@@ -103,28 +119,63 @@ pub const KIND: Kind = Kind {
             KeyType::Number,
             "How long one request may take, in seconds, 1 to 60. Default: 10.",
         ),
+        Key::optional(
+            "watch",
+            KeyType::Text,
+            "How far a watch reaches: \"cluster\" (one for each kind), \"namespace\" (one for each kind and namespace) or \
+             \"auto\", the default: the cluster when more than four namespaces are configured.",
+        ),
         registry::HOST_KEY,
         registry::USER_KEY,
         registry::PASSWORD_KEY,
         registry::REALM_KEY,
     ],
-    roles: &[(
-        Role::Deploy,
-        &[
-            Key::required("namespace", KeyType::Text, "The namespace of the workload."),
-            Key::required(
-                "workload",
-                KeyType::Text,
-                "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"statefulset/NAME\" or \
-                 \"daemonset/NAME\".",
-            ),
-            Key::optional(
-                "container",
-                KeyType::Text,
-                "The container that is released. Default: the only one, or the one that is called like the workload.",
-            ),
-        ],
-    )],
+    roles: &[
+        (
+            Role::Deploy,
+            &[
+                Key::required("namespace", KeyType::Text, "The namespace of the workload."),
+                Key::required(
+                    "workload",
+                    KeyType::Text,
+                    "What runs the service: \"deployment/NAME\", \"rollout/NAME\" (Argo Rollouts), \"canary/NAME\" \
+                     (Flagger), \"service/NAME\" (blue/green by its selector), \"statefulset/NAME\" or \"daemonset/NAME\".",
+                ),
+                Key::optional(
+                    "container",
+                    KeyType::Text,
+                    "The container that is released. Default: the only one, or the one that is called like the workload.",
+                ),
+                Key::optional(
+                    "switch",
+                    KeyType::Text,
+                    "Of a service: the label of its selector that is switched. Default: the only one by which the \
+                     Deployments behind it differ.",
+                ),
+                Key::optional(
+                    "gates",
+                    KeyType::Url,
+                    "Of a canary: where Flagger's load tester is reached from here, to open and close the gates that its \
+                     webhooks ask. Without it they are shown and cannot be decided.",
+                ),
+            ],
+        ),
+        (
+            Role::Owner,
+            &[
+                Key::optional(
+                    "kustomization",
+                    KeyType::Text,
+                    "The Kustomization of Flux that keeps it: \"NAMESPACE/NAME\". Either this or helmrelease.",
+                ),
+                Key::optional(
+                    "helmrelease",
+                    KeyType::Text,
+                    "The HelmRelease of Flux that keeps it: \"NAMESPACE/NAME\". Either this or kustomization.",
+                ),
+            ],
+        ),
+    ],
     cadence: Cadence { active: Duration::from_secs(5), idle: Duration::from_secs(10) },
     enforcement: enforcement::FACTS,
     build,
@@ -134,6 +185,8 @@ pub const KIND: Kind = Kind {
 #[derive(Clone, Debug)]
 struct Binding {
     place: Place,
+    /// What the name names, if it is not the workload itself.
+    front: Front,
     species: Species,
     namespace: String,
     name: String,
@@ -145,13 +198,34 @@ impl Binding {
     fn path(&self) -> String {
         format!("{}/{}", Resource::Of(self.species).path(&self.namespace), self.name)
     }
+
+    /// A Deployment behind what it names.
+    fn behind(&self, deployment: &str) -> Self {
+        let container = self.container.clone();
+        // One that is called like what stands in front is meant, whatever the Deployment is called.
+        Self {
+            front: Front::Nothing,
+            species: Species::Deployment,
+            name: deployment.to_owned(),
+            container,
+            ..self.clone()
+        }
+    }
+}
+
+/// What an intent is about.
+enum About<'a> {
+    Workload(&'a Binding),
+    Owner(&'a Owned),
 }
 
 /// One cluster.
 struct Kubernetes {
     source: SourceName,
     asked: Asked,
+    reach: Reach,
     bindings: Vec<Binding>,
+    owned: Vec<Owned>,
     stocks: Stocks,
     platforms: Platforms,
     registry: Registry,
@@ -172,12 +246,16 @@ struct Open {
     identity: Option<SafeText>,
     registry: Registry,
     namespaces: BTreeMap<String, Namespace>,
+    flux: flux::Watches,
+    wides: Vec<Arc<Wide>>,
     turns: tokio::sync::watch::Sender<u64>,
     _tasks: JoinSet<()>,
 }
 
 fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
-    let bindings = spec.bounds.iter().map(binding).collect::<Result<Vec<_>, _>>()?;
+    let of = |role: Role| spec.bounds.iter().filter(move |bound| bound.role == role);
+    let bindings = of(Role::Deploy).map(|bound| binding(bound, &spec.env)).collect::<Result<Vec<_>, _>>()?;
+    let owned = of(Role::Owner).map(Owned::of).collect::<Result<Vec<_>, _>>()?;
     let exec = match spec.settings.0.get("exec") {
         Some(Value::List(list)) => Some(list.iter().map(PathBuf::from).collect::<Vec<_>>()),
         _ => None,
@@ -193,6 +271,7 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
     let registry = Registry::of(&spec)?;
     Ok(Arc::new(Kubernetes {
         source: spec.name,
+        reach: Reach::of(spec.settings.text("watch"))?,
         stocks: Stocks::new(registry.clone()),
         platforms: Platforms::new(registry.clone()),
         registry,
@@ -204,6 +283,7 @@ fn build(spec: SourceSpec) -> Result<Arc<dyn Provider>, Fault> {
             env: spec.env,
         },
         bindings,
+        owned,
         session: Mutex::default(),
         wake: Arc::new(Notify::new()),
     }))
@@ -213,13 +293,19 @@ fn local(text: impl AsRef<str>) -> Fault {
     Fault::new(Cause::Local, text)
 }
 
-fn binding(bound: &Bound) -> Result<Binding, Fault> {
+fn binding(bound: &Bound, env: &Arc<BTreeMap<String, String>>) -> Result<Binding, Fault> {
     let place = bound.place().ok_or_else(|| local("a deployment target needs an environment"))?;
     let (namespace, workload) =
         (required(&bound.settings, "namespace")?, required(&bound.settings, "workload")?);
-    let parts = workload.split_once('/').and_then(|(word, name)| Some((Species::of_word(word)?, name)));
-    let Some((species, name)) = parts else {
-        let words = Species::ALL.map(|species| format!("\"{}/NAME\"", species.word())).join(", ");
+    let (word, name) = workload.split_once('/').unwrap_or((workload, ""));
+    let front = Front::of(word, &bound.settings, env)?;
+    let species = match front {
+        Front::Nothing => Species::of_word(word),
+        Front::Canary(_) | Front::Service(_) => Some(Species::Deployment),
+    };
+    let Some(species) = species.filter(|_| workload.contains('/')) else {
+        let words = Species::ALL.into_iter().map(Species::word).chain(Front::WORDS);
+        let words = words.map(|word| format!("\"{word}/NAME\"")).collect::<Vec<_>>().join(", ");
         return Err(local(format!("workload \"{workload}\" is none of {words}"))
             .with_hint("write workload = \"deployment/NAME\""));
     };
@@ -230,6 +316,7 @@ fn binding(bound: &Bound) -> Result<Binding, Fault> {
     }
     Ok(Binding {
         place,
+        front,
         species,
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -271,14 +358,25 @@ impl Kubernetes {
     fn watches(&self, link: Link, identity: Option<SafeText>) -> Open {
         let (turns, mut turned) = tokio::sync::watch::channel(0_u64);
         let mut tasks = JoinSet::new();
-        let mut kinds: BTreeMap<&String, BTreeSet<Species>> = BTreeMap::new();
+        let mut wanted: BTreeMap<String, Wanted> = BTreeMap::new();
         for binding in &self.bindings {
-            kinds.entry(&binding.namespace).or_default().insert(binding.species);
+            let wanted = wanted.entry(binding.namespace.clone()).or_default();
+            wanted.add(binding.species, &binding.name);
+            wanted.stands_in_front(binding.front.resources());
         }
-        let start = |(name, species): (&String, BTreeSet<Species>)| {
-            (name.clone(), Namespace::start(name, &species, &link, &turns, &mut tasks))
+        let wanted = wanted.into_iter().map(|(name, wanted)| (name, Arc::new(wanted))).collect();
+        let flux = flux::Watches::start(&self.owned, &link, &turns, &mut tasks);
+        let mut watches = Watches {
+            link: &link,
+            turns: &turns,
+            tasks: &mut tasks,
+            reach: self.reach,
+            again: reach::AGAIN,
+            wanted: &wanted,
+            wides: Vec::new(),
         };
-        let namespaces = kinds.into_iter().map(start).collect();
+        let namespaces = namespace::start(&mut watches);
+        let wides = watches.wides;
         let wake = Arc::clone(&self.wake);
         tasks.spawn(async move {
             while turned.changed().await.is_ok() {
@@ -286,7 +384,8 @@ impl Kubernetes {
                 tokio::time::sleep(DEBOUNCE).await;
             }
         });
-        Open { link, identity, registry: self.registry.clone(), namespaces, turns, _tasks: tasks }
+        let registry = self.registry.clone();
+        Open { link, identity, registry, namespaces, flux, wides, turns, _tasks: tasks }
     }
 
     /// After a refused credential the kubeconfig is read afresh at the next look.
@@ -299,16 +398,37 @@ impl Kubernetes {
 
     async fn look(&self, ask: &Ask) -> Result<Observation, Fault> {
         let open = self.open().await?;
-        look::settle(&open.namespaces, &open.turns, self.asked.patience).await;
-        let looks = join_all(self.bindings.iter().map(|binding| async {
-            let Some(namespace) = open.namespaces.get(&binding.namespace) else {
+        tokio::join!(
+            namespace::settle(&open.namespaces, &open.turns, self.asked.patience),
+            open.flux.settle(self.asked.patience)
+        );
+        let interest = |place: &Place| {
+            if ask.acting.contains(&place.service) { Interest::Acting } else { Interest::Usual }
+        };
+        let link = &open.link.gated();
+        let namespaces = &open.namespaces;
+        let looks = join_all(self.bindings.iter().map(|binding| async move {
+            let Some(namespace) = namespaces.get(&binding.namespace) else {
                 return Err(local("the namespace is not watched"));
             };
-            let acting = ask.acting.contains(&binding.place.service);
-            let interest = if acting { Interest::Acting } else { Interest::Usual };
-            look::workload(&open.link, namespace, binding, interest).await
+            let interest = interest(&binding.place);
+            match &binding.front {
+                Front::Nothing => look::workload(link, namespace, binding, interest).await,
+                Front::Canary(tester) => {
+                    flagger::look(link, namespace, binding, tester.as_ref(), interest).await
+                }
+                Front::Service(switch) => {
+                    service::look(link, namespace, binding, switch.as_deref(), interest).await
+                }
+            }
         }))
         .await;
+        let asked: Vec<_> = self
+            .owned
+            .iter()
+            .map(|owned| (owned, interest(&owned.place), self.marks(&open, &owned.place)))
+            .collect();
+        let owners = open.flux.look(&open.link, &asked).await;
         let mut observation = Observation { identity: open.identity.clone(), ..Observation::default() };
         let mut first = None;
         for (binding, look) in self.bindings.iter().zip(looks) {
@@ -323,6 +443,17 @@ impl Kubernetes {
                 }
             }
         }
+        for (owned, told) in self.owned.iter().zip(owners) {
+            match told {
+                Ok(application) => {
+                    observation.applications.insert(owned.place.clone(), application);
+                }
+                Err(fault) => {
+                    first = first.or_else(|| Some(fault.clone()));
+                    observation.faults.entry(owned.place.service.clone()).or_insert(fault);
+                }
+            }
+        }
         if let Some(reason) = open.link.trust.objection() {
             observation.remarks.push(SafeText::new(reason));
         }
@@ -330,11 +461,31 @@ impl Kubernetes {
         if fault.cause == Cause::Unauthorized {
             self.forget(&open).await;
         }
-        if observation.rollouts.is_empty() && of_the_whole(fault.cause) {
-            Err(fault)
-        } else {
-            Ok(observation)
-        }
+        let nothing = observation.rollouts.is_empty() && observation.applications.is_empty();
+        if nothing && of_the_whole(fault.cause) { Err(fault) } else { Ok(observation) }
+    }
+
+    /// What the workload of a place says of itself, as far as the watches know.
+    fn marks(&self, open: &Open, place: &Place) -> Option<wire::Meta> {
+        let binding = self.bindings.iter().find(|binding| &binding.place == place)?;
+        let workload = look::known(open.namespaces.get(&binding.namespace)?, binding.species, &binding.name)?;
+        Some(workload.meta.clone())
+    }
+
+    /// The owner that an intent is about, if it is about one.
+    fn owner(&self, intent: &Intent) -> Option<&Owned> {
+        let about = matches!(intent.target, Target::Application | Target::Deployed { .. });
+        self.owned.iter().find(|owned| about && Some(&owned.place) == intent.place.as_ref())
+    }
+
+    /// The load tester that a step is for, with the path there.
+    fn load_tester(&self, step: &Step) -> Option<(&LoadTester, String)> {
+        let testers = self.bindings.iter().filter_map(|binding| match &binding.front {
+            Front::Canary(tester) => tester.as_ref(),
+            Front::Nothing | Front::Service(_) => None,
+        });
+        let mut taken = testers.filter_map(|tester| Some((tester, tester.takes(&step.path)?)));
+        taken.next().filter(|_| step.source == self.source)
     }
 
     fn bound(&self, intent: &Intent) -> Result<&Binding, Fault> {
@@ -379,9 +530,15 @@ impl Provider for Kubernetes {
 
     fn prepare<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Prepared, Fault>> {
         Box::pin(async move {
-            let binding = self.bound(intent)?;
+            let about = match self.owner(intent) {
+                Some(owned) => About::Owner(owned),
+                None => About::Workload(self.bound(intent)?),
+            };
             let open = self.open().await?;
-            let prepared = prepare::prepare(&open, binding, &self.source, intent).await;
+            let prepared = match about {
+                About::Owner(owned) => flux::prepare(&open, owned, &self.source, intent).await,
+                About::Workload(binding) => prepare::prepare(&open, binding, &self.source, intent).await,
+            };
             if prepared.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {
                 self.forget(&open).await;
             }
@@ -391,13 +548,16 @@ impl Provider for Kubernetes {
 
     fn perform<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Receipt, Fault>> {
         Box::pin(async move {
+            if let Some((tester, path)) = self.load_tester(step) {
+                return tester.perform(step, path).await;
+            }
             let open = self.open().await?;
             let sent = prepare::perform(&open.link, &self.source, step).await;
             if sent.as_ref().is_err_and(|f| f.cause == Cause::Unauthorized) {
                 self.forget(&open).await;
             }
             sent.map(|sent| {
-                look::learn(&open.namespaces, &sent.object);
+                namespace::learn(&open.namespaces, &sent.object);
                 sent.receipt
             })
         })
@@ -408,6 +568,8 @@ impl Provider for Kubernetes {
     }
 }
 
+#[cfg(test)]
+mod reach_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Knows the marks only; knows nothing of what those tools are doing right now.
 
-use super::wire::{ARGO_TRACKING, FLUX_RECONCILE, HELM_RELEASE, Meta};
+use super::wire::{ARGO_TRACKING, FLUX_RECONCILE, HELM_NAMESPACE, HELM_RELEASE, Meta};
 use super::workload::Workload;
 use crate::domain::{Owner, SafeText};
 
@@ -15,11 +15,34 @@ const FLUX_HELM: &str = "helm.toolkit.fluxcd.io";
 /// The owner of a workload, if its marks name one.
 pub(super) fn owner(workload: &Workload, namespace: &str) -> Option<Owner> {
     let meta = &workload.meta;
-    argo(workload, namespace)
+    flagger(meta)
+        .or_else(|| argo(workload, namespace))
         .or_else(|| argo_by_label(workload))
         .or_else(|| flux(meta))
         .or_else(|| flux_helm(meta))
-        .or_else(|| helm(meta))
+        .or_else(|| helm(meta, namespace))
+}
+
+/// The owner of a Service, if its marks name one.
+pub(super) fn of_service(meta: &Meta, namespace: &str) -> Option<Owner> {
+    tracked(meta, "/Service", namespace)
+        .or_else(|| flux(meta))
+        .or_else(|| flux_helm(meta))
+        .or_else(|| helm(meta, namespace))
+}
+
+/// The tool whose copies are its own: what is written into one is gone with the next copy.
+pub(super) const FLAGGER: &str = "Flagger";
+
+/// The copy of a Deployment that has the traffic.
+fn flagger(meta: &Meta) -> Option<Owner> {
+    let owner = meta.controller().filter(|owner| owner.kind == "Canary")?;
+    Some(told(
+        FLAGGER,
+        &format!("canary {}", owner.name),
+        "made it as a copy and writes it anew with every promotion; name workload = \"canary/NAME\" instead, and what it \
+         copies from is changed",
+    ))
 }
 
 fn told(tool: &str, name: &str, consequence: &str) -> Owner {
@@ -29,12 +52,15 @@ fn told(tool: &str, name: &str, consequence: &str) -> Owner {
 /// `app:group/Kind:namespace/name`. A mark that names another object was copied along with the manifest and
 /// claims nothing.
 fn argo(workload: &Workload, namespace: &str) -> Option<Owner> {
-    let (meta, species) = (&workload.meta, workload.species);
+    let species = workload.species;
+    tracked(&workload.meta, &format!("{}/{}", species.group(), species.kind()), namespace)
+}
+
+fn tracked(meta: &Meta, which: &str, namespace: &str) -> Option<Owner> {
     let id = meta.annotation(ARGO_TRACKING)?;
     let (rest, object) = id.rsplit_once(':')?;
     let (app, kind) = rest.rsplit_once(':')?;
-    let itself = kind == format!("{}/{}", species.group(), species.kind())
-        && object == format!("{namespace}/{}", meta.name);
+    let itself = kind == which && object == format!("{namespace}/{}", meta.name);
     (itself && !app.is_empty()).then(|| told("Argo CD", app, ARGO))
 }
 
@@ -72,16 +98,24 @@ fn flux_helm(meta: &Meta) -> Option<Owner> {
     ))
 }
 
-/// `app.kubernetes.io/managed-by: Helm` alone is a habit of charts; with the release's name it is a claim.
-fn helm(meta: &Meta) -> Option<Owner> {
+/// `app.kubernetes.io/managed-by: Helm` alone is a habit of charts; with the release's name it is a claim. What Helm knows
+/// of a release lies in Secrets that hold every value of it: they are not read, and the way back is left to Helm.
+fn helm(meta: &Meta, namespace: &str) -> Option<Owner> {
     let release = meta.annotation(HELM_RELEASE)?;
+    let kept = meta.annotation(HELM_NAMESPACE).unwrap_or(namespace);
     (meta.label("app.kubernetes.io/managed-by") == Some("Helm")).then(|| {
-        told(
-            "Helm",
-            release,
-            "the next helm upgrade wins over a manual change; helm rollback is its own way back",
-        )
+        let consequence = format!(
+            "overwrites a change by hand with its next upgrade; its own way back: helm history {release} -n {kept}, then \
+             helm rollback {release} REVISION -n {kept}"
+        );
+        told("Helm", release, &consequence)
     })
+}
+
+/// What to write into the config so that an owner is watched and can be held here; none where nothing can.
+pub(super) fn configurable(owner: &Owner) -> Option<String> {
+    let (key, name) = owner.name.as_str().split_once(' ').filter(|_| owner.tool == "Flux")?;
+    Some(format!("owner = {{ source = \"..\", {key} = \"{name}\" }}"))
 }
 
 #[cfg(test)]
@@ -128,6 +162,47 @@ mod tests {
         let copied =
             both.annotations(&[("argocd.argoproj.io/tracking-id", "shop:apps/Deployment:shop/other")]);
         assert_eq!(owner(&copied.cut(), "shop"), None);
+    }
+
+    #[test]
+    fn a_release_of_helm_is_left_to_helm_and_its_commands_are_named_whole() {
+        let marked = |more: &[(&str, &str)]| {
+            let release = [("meta.helm.sh/release-name", "web-release")];
+            let annotations: Vec<_> = release.iter().chain(more).copied().collect();
+            fixture::deployment()
+                .labels(&[("app.kubernetes.io/managed-by", "Helm")])
+                .annotations(&annotations)
+                .cut()
+        };
+        for (annotations, namespace) in
+            [(&[][..], "shop"), (&[("meta.helm.sh/release-namespace", "releases")], "releases")]
+        {
+            let consequence = owner(&marked(annotations), "shop").unwrap().consequence;
+            let command = format!("helm rollback web-release REVISION -n {namespace}");
+            assert!(consequence.as_str().ends_with(&command), "{consequence}");
+        }
+    }
+
+    #[test]
+    fn an_owner_that_can_be_held_here_says_what_to_configure() {
+        for (labels, expected) in [
+            (
+                [
+                    ("kustomize.toolkit.fluxcd.io/name", "apps"),
+                    ("kustomize.toolkit.fluxcd.io/namespace", "flux-system"),
+                ],
+                Some("owner = { source = \"..\", kustomization = \"flux-system/apps\" }"),
+            ),
+            (
+                [("helm.toolkit.fluxcd.io/name", "web"), ("helm.toolkit.fluxcd.io/namespace", "shop")],
+                Some("owner = { source = \"..\", helmrelease = \"shop/web\" }"),
+            ),
+        ] {
+            let owner = owner(&fixture::deployment().labels(&labels).cut(), "shop").unwrap();
+            assert_eq!(configurable(&owner).as_deref(), expected);
+        }
+        let helm = told("Helm", "web", "");
+        assert_eq!(configurable(&helm), None);
     }
 
     #[test]

@@ -11,10 +11,13 @@ use super::act::{self, Edit, Fresh, Part, Request};
 use super::author;
 use super::autoscaler::Autoscaler;
 use super::config;
+use super::flagger;
+use super::front::Front;
 use super::hazard;
 use super::link::Link;
 use super::look;
 use super::remembered::Remembered;
+use super::service;
 use super::species::{Resource, Species};
 use super::steer;
 use super::{Binding, MANAGER, Open, is_name, local};
@@ -27,7 +30,19 @@ use crate::provider::registry::{Belongs, Manifest, Registry, Tag};
 
 /// A patch gets this long for its answer.
 const WRITE: Duration = Duration::from_secs(30);
-const JSON_PATCH: &str = "application/json-patch+json";
+pub(super) const JSON_PATCH: &str = "application/json-patch+json";
+
+/// Who says how many replicas there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// The workload itself, or its autoscaler.
+    Own,
+    /// Flagger, which keeps it at none while nothing rolls out; so many serve.
+    Flagger {
+        /// As the primary asks for.
+        least: u32,
+    },
+}
 
 /// Looks afresh and works out the request for an intent.
 pub(super) async fn prepare(
@@ -36,13 +51,33 @@ pub(super) async fn prepare(
     source: &SourceName,
     intent: &Intent,
 ) -> Result<Prepared, Fault> {
+    match &binding.front {
+        Front::Nothing => workload(open, binding, source, intent, Scale::Own).await,
+        Front::Canary(tester) => flagger::prepare(open, binding, tester.as_ref(), source, intent).await,
+        Front::Service(switch) => service::prepare(open, binding, switch.as_deref(), source, intent).await,
+    }
+}
+
+/// The same for a workload, whatever stands in front of it.
+pub(super) async fn workload(
+    open: &Open,
+    binding: &Binding,
+    source: &SourceName,
+    intent: &Intent,
+    scale: Scale,
+) -> Result<Prepared, Fault> {
     let link = &open.link;
     let path = binding.path();
     let (object, autoscaler) = tokio::join!(link.get(&path), Autoscaler::of(link, binding));
     let mut fresh =
         Fresh::read(object?.json()?, binding.species, &binding.namespace, binding.container.as_deref())?;
+    fresh.scale = scale;
     let asked = fresh.workload.replicas;
-    fresh.least_replicas = autoscaler.as_ref().map_or(asked, |a| a.least(asked));
+    let autoscaler = autoscaler.filter(|_| scale == Scale::Own);
+    fresh.least_replicas = match scale {
+        Scale::Own => autoscaler.as_ref().map_or(asked, |a| a.least(asked)),
+        Scale::Flagger { least } => least,
+    };
     let mut edit = edit(open, binding, &fresh, intent).await?;
     edit.hazards.extend(autoscaler.and_then(|a| a.hazard(asked)));
     let from = match open.namespaces.get(&binding.namespace) {
@@ -71,24 +106,9 @@ pub(super) async fn prepare(
     }
     edit.hazards.sort_by_key(|h| std::cmp::Reverse(h.severity));
     let what = format!("{} {}", intent.verb.word(), edit.to.label());
-    let step = |mut request: Request| {
-        // An annotation in a patch of the status would be dropped.
-        if request.part == Part::Main {
-            author::sign(&fresh.raw, &mut request.operations, &what, open.identity.as_ref());
-        }
-        let part = if request.part == Part::Status { "/status" } else { "" };
-        Step {
-            source: source.clone(),
-            method: "PATCH".to_owned(),
-            path: format!("{}{part}?fieldManager={MANAGER}", binding.path()),
-            content_type: Some(JSON_PATCH.to_owned()),
-            body: Some(Value::Array(request.operations).to_string()),
-            effect: request.effect,
-        }
-    };
     Ok(Prepared {
         basis: edit.basis,
-        steps: edit.requests.into_iter().map(step).collect(),
+        steps: edit.requests.into_iter().map(|r| step(open, binding, source, (&fresh, &what), r)).collect(),
         from: Some(from),
         to: Some(edit.to),
         differences: edit.differences,
@@ -102,6 +122,29 @@ pub(super) async fn prepare(
         people: None,
         form: Vec::new(),
     })
+}
+
+/// One request as it is sent.
+fn step(
+    open: &Open,
+    binding: &Binding,
+    source: &SourceName,
+    (fresh, what): (&Fresh, &str),
+    mut request: Request,
+) -> Step {
+    // An annotation in a patch of the status would be dropped.
+    if request.part == Part::Main {
+        author::sign(&fresh.raw, &mut request.operations, what, open.identity.as_ref());
+    }
+    let part = if request.part == Part::Status { "/status" } else { "" };
+    Step {
+        source: source.clone(),
+        method: "PATCH".to_owned(),
+        path: format!("{}{part}?fieldManager={MANAGER}", binding.path()),
+        content_type: Some(JSON_PATCH.to_owned()),
+        body: Some(Value::Array(request.operations).to_string()),
+        effect: request.effect,
+    }
 }
 
 async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) -> Result<Edit, Fault> {
@@ -211,13 +254,37 @@ async fn permission(link: &Link, binding: &Binding, requests: &[Request]) -> Per
 }
 
 async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission {
+    may(link, (Resource::Of(binding.species), part), &binding.namespace, &binding.name).await
+}
+
+/// Whether the cluster would let us patch this object of a binding's namespace.
+pub(super) async fn may_patch_beside(
+    link: &Link,
+    binding: &Binding,
+    resource: Resource,
+    name: &str,
+) -> Permission {
+    may(link, (resource, Part::Main), &binding.namespace, name).await
+}
+
+async fn may(link: &Link, (resource, part): (Resource, Part), namespace: &str, name: &str) -> Permission {
     let mut attributes = json!({
-        "namespace": binding.namespace, "verb": "patch", "group": binding.species.group(),
-        "resource": Resource::Of(binding.species).plural(), "name": binding.name
+        "namespace": namespace, "verb": "patch", "group": resource.group(),
+        "resource": resource.plural(), "name": name
     });
     if let (Part::Status, Some(attributes)) = (part, attributes.as_object_mut()) {
         attributes.insert("subresource".to_owned(), "status".into());
     }
+    let what = format!(
+        "{}{}/{name} in namespace {namespace}",
+        if part == Part::Status { "the status of " } else { "" },
+        resource.word(),
+    );
+    may_patch(link, &attributes, &what).await
+}
+
+/// Whether the cluster would let us patch what these attributes name.
+pub(super) async fn may_patch(link: &Link, attributes: &Value, what: &str) -> Permission {
     let question = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
@@ -240,13 +307,7 @@ async fn permission_of(link: &Link, binding: &Binding, part: Part) -> Permission
     };
     let why =
         text("reason").or_else(|| text("evaluationError")).unwrap_or("no rule of the cluster allows it");
-    Permission::Denied(SafeText::new(&format!(
-        "you may not patch {}{}/{} in namespace {}: {why}",
-        if part == Part::Status { "the status of " } else { "" },
-        binding.species.word(),
-        binding.name,
-        binding.namespace
-    )))
+    Permission::Denied(SafeText::new(&format!("you may not patch {what}: {why}")))
 }
 
 /// What came of a step, and the object as the server holds it now.

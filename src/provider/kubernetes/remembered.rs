@@ -6,11 +6,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::shelf::Wanted;
 use super::species::Resource;
 use super::template::{template_hash, without_marks};
 use super::wire::{
-    Condition, Container, Meta, REVISION, REVISION_HASH, REVISION_HISTORY, ROLLOUT_HISTORY, ROLLOUT_REVISION,
-    TemplateWire, Watched, absent, read,
+    Condition, Container, Meta, NOBODY, REVISION, REVISION_HASH, REVISION_HISTORY, ROLLOUT_HISTORY,
+    ROLLOUT_REVISION, TemplateWire, Watched, absent, read, snug,
 };
 use crate::domain::Fault;
 
@@ -84,7 +85,7 @@ impl Watched for Remembered {
             let wire: RevisionWire = read(object, "ControllerRevision")?;
             let mut meta = wire.metadata;
             meta.trim();
-            let containers = wire.data.spec.template.spec.containers;
+            let containers = snug(wire.data.spec.template.spec.containers);
             return Ok(Self { meta, number: wire.revision, containers, template, conditions: Vec::new() });
         }
         let wire: SetWire = read(object, "ReplicaSet")?;
@@ -94,13 +95,22 @@ impl Watched for Remembered {
         Ok(Self {
             number: number.and_then(|n| n.parse().ok()),
             meta,
-            containers: wire.spec.template.spec.containers,
+            containers: snug(wire.spec.template.spec.containers),
             template,
-            conditions: wire.status.conditions,
+            conditions: snug(wire.status.conditions),
         })
     }
 
     fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    fn filed(&self) -> Vec<String> {
+        vec![self.meta.controller().map_or(NOBODY, |owner| owner.uid.as_str()).to_owned()]
+    }
+
+    /// One that nobody controls tells whose pods were left behind.
+    fn wanted(&self, wanted: &Wanted) -> bool {
+        self.meta.controller().is_none_or(|owner| wanted.owner(owner))
     }
 }

@@ -28,6 +28,14 @@ pub(super) enum Resource {
     Pods,
     /// What Argo Rollouts measures before it goes on.
     AnalysisRuns,
+    /// What Flux keeps a place with.
+    Flux(super::flux::Kind),
+    /// What Flagger is told to do with a Deployment.
+    Canaries,
+    /// What chooses the pods that get the traffic.
+    Services,
+    /// The pods that a Service has chosen.
+    EndpointSlices,
 }
 
 impl Species {
@@ -87,7 +95,10 @@ impl Resource {
         match self {
             Self::Of(Species::Rollout) | Self::AnalysisRuns => "/apis/argoproj.io/v1alpha1",
             Self::Of(_) | Self::ReplicaSets | Self::ControllerRevisions => "/apis/apps/v1",
-            Self::Pods => "/api/v1",
+            Self::Canaries => "/apis/flagger.app/v1beta1",
+            Self::EndpointSlices => "/apis/discovery.k8s.io/v1",
+            Self::Pods | Self::Services => "/api/v1",
+            Self::Flux(kind) => kind.api(),
         }
     }
 
@@ -102,6 +113,20 @@ impl Resource {
             Self::ControllerRevisions => "controllerrevisions",
             Self::Pods => "pods",
             Self::AnalysisRuns => "analysisruns",
+            Self::Flux(kind) => kind.plural(),
+            Self::Canaries => "canaries",
+            Self::Services => "services",
+            Self::EndpointSlices => "endpointslices",
+        }
+    }
+
+    /// What one of them is called.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Of(species) => species.word(),
+            Self::Canaries => "canary",
+            Self::Services => "service",
+            other => other.plural(),
         }
     }
 
@@ -111,8 +136,24 @@ impl Resource {
             Self::Of(species) => species.group(),
             Self::ReplicaSets | Self::ControllerRevisions => "apps",
             Self::AnalysisRuns => "argoproj.io",
-            Self::Pods => "",
+            Self::Canaries => "flagger.app",
+            Self::EndpointSlices => "discovery.k8s.io",
+            Self::Pods | Self::Services => "",
+            Self::Flux(kind) => kind.group(),
         }
+    }
+
+    /// `deployments.apps`, as a role names it.
+    pub(super) fn qualified(self) -> String {
+        match self.group() {
+            "" => self.plural().to_owned(),
+            group => format!("{}.{group}", self.plural()),
+        }
+    }
+
+    /// The path of all its objects in all namespaces.
+    pub(super) fn everywhere(self) -> String {
+        format!("{}/{}", self.api(), self.plural())
     }
 
     /// The path of all its objects in a namespace.

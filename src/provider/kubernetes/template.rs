@@ -37,6 +37,38 @@ pub(super) fn template_hash(template: Option<&Value>) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A hash that is equal for a template and for what Flagger makes of it for its primary: names that end with
+/// `-primary` are taken without that, and its own annotation is left out.
+pub(super) fn likeness(template: Option<&Value>) -> String {
+    let mut template = template.cloned().unwrap_or_default();
+    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
+        let notes = metadata.get_mut("annotations").and_then(Value::as_object_mut);
+        let left = notes.map(|notes| {
+            notes.remove("flagger-id");
+            notes.len()
+        });
+        if left == Some(0) {
+            metadata.remove("annotations");
+        }
+    }
+    unsuffixed(&mut template);
+    template_hash(Some(&template))
+}
+
+/// Takes Flagger's suffix off every text.
+fn unsuffixed(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(bare) = text.strip_suffix("-primary").map(str::to_owned) {
+                *text = bare;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(unsuffixed),
+        Value::Object(fields) => fields.values_mut().for_each(unsuffixed),
+        _ => {}
+    }
+}
+
 /// Writes `value` in one canonical form; `labels` is the way to the labels of which some are left out.
 fn canonical(value: &Value, labels: Option<&[&str]>, out: &mut String) {
     match value {

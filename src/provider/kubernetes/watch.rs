@@ -1,226 +1,41 @@
-//! What a namespace holds, kept up to date: list once, then watch, list again when the server forgot.
+//! What a namespace or the whole cluster holds, kept up to date: list once, then watch, list again when the server
+//! forgot. What no shelf is for is dropped as it streams in, before it is read.
 //!
 //! Knows the list and watch protocol; knows nothing of what the objects mean. It is written on the raw protocol
 //! because two things must be seen that a ready-made watcher hides: bookmarks (they prove that a quiet watch
 //! is alive) and the moment of the last word.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::link::{Lines, Link};
+use super::shelf::{Come, Feed, Pulse, Shelf};
 use super::species::Resource;
-use super::wire::{Meta, Watched};
+use super::wire::Watched;
 use crate::domain::{Cause, Fault};
 
-/// How long the server keeps one watch open, in seconds: twelve an hour.
-const WATCH: u64 = 300;
 /// A watch that said nothing for this long is dead: a server sends a bookmark about every minute.
 pub(super) const SILENCE: Duration = Duration::from_secs(75);
 /// Objects per page of a list.
 const PAGE: usize = 200;
-/// Pages per list.
-const PAGES: usize = 50;
+/// Pages per list: what is not kept costs time and no memory.
+const PAGES: usize = 500;
 /// Waits between attempts: the first, doubled up to the last.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(20));
-/// How often a watch that is not permitted is tried again.
-const DENIED: Duration = Duration::from_secs(120);
+/// How often a watch that is not permitted is tried again: as often as one that is permitted is renewed.
+const DENIED: Duration = Duration::from_secs(300);
 
 /// How often in a row a watch is tried again after a crash.
 pub(super) const RESTARTS: u32 = 3;
-
-/// How a feed stands.
-#[derive(Clone, Debug)]
-pub(super) enum Feed {
-    /// The first list is under way.
-    Starting,
-    /// Up; when the server last said something.
-    Live(Instant),
-    /// Down since; why.
-    Down(Instant, Fault),
-    /// Listing or watching is not permitted: it must be asked for by name.
-    Denied(Fault),
-}
-
-/// What a feed holds.
-#[derive(Debug)]
-struct Held<T> {
-    objects: BTreeMap<String, Arc<T>>,
-    feed: Feed,
-    /// An object that could not be read, by name; told until a readable form of it comes.
-    unreadable: BTreeMap<String, Fault>,
-    /// When single objects were asked for.
-    asked: BTreeMap<String, Instant>,
-}
-
-/// All objects of one kind in one namespace.
-#[derive(Debug)]
-pub(super) struct Shelf<T> {
-    resource: Resource,
-    held: Mutex<Held<T>>,
-    /// Counts what changed; a change of it wakes those who wait.
-    turns: watch::Sender<u64>,
-}
-
-impl<T: Watched> Shelf<T> {
-    /// An empty shelf that rings `turns` on every change.
-    pub(super) fn new(resource: Resource, turns: watch::Sender<u64>) -> Self {
-        let held = Held {
-            objects: BTreeMap::new(),
-            feed: Feed::Starting,
-            unreadable: BTreeMap::new(),
-            asked: BTreeMap::new(),
-        };
-        Self { resource, held: Mutex::new(held), turns }
-    }
-
-    /// What it holds the objects of.
-    pub(super) const fn resource(&self) -> Resource {
-        self.resource
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Held<T>> {
-        // Every change is complete before the lock is let go, also when a reader panicked.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How the feed stands.
-    pub(super) fn feed(&self) -> Feed {
-        self.lock().feed.clone()
-    }
-
-    /// What is there now.
-    pub(super) fn all(&self) -> Vec<Arc<T>> {
-        self.lock().objects.values().cloned().collect()
-    }
-
-    /// One object.
-    pub(super) fn get(&self, name: &str) -> Option<Arc<T>> {
-        self.lock().objects.get(name).cloned()
-    }
-
-    /// Why some object could not be read, if any.
-    pub(super) fn unreadable(&self) -> Option<Fault> {
-        self.lock().unreadable.values().next().cloned()
-    }
-
-    /// How long ago one object was last heard of: by the watch, or because it was asked for. It says nothing about
-    /// whether the watch is alive.
-    pub(super) fn silence(&self, name: &str) -> Option<Duration> {
-        let held = self.lock();
-        let heard = match held.feed {
-            Feed::Live(heard) => Some(heard),
-            _ => None,
-        };
-        heard.max(held.asked.get(name).copied()).map(|at| at.elapsed())
-    }
-
-    /// Takes in an object that was asked for by name, unless the watch already brought a newer form.
-    pub(super) fn learn(&self, object: T) -> Arc<T> {
-        let mut held = self.lock();
-        let name = object.meta().name.clone();
-        held.asked.insert(name.clone(), Instant::now());
-        if let Some(known) = held.objects.get(&name).filter(|known| overtaken(known.meta(), object.meta())) {
-            return Arc::clone(known);
-        }
-        let object = Arc::new(object);
-        held.objects.insert(name, Arc::clone(&object));
-        object
-    }
-
-    fn set(&self, feed: Feed) {
-        let rings = {
-            let mut held = self.lock();
-            let rings = !matches!((&held.feed, &feed), (Feed::Live(_), Feed::Live(_)));
-            held.feed = feed;
-            rings
-        };
-        if rings {
-            self.ring();
-        }
-    }
-
-    fn ring(&self) {
-        self.turns.send_modify(|turn| *turn = turn.wrapping_add(1));
-    }
-
-    fn replace(&self, listed: Vec<Result<T, (String, Fault)>>) {
-        {
-            let mut held = self.lock();
-            let mut before = std::mem::take(&mut held.objects);
-            held.unreadable.clear();
-            for object in listed {
-                match object {
-                    Ok(object) => {
-                        let name = object.meta().name.clone();
-                        let known = before.remove(&name).filter(|k| overtaken(k.meta(), object.meta()));
-                        held.objects.insert(name, known.unwrap_or_else(|| Arc::new(object)));
-                    }
-                    Err((name, fault)) => {
-                        held.unreadable.insert(name, fault);
-                    }
-                }
-            }
-            held.feed = Feed::Live(Instant::now());
-        }
-        self.ring();
-    }
-
-    fn apply(&self, object: Result<T, (String, Fault)>) {
-        {
-            let mut held = self.lock();
-            match object {
-                Ok(object) => {
-                    let name = object.meta().name.clone();
-                    held.unreadable.remove(&name);
-                    if held.objects.get(&name).is_none_or(|known| !overtaken(known.meta(), object.meta())) {
-                        held.objects.insert(name, Arc::new(object));
-                    }
-                }
-                // The old form is not what is there any more: it must not be shown as if it were.
-                Err((name, fault)) => {
-                    held.objects.remove(&name);
-                    held.unreadable.insert(name, fault);
-                }
-            }
-            held.feed = Feed::Live(Instant::now());
-        }
-        self.ring();
-    }
-
-    fn delete(&self, name: &str) {
-        {
-            let mut held = self.lock();
-            held.objects.remove(name);
-            held.unreadable.remove(name);
-            held.feed = Feed::Live(Instant::now());
-        }
-        self.ring();
-    }
-}
-
-/// Whether what comes in is older than what is known: an event that was under way while the answer to a write
-/// was taken in. A reborn object is never older.
-fn overtaken(known: &Meta, coming: &Meta) -> bool {
-    known.uid == coming.uid && !newer(&coming.resource_version, &known.resource_version)
-}
-
-/// Whether a resource version is newer. They are opaque by contract and comparable numbers in fact; when they
-/// are not numbers, what was asked for later counts as newer.
-fn newer(new: &str, old: &str) -> bool {
-    match (new.parse::<u128>(), old.parse::<u128>()) {
-        (Ok(new), Ok(old)) => new > old,
-        _ => true,
-    }
-}
 
 #[derive(Deserialize)]
 struct ListMeta {
@@ -258,31 +73,176 @@ fn no_list(plural: &str, body: &[u8]) -> Fault {
     Fault::new(Cause::Malformed, text)
 }
 
-/// Lists all objects of a kind, page by page; `selector` is already encoded.
+/// Where the objects of a watch are, as the API's paths tell them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// In all namespaces.
+    Cluster,
+    /// In one.
+    Namespace(String),
+}
+
+impl Scope {
+    fn path(&self, resource: Resource) -> String {
+        match self {
+            Self::Cluster => resource.everywhere(),
+            Self::Namespace(namespace) => resource.path(namespace),
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Cluster => "the cluster".to_owned(),
+            Self::Namespace(namespace) => format!("namespace {namespace}"),
+        }
+    }
+}
+
+/// One watch: what of, where, and the shelves that it fills.
+pub(super) struct Watch<T> {
+    pub(super) resource: Resource,
+    pub(super) scope: Scope,
+    /// By namespace.
+    pub(super) shelves: BTreeMap<String, Arc<Shelf<T>>>,
+    pub(super) pulse: Arc<Pulse>,
+    /// How long the server is asked to keep it open.
+    pub(super) lasts: Duration,
+}
+
+/// What is read of an object to know whether anybody wants it.
+#[derive(Default, Deserialize)]
+struct Label<'a> {
+    #[serde(borrow, default)]
+    metadata: Marks<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Marks<'a> {
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    namespace: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    resource_version: Option<Cow<'a, str>>,
+}
+
+impl<T: Watched> Watch<T> {
+    /// The shelves that an object belongs to: its namespace's; all of them if it does not say which that is.
+    fn shelves_of(&self, marks: &Marks<'_>) -> Vec<(&String, &Arc<Shelf<T>>)> {
+        match (&self.scope, &marks.namespace) {
+            (Scope::Cluster, Some(namespace)) => {
+                self.shelves.get_key_value(namespace.as_ref()).into_iter().collect()
+            }
+            _ => self.shelves.iter().collect(),
+        }
+    }
+
+    async fn list(&self, link: &Link) -> Result<String, Fault> {
+        let mut listed: BTreeMap<&String, Vec<Come<T>>> =
+            self.shelves.keys().map(|name| (name, Vec::new())).collect();
+        let version = pages(link, &self.scope, self.resource, "", |item| {
+            // What cannot be read at all may be anybody's.
+            let label: Label<'_> = serde_json::from_str(item.get()).unwrap_or_default();
+            for (namespace, shelf) in self.shelves_of(&label.metadata) {
+                let come = cut(item, self.resource);
+                if shelf.keeps(&come)
+                    && let Some(list) = listed.get_mut(namespace)
+                {
+                    list.push(come);
+                }
+            }
+        })
+        .await?;
+        for (namespace, list) in listed {
+            if let Some(shelf) = self.shelves.get(namespace) {
+                shelf.replace(list);
+            }
+        }
+        self.pulse.hear();
+        self.pulse.ring();
+        Ok(version)
+    }
+
+    /// Takes in one event; the version that it brings.
+    fn take(&self, event: &Event<'_>) -> Result<Option<String>, Fault> {
+        let label: Label<'_> = serde_json::from_str(event.object.get())
+            .map_err(|_| Fault::new(Cause::Malformed, "an object of the watch is not one"))?;
+        let marks = &label.metadata;
+        let name = marks.name.as_deref().unwrap_or_default();
+        let mut changed = false;
+        // A kind of event from the future changes nothing that we know.
+        if matches!(event.kind, "ADDED" | "MODIFIED" | "DELETED") {
+            for (_, shelf) in self.shelves_of(marks) {
+                changed |= match event.kind {
+                    "DELETED" => shelf.delete(name),
+                    _ => shelf.apply(cut(event.object, self.resource)),
+                };
+            }
+        }
+        self.pulse.hear();
+        if changed {
+            self.pulse.ring();
+        }
+        Ok(marks.resource_version.as_deref().map(str::to_owned))
+    }
+
+    fn watching(&self, version: &str) -> String {
+        format!(
+            "{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
+            self.scope.path(self.resource),
+            self.lasts.as_secs(),
+            encoded(version)
+        )
+    }
+
+    /// Whether listing and watching are permitted, asked by doing so for a moment.
+    pub(super) async fn permitted(&self, link: &Link) -> Result<(), Fault> {
+        let first = link.get(&format!("{}?limit=1", self.scope.path(self.resource))).await?;
+        let list: List<'_> =
+            serde_json::from_slice(&first.body).map_err(|_| no_list(self.resource.plural(), &first.body))?;
+        link.lines(&self.watching(&list.metadata.resource_version)).await.map(drop)
+    }
+}
+
+/// Lists the objects of a kind in one namespace; `selector` is already encoded.
 pub(super) async fn list<T: Watched>(
     link: &Link,
     resource: Resource,
     namespace: &str,
     selector: &str,
-) -> Result<(Vec<Result<T, (String, Fault)>>, String), Fault> {
-    let path = resource.path(namespace);
+) -> Result<Vec<Come<T>>, Fault> {
+    let scope = Scope::Namespace(namespace.to_owned());
     let mut objects = Vec::new();
+    pages(link, &scope, resource, selector, |item| objects.push(cut(item, resource))).await?;
+    Ok(objects)
+}
+
+/// Lists page by page; the version of the list.
+async fn pages(
+    link: &Link,
+    scope: &Scope,
+    resource: Resource,
+    selector: &str,
+    mut take: impl FnMut(&RawValue),
+) -> Result<String, Fault> {
+    let path = scope.path(resource);
     let mut next = String::new();
     for _ in 0..PAGES {
         let page = link.get(&format!("{path}?limit={PAGE}{selector}{next}")).await?;
         let list: List<'_> =
             serde_json::from_slice(&page.body).map_err(|_| no_list(resource.plural(), &page.body))?;
         for item in list.items.unwrap_or_default() {
-            objects.push(cut(item, resource));
+            take(item);
         }
         match list.metadata.next.filter(|token| !token.is_empty()) {
             Some(token) => next = format!("&continue={}", encoded(&token)),
-            None => return Ok((objects, list.metadata.resource_version)),
+            None => return Ok(list.metadata.resource_version),
         }
     }
     Err(Fault::new(
         Cause::TooLarge,
-        format!("more than {} {} in {namespace}", PAGE * PAGES, resource.plural()),
+        format!("more than {} {} in {}", PAGE * PAGES, resource.plural(), scope.words()),
     ))
 }
 
@@ -296,7 +256,7 @@ pub(super) fn encoded(text: &str) -> String {
         .collect()
 }
 
-fn cut<T: Watched>(raw: &RawValue, resource: Resource) -> Result<T, (String, Fault)> {
+fn cut<T: Watched>(raw: &RawValue, resource: Resource) -> Come<T> {
     let object: Value = serde_json::from_str(raw.get())
         .map_err(|_| (String::new(), Fault::new(Cause::Malformed, "an object of the cluster is not JSON")))?;
     T::cut(&object, resource).map_err(|fault| (name_of(&object), fault))
@@ -314,20 +274,40 @@ enum End {
     Forgotten,
 }
 
-/// Keeps a shelf up to date for as long as it is polled.
-pub(super) async fn keep<T: Watched>(link: Link, namespace: String, shelf: Arc<Shelf<T>>) {
+/// Why a watch is not kept any longer.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// It is not permitted.
+    Forbidden(Fault),
+    /// It crashed too often in a row.
+    Crashed(Fault),
+}
+
+/// Keeps the shelf of one namespace up to date for as long as it is polled.
+pub(super) async fn keep<T: Watched>(link: Link, watch: Watch<T>) {
+    loop {
+        match run(&link, &watch).await {
+            Stopped::Forbidden(fault) => watch.pulse.set(Feed::Denied(fault)),
+            // Without the watch everything is asked for by name, which says what is missing.
+            Stopped::Crashed(fault) => return watch.pulse.set(Feed::Denied(fault)),
+        }
+        tokio::time::sleep(DENIED).await;
+    }
+}
+
+/// Keeps the shelves of a watch up to date until that is not permitted, or impossible.
+pub(super) async fn run<T: Watched>(link: &Link, watch: &Watch<T>) -> Stopped {
     let mut wait = BACKOFF.0;
     let mut crashes = 0;
     loop {
         let began = Instant::now();
-        let turn = AssertUnwindSafe(follow(&link, &namespace, &shelf)).catch_unwind().await;
+        let turn = AssertUnwindSafe(follow(link, watch)).catch_unwind().await;
         crashes = if turn.is_ok() { 0 } else { crashes + 1 };
-        let fault = turn.unwrap_or_else(|_| Some(crash(shelf.resource, crashes)));
+        let fault = turn.unwrap_or_else(|_| Some(crash(watch.resource, crashes)));
         if crashes > RESTARTS
             && let Some(fault) = fault
         {
-            // Without the watch everything is asked for by name, which says what is missing.
-            return shelf.set(Feed::Denied(fault));
+            return Stopped::Crashed(fault);
         }
         if began.elapsed() > SILENCE {
             wait = BACKOFF.0;
@@ -335,8 +315,10 @@ pub(super) async fn keep<T: Watched>(link: Link, namespace: String, shelf: Arc<S
         let pause = match fault {
             // One list again at once, and the next with patience: a server that forgets all the time is not hammered.
             None => wait,
-            Some(fault) if matches!(fault.cause, Cause::Forbidden | Cause::NotFound) => {
-                shelf.set(Feed::Denied(fault));
+            Some(fault) if fault.cause == Cause::Forbidden => return Stopped::Forbidden(fault),
+            // The kind is not served here: in no namespace either.
+            Some(fault) if fault.cause == Cause::NotFound => {
+                watch.pulse.set(Feed::Denied(fault));
                 DENIED
             }
             Some(fault) => {
@@ -344,12 +326,12 @@ pub(super) async fn keep<T: Watched>(link: Link, namespace: String, shelf: Arc<S
                     crate::domain::Retry::After(asked) => asked,
                     _ => Duration::ZERO,
                 };
-                let since = match shelf.feed() {
+                let since = match watch.pulse.feed() {
                     Feed::Down(since, _) => since,
                     Feed::Live(heard) => heard,
                     _ => Instant::now(),
                 };
-                shelf.set(Feed::Down(since, fault));
+                watch.pulse.set(Feed::Down(since, fault));
                 wait.max(asked)
             }
         };
@@ -368,18 +350,17 @@ fn crash(resource: Resource, number: u32) -> Fault {
 }
 
 /// Lists and watches until something fails (`Some`) or the server forgot twice in a row (`None`).
-async fn follow<T: Watched>(link: &Link, namespace: &str, shelf: &Shelf<T>) -> Option<Fault> {
+async fn follow<T: Watched>(link: &Link, watch: &Watch<T>) -> Option<Fault> {
     let mut quick = 0;
     loop {
-        let (objects, mut version) = match list::<T>(link, shelf.resource, namespace, "").await {
-            Ok(listed) => listed,
+        let mut version = match watch.list(link).await {
+            Ok(version) => version,
             Err(fault) => return Some(fault),
         };
-        shelf.replace(objects);
         let listed = Instant::now();
         loop {
             let opened = Instant::now();
-            match watch_once(link, namespace, shelf, version).await {
+            match watch_once(link, watch, version).await {
                 Ok(End::Over(at)) => version = at,
                 Ok(End::Forgotten) => break,
                 Err(fault) => return Some(fault),
@@ -399,23 +380,13 @@ async fn follow<T: Watched>(link: &Link, namespace: &str, shelf: &Shelf<T>) -> O
     }
 }
 
-async fn watch_once<T: Watched>(
-    link: &Link,
-    namespace: &str,
-    shelf: &Shelf<T>,
-    mut version: String,
-) -> Result<End, Fault> {
-    let path = format!(
-        "{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH}&resourceVersion={}",
-        shelf.resource.path(namespace),
-        encoded(&version)
-    );
-    let mut lines = match link.lines(&path).await {
+async fn watch_once<T: Watched>(link: &Link, watch: &Watch<T>, mut version: String) -> Result<End, Fault> {
+    let mut lines = match link.lines(&watch.watching(&version)).await {
         Ok(lines) => lines,
         Err(fault) if fault.cause == Cause::Moved => return Ok(End::Forgotten),
         Err(fault) => return Err(fault),
     };
-    shelf.set(Feed::Live(Instant::now()));
+    watch.pulse.hear();
     while let Some(line) = next(&mut lines).await? {
         if line.is_empty() {
             continue;
@@ -423,19 +394,14 @@ async fn watch_once<T: Watched>(
         let event: Event<'_> = serde_json::from_slice(&line).map_err(|_| {
             Fault::new(
                 Cause::Malformed,
-                format!("a line of the watch of {} is not one", shelf.resource.plural()),
+                format!("a line of the watch of {} is not one", watch.resource.plural()),
             )
         })?;
-        match event.kind {
-            "ERROR" => return gone(event.object),
-            "BOOKMARK" => shelf.set(Feed::Live(Instant::now())),
-            "DELETED" => shelf.delete(&name_of(&value(event.object)?)),
-            "ADDED" | "MODIFIED" => shelf.apply(cut(event.object, shelf.resource)),
-            // A kind of event from the future changes nothing that we know.
-            _ => {}
+        if event.kind == "ERROR" {
+            return gone(event.object);
         }
-        if let Some(at) = value(event.object)?.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
-            version = at.to_owned();
+        if let Some(at) = watch.take(&event)? {
+            version = at;
         }
     }
     Ok(End::Over(version))

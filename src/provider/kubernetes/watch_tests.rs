@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::link::{Link, Trust};
+use super::shelf::{Feed, Pulse, Shelf};
 use super::species::Resource;
-use super::watch::{Feed, RESTARTS, Shelf, keep};
+use super::watch::{RESTARTS, Scope, Watch, keep};
 use super::wire::{Meta, Watched};
 use crate::domain::{Cause, Fault};
 
@@ -51,8 +52,16 @@ async fn a_watch_that_crashes_is_tried_again_three_times_and_then_stays_off() {
     let client = kube::Client::try_from(config).unwrap();
     let link = Link::new(client, "test", "test", Trust::Plain, Duration::from_secs(10));
     let (turns, mut turned) = tokio::sync::watch::channel(0);
-    let shelf = Arc::new(Shelf::<Bomb>::new(Resource::Pods, turns));
-    let watch = tokio::spawn(keep(link, "default".to_owned(), Arc::clone(&shelf)));
+    let pulse = Arc::new(Pulse::new(turns));
+    let shelf = Arc::new(Shelf::<Bomb>::new(Resource::Pods, Arc::default(), Arc::clone(&pulse), None));
+    let watch = Watch {
+        resource: Resource::Pods,
+        scope: Scope::Namespace("default".to_owned()),
+        shelves: [("default".to_owned(), Arc::clone(&shelf))].into(),
+        pulse,
+        lasts: Duration::from_secs(300),
+    };
+    let watch = tokio::spawn(keep(link, watch));
     turned.changed().await.unwrap();
     assert!(
         matches!(shelf.feed(), Feed::Down(_, fault) if fault.cause == Cause::Crashed),

@@ -4,13 +4,13 @@
 //! Templates are kept as a hash only; annotations only where one of [`KEPT`] is meant; `managedFields` are
 //! looked at once and dropped. A counter of a wrong type is an error that names its path, never a zero.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::labels::Labels;
+use super::shelf::Wanted;
 use super::species::Resource;
 use crate::domain::{Cause, Fault};
 
@@ -26,6 +26,10 @@ pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-config
 pub(super) const ARGO_TRACKING: &str = "argocd.argoproj.io/tracking-id";
 /// Helm's release.
 pub(super) const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+/// Where Helm's release is kept.
+pub(super) const HELM_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+/// Flux's other switch, for what a HelmRelease made.
+pub(super) const FLUX_DRIFT: &str = "helm.toolkit.fluxcd.io/driftDetection";
 /// Flux's switch for one object.
 pub(super) const FLUX_RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
 /// Number of a Rollout's present or past revision.
@@ -40,7 +44,7 @@ pub(super) const TEMPLATE_HASHES: [&str; 2] = ["pod-template-hash", ROLLOUT_HASH
 pub(super) const REVISION_HASH: &str = "controller-revision-hash";
 
 /// The annotations that are kept; the text of [`LAST_APPLIED`] is not.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 11] = [
     REVISION,
     REVISION_HISTORY,
     ROLLOUT_REVISION,
@@ -50,7 +54,17 @@ const KEPT: [&str; 9] = [
     ARGO_TRACKING,
     HELM_RELEASE,
     FLUX_RECONCILE,
+    FLUX_DRIFT,
+    HELM_NAMESPACE,
 ];
+
+/// What nobody controls is filed under this.
+pub(super) const NOBODY: &str = "";
+
+/// A label as a key to file by. No uid holds this sign.
+pub(super) fn pair((key, value): (&str, &str)) -> String {
+    format!("{key}={value}")
+}
 
 /// An object that is watched.
 pub(super) trait Watched: Sized + Send + Sync + 'static {
@@ -58,6 +72,14 @@ pub(super) trait Watched: Sized + Send + Sync + 'static {
     fn cut(object: &Value, resource: Resource) -> Result<Self, Fault>;
     /// Its metadata.
     fn meta(&self) -> &Meta;
+    /// Under which keys it is found, besides its name.
+    fn filed(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Whether it can be of use for these workloads of its namespace. What may turn out to be theirs is.
+    fn wanted(&self, _: &Wanted) -> bool {
+        true
+    }
 }
 
 /// `null` and absence are the same: the default.
@@ -67,6 +89,12 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// The same without the room that it grew into.
+pub(super) fn snug<T>(mut list: Vec<T>) -> Vec<T> {
+    list.shrink_to_fit();
+    list
 }
 
 /// Who owns an object.
@@ -91,9 +119,9 @@ pub(super) struct Meta {
     pub(super) creation_timestamp: Option<Timestamp>,
     pub(super) deletion_timestamp: Option<Timestamp>,
     #[serde(default, deserialize_with = "absent")]
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: Labels,
     #[serde(default, deserialize_with = "absent")]
-    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) annotations: Labels,
     #[serde(default, deserialize_with = "absent")]
     pub(super) owner_references: Vec<OwnerReference>,
 }
@@ -101,12 +129,12 @@ pub(super) struct Meta {
 impl Meta {
     /// An annotation's text.
     pub(super) fn annotation(&self, key: &str) -> Option<&str> {
-        self.annotations.get(key).map(String::as_str)
+        self.annotations.get(key)
     }
 
     /// A label's text.
     pub(super) fn label(&self, key: &str) -> Option<&str> {
-        self.labels.get(key).map(String::as_str)
+        self.labels.get(key)
     }
 
     /// The one owner that controls the object.
@@ -115,10 +143,11 @@ impl Meta {
     }
 
     pub(super) fn trim(&mut self) {
-        self.annotations.retain(|key, _| KEPT.contains(&key.as_str()));
-        if let Some(text) = self.annotations.get_mut(LAST_APPLIED) {
-            *text = String::new();
-        }
+        self.annotations.keep(|key, text| match key {
+            LAST_APPLIED => Some(Box::default()),
+            key => KEPT.contains(&key).then_some(text),
+        });
+        self.owner_references.shrink_to_fit();
     }
 }
 
@@ -149,7 +178,7 @@ pub(super) struct Condition {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Selector {
     #[serde(default, deserialize_with = "absent")]
-    pub(super) match_labels: BTreeMap<String, String>,
+    pub(super) match_labels: Labels,
     #[serde(default, deserialize_with = "absent")]
     pub(super) match_expressions: Vec<Expression>,
 }
@@ -165,7 +194,7 @@ pub(super) struct Expression {
 
 impl Selector {
     /// Whether it selects these labels. An empty selector selects nothing here.
-    pub(super) fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub(super) fn selects(&self, labels: &Labels) -> bool {
         let some = !self.match_labels.is_empty() || !self.match_expressions.is_empty();
         some && self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             && self.match_expressions.iter().all(|e| e.holds(labels.get(&e.key)))
@@ -173,10 +202,10 @@ impl Selector {
 }
 
 impl Expression {
-    fn holds(&self, value: Option<&String>) -> bool {
+    fn holds(&self, value: Option<&str>) -> bool {
         match self.operator.as_str() {
-            "In" => value.is_some_and(|v| self.values.contains(v)),
-            "NotIn" => value.is_none_or(|v| !self.values.contains(v)),
+            "In" => value.is_some_and(|v| self.values.iter().any(|its| its == v)),
+            "NotIn" => value.is_none_or(|v| !self.values.iter().any(|its| its == v)),
             "Exists" => value.is_some(),
             "DoesNotExist" => value.is_none(),
             _ => false,
@@ -194,7 +223,16 @@ pub(super) struct PodSpecWire {
 /// A pod template, as far as it is kept.
 #[derive(Default, Deserialize)]
 pub(super) struct TemplateWire {
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) metadata: LabelsWire,
     pub(super) spec: PodSpecWire,
+}
+
+/// A template's metadata, as far as it is kept.
+#[derive(Default, Deserialize)]
+pub(super) struct LabelsWire {
+    #[serde(default, deserialize_with = "absent")]
+    pub(super) labels: Labels,
 }
 
 /// A Pod.
@@ -262,15 +300,31 @@ impl Watched for Pod {
         meta.trim();
         Ok(Self {
             meta,
-            containers: wire.spec.containers,
+            containers: snug(wire.spec.containers),
             phase: wire.status.phase,
-            statuses: wire.status.container_statuses,
-            conditions: wire.status.conditions,
+            statuses: snug(wire.status.container_statuses),
+            conditions: snug(wire.status.conditions),
         })
     }
 
     fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    /// By who controls it; one that nobody does by each of its labels, as selectors ask.
+    fn filed(&self) -> Vec<String> {
+        match self.meta.controller() {
+            Some(owner) => vec![owner.uid.clone()],
+            None => self.meta.labels.iter().map(pair).chain([NOBODY.to_owned()]).collect(),
+        }
+    }
+
+    /// A ReplicaSet's pods may be anybody's: one that was adopted need not be called like its new owner.
+    fn wanted(&self, wanted: &Wanted) -> bool {
+        self.meta.controller().is_none_or(|owner| match owner.kind.as_str() {
+            "ReplicaSet" => wanted.remembers(Resource::ReplicaSets),
+            _ => wanted.owner(owner),
+        })
     }
 }
 

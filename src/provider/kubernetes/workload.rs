@@ -8,9 +8,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::argo::Argo;
+use super::labels::Labels;
+use super::shelf::Wanted;
 use super::species::{Resource, Species};
-use super::template::template_hash;
-use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read};
+use super::template::{likeness, template_hash};
+use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read, snug};
 use crate::domain::{Cause, Fault};
 
 /// How long a rollout may make no progress where nothing else is said, in seconds: what Deployments and Rollouts
@@ -27,7 +29,11 @@ pub(super) struct Workload {
     pub(super) progress_deadline: u64,
     pub(super) selector: Selector,
     pub(super) containers: Vec<Container>,
+    /// What its pods are labelled with.
+    pub(super) labels: Labels,
     pub(super) template: String,
+    /// A hash of the template that is the same for what Flagger copied from it; of Deployments only.
+    pub(super) likeness: String,
     /// When somebody last wrote its template, as its `managedFields` tell.
     pub(super) template_written: Option<Timestamp>,
     /// Whether Argo CD's controller is among those who wrote it.
@@ -184,7 +190,7 @@ impl StatusWire {
             updated_replicas: self.updated_replicas,
             available_replicas: self.available_replicas,
             ready_replicas: self.ready_replicas,
-            conditions: self.conditions,
+            conditions: snug(self.conditions),
             update_revision: self.update_revision,
             current_revision: self.current_revision,
         };
@@ -206,7 +212,7 @@ impl Watched for Workload {
         let Resource::Of(species) = resource else {
             return Err(Fault::new(Cause::Local, format!("{} are no workloads", resource.plural())));
         };
-        let wire: WorkloadWire = read(object, species.kind())?;
+        let mut wire: WorkloadWire = read(object, species.kind())?;
         let argo = match species {
             Species::Rollout => Some(Box::new(Argo::cut(object)?)),
             _ => None,
@@ -218,6 +224,7 @@ impl Watched for Workload {
             Species::DaemonSet => wire.status.desired_number_scheduled,
             _ => wire.spec.replicas.unwrap_or(1),
         };
+        let asked = wire.spec.template.take().unwrap_or_default();
         Ok(Self {
             species,
             meta,
@@ -226,8 +233,13 @@ impl Watched for Workload {
             progress_deadline: wire.spec.progress_deadline_seconds.unwrap_or(DEADLINE),
             update: wire.spec.update(species),
             selector: wire.spec.selector,
-            containers: wire.spec.template.unwrap_or_default().spec.containers,
+            containers: snug(asked.spec.containers),
+            labels: asked.metadata.labels,
             template: template_hash(object.pointer("/spec/template")),
+            likeness: match species {
+                Species::Deployment => likeness(object.pointer("/spec/template")),
+                _ => String::new(),
+            },
             template_written: template_written(object),
             argo_wrote: wrote(object, "argocd-controller"),
             status: wire.status.status(species),
@@ -237,6 +249,10 @@ impl Watched for Workload {
 
     fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    fn wanted(&self, wanted: &Wanted) -> bool {
+        wanted.has(self.species, &self.meta.name)
     }
 }
 

@@ -7,6 +7,10 @@ pub enum Role {
     Admin,
     /// Get, list and watch; nothing that changes the cluster.
     Viewer,
+    /// Everything but what Flux keeps things with.
+    Apps,
+    /// Everything in each namespace, by a RoleBinding there; nothing at the cluster's scope.
+    Tenant,
 }
 
 /// One known user.
@@ -19,11 +23,26 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Whether the user's roles contain `verb` on anything.
-    pub(super) fn may(&self, verb: &str) -> bool {
+    /// Whether the user's roles contain `verb` on what is in a group, in a namespace; in none, at the cluster's scope.
+    pub(super) fn may(&self, verb: &str, group: &str, namespace: &str) -> bool {
         match self.role {
+            Role::Apps => !group.ends_with("fluxcd.io"),
             Role::Admin => true,
             Role::Viewer => matches!(verb, "get" | "list" | "watch"),
+            Role::Tenant => !namespace.is_empty(),
+        }
+    }
+
+    /// Which binding allows what the user may there, as an access review says it.
+    pub(super) fn binding(&self, namespace: &str) -> String {
+        let name = &self.name;
+        match self.role {
+            Role::Tenant => format!(
+                "RBAC: allowed by RoleBinding \"{name}/{namespace}\" of Role \"{name}\" to User \"{name}\""
+            ),
+            Role::Admin | Role::Viewer | Role::Apps => format!(
+                "RBAC: allowed by ClusterRoleBinding \"{name}\" of ClusterRole \"{name}\" to User \"{name}\""
+            ),
         }
     }
 
@@ -31,7 +50,7 @@ impl User {
     pub(super) fn groups(&self) -> &'static [&'static str] {
         match self.role {
             Role::Admin => &["system:masters", "system:authenticated"],
-            Role::Viewer => &["system:authenticated"],
+            Role::Viewer | Role::Apps | Role::Tenant => &["system:authenticated"],
         }
     }
 }

@@ -48,14 +48,11 @@ fn access(call: &Call, user: &User) -> Result<Answer, Failure> {
              \"null\": exactly one of nonResourceAttributes or resourceAttributes must be specified",
         ));
     };
-    let allowed = user.may(text(attributes, "/verb"));
+    let namespace = text(attributes, "/namespace");
+    let allowed = user.may(text(attributes, "/verb"), text(attributes, "/group"), namespace);
     let mut status = json!({"allowed": allowed});
     if let (true, Some(status)) = (allowed, status.as_object_mut()) {
-        let reason = format!(
-            "RBAC: allowed by ClusterRoleBinding \"{0}\" of ClusterRole \"{0}\" to User \"{0}\"",
-            user.name
-        );
-        status.insert("reason".into(), reason.into());
+        status.insert("reason".into(), user.binding(namespace).into());
     }
     let review = json!({
         "kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",

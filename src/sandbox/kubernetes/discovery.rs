@@ -1,8 +1,21 @@
 //! Discovery: the documents from which clients learn what this server speaks.
 
 use super::request::Answer;
-use super::resource::ALL;
+use super::resource::{ALL, Resource};
 use serde_json::{Value, json};
+
+/// The groups beside the core.
+const NAMES: [&str; 9] = [
+    "apps",
+    "argoproj.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "discovery.k8s.io",
+    "flagger.app",
+    "helm.toolkit.fluxcd.io",
+    "kustomize.toolkit.fluxcd.io",
+    "source.toolkit.fluxcd.io",
+];
 
 /// Answers a discovery path; `None` for any other.
 pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
@@ -20,7 +33,7 @@ pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
             "kind": "APIGroupList", "apiVersion": "v1",
             "groups": groups()
         }),
-        ["apis", name @ ("apps" | "argoproj.io" | "authentication.k8s.io" | "authorization.k8s.io")] => {
+        ["apis", name] if NAMES.contains(name) => {
             let mut found = group(name);
             super::store::set(&mut found, &["kind"], "APIGroup".into());
             super::store::set(&mut found, &["apiVersion"], "v1".into());
@@ -28,7 +41,9 @@ pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
         }
         ["api", "v1"] => resources("v1", served("")),
         ["apis", "apps", "v1"] => resources("apps/v1", served("apps")),
-        ["apis", "argoproj.io", "v1alpha1"] => resources("argoproj.io/v1alpha1", served("argoproj.io")),
+        ["apis", group, version] if Resource::version_of(group) == Some(version) => {
+            resources(&format!("{group}/{version}"), served(group))
+        }
         ["apis", "authorization.k8s.io", "v1"] => resources(
             "authorization.k8s.io/v1",
             vec![review("selfsubjectaccessreview", "SelfSubjectAccessReview")],
@@ -42,7 +57,7 @@ pub(super) fn serve(segments: &[&str]) -> Option<Answer> {
 }
 
 fn group(name: &str) -> Value {
-    let number = if name == "argoproj.io" { "v1alpha1" } else { "v1" };
+    let number = Resource::version_of(name).unwrap_or("v1");
     let version = json!({"groupVersion": format!("{name}/{number}"), "version": number});
     json!({"name": name, "versions": [version], "preferredVersion": version})
 }
@@ -56,6 +71,9 @@ fn served(group: &str) -> Vec<Value> {
     for resource in ALL.iter().filter(|r| r.group == group) {
         found.push(resource.discovery());
         let namespaced = resource.scope == super::resource::Scope::Namespaced;
+        if group == "discovery.k8s.io" {
+            continue;
+        }
         found.push(json!({
             "name": format!("{}/status", resource.plural), "singularName": "", "namespaced": namespaced,
             "kind": resource.kind, "verbs": ["get", "patch", "update"]
@@ -75,5 +93,5 @@ fn review(singular: &str, kind: &str) -> Value {
 }
 
 fn groups() -> Vec<Value> {
-    ["apps", "argoproj.io", "authentication.k8s.io", "authorization.k8s.io"].map(group).into()
+    NAMES.map(group).into()
 }

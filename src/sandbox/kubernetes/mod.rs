@@ -1,6 +1,6 @@
 //! A Kubernetes cluster on loopback: an API server with an object store, one resource version counter and a
-//! bounded event history, and behind it the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets and Argo
-//! Rollouts and a kubelet that move only when the world calls [`Cluster::tick`].
+//! bounded event history, and behind it the controllers of Deployments, ReplicaSets, StatefulSets, DaemonSets, Argo
+//! Rollouts, Flagger and Flux, and a kubelet that move only when the world calls [`Cluster::tick`].
 //!
 //! It knows the Kubernetes API's own rules and nothing of the program that talks to it: no type of this crate
 //! outside this folder is used here. Objects are kept as raw JSON, so a field that this code has never heard of
@@ -18,8 +18,11 @@ mod defaults;
 mod deployment;
 mod discovery;
 mod fields;
+mod flagger;
+mod flux;
 mod hash;
 mod kubelet;
+mod loadtester;
 mod ownership;
 mod patch;
 mod progress;
@@ -34,6 +37,7 @@ mod rollout;
 mod scale;
 mod seed;
 mod selector;
+mod service;
 mod statefulset;
 mod status;
 mod steer;
@@ -47,6 +51,7 @@ mod tests;
 
 pub use access::Role;
 pub use analysis::Conclusion;
+pub use flux::{KustomizationSeed, SourceSeed, Upstream};
 pub use kubelet::Behaviour;
 pub use ownership::Owner;
 pub use seed::{DeploymentSeed, Shape};
@@ -114,6 +119,22 @@ impl Cluster {
         request::router(self.clone())
     }
 
+    /// The load tester that Flagger's webhooks ask. Serve it on a loopback listener.
+    pub fn load_tester(&self) -> axum::Router {
+        loadtester::router(self.clone())
+    }
+
+    /// Whether a gate of the load tester is open: `web.shop`, or `rollback.web.shop`.
+    #[must_use]
+    pub fn gate(&self, key: &str) -> bool {
+        self.look().gates.get(key).copied().unwrap_or(false)
+    }
+
+    /// Opens or closes a gate of the load tester, as somebody else does.
+    pub fn set_gate(&self, key: &str, open: bool) {
+        self.change(|state| state.gates.insert(key.to_owned(), open));
+    }
+
     /// Lets `elapsed` of virtual time pass, after which the clock on the wall shows `now`.
     pub fn tick(&self, now: Timestamp, elapsed: Duration) {
         self.change(|state| state.tick(now, elapsed));
@@ -129,9 +150,42 @@ impl Cluster {
         self.change(|state| state.add_deployment(seed));
     }
 
+    /// Adds a GitRepository of Flux, and what is behind it.
+    pub fn add_source(&self, seed: &SourceSeed) {
+        self.change(|state| state.add_source(seed));
+    }
+
+    /// Adds a Kustomization of Flux.
+    pub fn add_kustomization(&self, seed: &KustomizationSeed) {
+        self.change(|state| state.add_kustomization(seed));
+    }
+
+    /// Adds an object of a custom resource, as somebody would with kubectl.
+    pub fn add_custom(&self, plural: &str, (namespace, name): (&str, &str), spec: serde_json::Value) {
+        let Some(resource) = resource::ALL.into_iter().find(|r| r.plural == plural && r.is_custom()) else {
+            return;
+        };
+        self.change(|state| state.add_custom(resource, namespace, name, spec));
+    }
+
+    /// Changes the status of an object as its controller does: what it asks for stays, and so does its generation.
+    pub fn set_status(&self, plural: &str, namespace: &str, name: &str, status: &serde_json::Value) {
+        self.change(|state| state.set_status(plural, namespace, name, status));
+    }
+
+    /// Adds a Service that selects pods by these labels.
+    pub fn add_service(&self, namespace: &str, name: &str, selector: &serde_json::Value) {
+        self.change(|state| state.add_service(namespace, name, selector));
+    }
+
     /// Changes one container's image as a CI job would with `kubectl set image`. False when there is no such thing.
     pub fn set_image(&self, namespace: &str, name: &str, container: &str, image: &str, cause: &str) -> bool {
-        self.change(|state| state.set_image(namespace, name, container, image, cause))
+        self.change(|state| state.set_image((namespace, name, container), image, ("ci", cause)))
+    }
+
+    /// Changes one container's image as Argo CD does when it syncs. False when there is no such thing.
+    pub fn apply_image(&self, namespace: &str, name: &str, container: &str, image: &str) -> bool {
+        self.change(|state| state.set_image((namespace, name, container), image, ("argocd-controller", "")))
     }
 
     /// An object as it is stored, by its resource's plural name.
@@ -139,6 +193,14 @@ impl Cluster {
     pub fn object(&self, plural: &str, namespace: &str, name: &str) -> Option<serde_json::Value> {
         let resource = resource::ALL.into_iter().find(|r| r.plural == plural)?;
         self.look().get(resource, namespace, name).map(|object| (**object).clone())
+    }
+
+    /// Adds an object as it is, as somebody else would, and answers it as stored. `None` for a resource that is not
+    /// served.
+    pub fn create(&self, plural: &str, object: serde_json::Value) -> Option<serde_json::Value> {
+        let resource = resource::ALL.into_iter().find(|r| r.plural == plural)?;
+        let writer = fields::Writer { manager: "kubectl-create", subresource: "" };
+        Some(self.change(|state| (*state.create(resource, object, writer)).clone()))
     }
 
     /// Changes an object as somebody else would with a merge patch.

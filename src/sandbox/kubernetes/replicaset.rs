@@ -2,7 +2,9 @@
 
 use super::fields::{Writer, seconds};
 use super::hash;
-use super::resource::{ANALYSISRUNS, CONTROLLERREVISIONS, EVENTS, PODS, REPLICASETS, Resource, WORKLOADS};
+use super::resource::{
+    ANALYSISRUNS, CANARIES, CONTROLLERREVISIONS, EVENTS, PODS, REPLICASETS, Resource, WORKLOADS,
+};
 use super::store::{State, controlled_by, controller_reference, number, set, text};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -47,6 +49,7 @@ impl State {
         self.uptime += elapsed;
         if only.is_none() {
             self.heal(elapsed);
+            self.sync_flux();
         }
         let mut chosen: Vec<Arc<Value>> = Vec::new();
         for resource in WORKLOADS {
@@ -58,6 +61,13 @@ impl State {
                 self.sync_workload(resource, workload);
             }
             chosen.extend(found);
+        }
+        let led = match only {
+            None => self.list(&CANARIES, None),
+            Some((namespace, name)) => self.get(&CANARIES, namespace, name).cloned().into_iter().collect(),
+        };
+        for canary in &led {
+            self.sync_canary(canary);
         }
         let ours = |object: &Value, owners: &[Arc<Value>]| {
             only.is_none() || owners.iter().any(|owner| controlled_by(object, text(owner, "/metadata/uid")))
@@ -75,6 +85,7 @@ impl State {
             self.run_pod(pod);
         }
         if only.is_none() {
+            self.sync_services();
             self.collect_garbage();
         }
     }

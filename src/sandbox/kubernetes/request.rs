@@ -162,7 +162,7 @@ fn serve(state: &mut State, call: &Call) -> Result<Answer, Failure> {
         return Err(Failure::no_such_resource());
     };
     let verb = verb(call, &target)?;
-    if !user.may(verb) {
+    if !user.may(verb, target.resource.group, target.namespace) {
         return Err(Failure::forbidden(&user.name, verb, &target));
     }
     match verb {
@@ -180,7 +180,7 @@ fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
     let (group, rest) = match segments {
         ["api", "v1", rest @ ..] => ("", rest),
         ["apis", "apps", "v1", rest @ ..] => ("apps", rest),
-        ["apis", "argoproj.io", "v1alpha1", rest @ ..] => ("argoproj.io", rest),
+        ["apis", group, version, rest @ ..] if Resource::version_of(group) == Some(version) => (*group, rest),
         _ => return None,
     };
     let (namespace, plural, rest) = match rest {

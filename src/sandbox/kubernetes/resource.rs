@@ -100,6 +100,66 @@ pub(super) static ANALYSISRUNS: Resource = Resource {
     scope: Scope::Namespaced,
     fields: &[],
 };
+/// `kustomize.toolkit.fluxcd.io/v1` Kustomizations: a custom resource of Flux.
+pub(super) static KUSTOMIZATIONS: Resource = Resource {
+    group: "kustomize.toolkit.fluxcd.io",
+    plural: "kustomizations",
+    singular: "kustomization",
+    kind: "Kustomization",
+    short: &["ks"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `helm.toolkit.fluxcd.io/v2` HelmReleases: a custom resource of Flux.
+pub(super) static HELMRELEASES: Resource = Resource {
+    group: "helm.toolkit.fluxcd.io",
+    plural: "helmreleases",
+    singular: "helmrelease",
+    kind: "HelmRelease",
+    short: &["hr"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `source.toolkit.fluxcd.io/v1` GitRepositories: a custom resource of Flux.
+pub(super) static GITREPOSITORIES: Resource = Resource {
+    group: "source.toolkit.fluxcd.io",
+    plural: "gitrepositories",
+    singular: "gitrepository",
+    kind: "GitRepository",
+    short: &["gitrepo"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `flagger.app/v1beta1` Canaries: a custom resource.
+pub(super) static CANARIES: Resource = Resource {
+    group: "flagger.app",
+    plural: "canaries",
+    singular: "canary",
+    kind: "Canary",
+    short: &["cd"],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// `discovery.k8s.io/v1` EndpointSlices.
+pub(super) static ENDPOINTSLICES: Resource = Resource {
+    group: "discovery.k8s.io",
+    plural: "endpointslices",
+    singular: "endpointslice",
+    kind: "EndpointSlice",
+    short: &[],
+    scope: Scope::Namespaced,
+    fields: &[],
+};
+/// Core Services.
+pub(super) static SERVICES: Resource = Resource {
+    group: "",
+    plural: "services",
+    singular: "service",
+    kind: "Service",
+    short: &["svc"],
+    scope: Scope::Namespaced,
+    fields: &["spec.clusterIP", "spec.type"],
+};
 /// Core Pods.
 pub(super) static PODS: Resource = Resource {
     group: "",
@@ -139,7 +199,7 @@ pub(super) static NAMESPACES: Resource = Resource {
 };
 
 /// Every resource.
-pub(super) static ALL: [&Resource; 10] = [
+pub(super) static ALL: [&Resource; 16] = [
     &DEPLOYMENTS,
     &REPLICASETS,
     &STATEFULSETS,
@@ -147,6 +207,12 @@ pub(super) static ALL: [&Resource; 10] = [
     &CONTROLLERREVISIONS,
     &ROLLOUTS,
     &ANALYSISRUNS,
+    &KUSTOMIZATIONS,
+    &HELMRELEASES,
+    &GITREPOSITORIES,
+    &CANARIES,
+    &ENDPOINTSLICES,
+    &SERVICES,
     &PODS,
     &EVENTS,
     &NAMESPACES,
@@ -166,14 +232,25 @@ impl Resource {
         match self.group {
             "" => "v1",
             "argoproj.io" => "argoproj.io/v1alpha1",
+            "kustomize.toolkit.fluxcd.io" => "kustomize.toolkit.fluxcd.io/v1",
+            "helm.toolkit.fluxcd.io" => "helm.toolkit.fluxcd.io/v2",
+            "source.toolkit.fluxcd.io" => "source.toolkit.fluxcd.io/v1",
+            "flagger.app" => "flagger.app/v1beta1",
+            "discovery.k8s.io" => "discovery.k8s.io/v1",
             _ => "apps/v1",
         }
+    }
+
+    /// The one version of a group besides the oldest ones.
+    pub(super) fn version_of(group: &str) -> Option<&'static str> {
+        let found = ALL.into_iter().find(|r| !["", "apps"].contains(&r.group) && r.group == group)?;
+        found.api_version().split_once('/').map(|(_, version)| version)
     }
 
     /// Whether it was defined in the cluster: such objects have no strategic merge, and their status is a part of its
     /// own.
     pub(super) fn is_custom(&self) -> bool {
-        self.group == "argoproj.io"
+        !["", "apps", "discovery.k8s.io"].contains(&self.group)
     }
 
     /// Whether its objects count the changes of what they ask for.

@@ -5,7 +5,7 @@ use super::defaults;
 use super::fields::Writer;
 use super::ownership::Owner;
 use super::resource::{
-    DAEMONSETS, DEPLOYMENTS, PODS, REPLICASETS, ROLLOUTS, Resource, STATEFULSETS, WORKLOADS,
+    CANARIES, DAEMONSETS, DEPLOYMENTS, PODS, REPLICASETS, ROLLOUTS, Resource, STATEFULSETS, WORKLOADS,
 };
 use super::store::{State, annotate, annotation, controlled_by, number, set, text};
 use jiff::SignedDuration;
@@ -32,12 +32,14 @@ pub enum Shape {
     Canary(Vec<Value>),
     /// A Rollout with an active and a preview colour; the switch waits for a human.
     BlueGreen,
+    /// A Deployment that a Canary of Flagger leads, with this `spec.analysis`.
+    Flagger(Value),
 }
 
 impl Shape {
     fn resource(&self) -> &'static Resource {
         match self {
-            Self::Deployment => &DEPLOYMENTS,
+            Self::Deployment | Self::Flagger(_) => &DEPLOYMENTS,
             Self::StatefulSet => &STATEFULSETS,
             Self::DaemonSet => &DAEMONSETS,
             Self::Canary(_) | Self::BlueGreen => &ROLLOUTS,
@@ -47,7 +49,7 @@ impl Shape {
     /// What of its specification only this shape has.
     fn shape(&self, name: &str, spec: &mut Value) {
         match self {
-            Self::Deployment => {}
+            Self::Deployment | Self::Flagger(_) => {}
             Self::StatefulSet => set(spec, &["serviceName"], name.into()),
             Self::DaemonSet => {
                 if let Some(fields) = spec.as_object_mut() {
@@ -146,11 +148,17 @@ impl State {
                 let writer = Writer { manager: "ci", subresource: "" };
                 self.create(seed.shape.resource(), object.clone(), writer);
             } else {
-                self.set_image(&seed.namespace, &seed.name, &seed.container, image, cause);
+                self.set_image((&seed.namespace, &seed.name, &seed.container), image, ("ci", cause));
             }
             self.settle(&seed.namespace, &seed.name);
         }
         self.clock = today;
+        if let Shape::Flagger(analysis) = &seed.shape {
+            // It was taken over an hour ago.
+            self.clock = today.checked_sub(SignedDuration::from_hours(1)).unwrap_or(today);
+            self.lead(seed, analysis);
+            self.clock = today;
+        }
         let found = self.workload(&seed.namespace, &seed.name);
         let template = found.and_then(|(_, found)| found.pointer("/spec/template").cloned());
         if let Some(kept) = template.and_then(|template| seed.owner.keep(template)) {
@@ -158,8 +166,36 @@ impl State {
         }
     }
 
+    /// Puts a Canary in front of a Deployment, and lets Flagger take it over.
+    fn lead(&mut self, seed: &DeploymentSeed, analysis: &Value) {
+        let (namespace, name) = (&seed.namespace, &seed.name);
+        let canary = json!({
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+                "service": {"port": 80}, "analysis": analysis
+            }
+        });
+        self.create(&CANARIES, canary, Writer { manager: "ci", subresource: "" });
+        let primary = format!("{name}-primary");
+        for _ in 0..PATIENCE {
+            for one in [name.as_str(), primary.as_str()] {
+                self.step(super::replicaset::STEP, Some((namespace, one)));
+            }
+            let over = |found: Option<&Arc<Value>>| found.is_some_and(|d| is_over(&DEPLOYMENTS, d));
+            let led = self.get(&CANARIES, namespace, name).map(|c| text(c, "/status/phase").to_owned());
+            let pods = self.list_named(&PODS, namespace, &format!("{name}-"));
+            let leaving = pods.iter().any(|p| p.pointer("/metadata/deletionTimestamp").is_some());
+            let both = over(self.get(&DEPLOYMENTS, namespace, name))
+                && over(self.get(&DEPLOYMENTS, namespace, &primary));
+            if led.as_deref() == Some("Initialized") && both && !leaving {
+                return;
+            }
+        }
+    }
+
     /// The workload of this name, of whatever kind.
-    fn workload(&self, namespace: &str, name: &str) -> Option<(&'static Resource, Arc<Value>)> {
+    pub(super) fn workload(&self, namespace: &str, name: &str) -> Option<(&'static Resource, Arc<Value>)> {
         WORKLOADS.into_iter().find_map(|r| Some((r, Arc::clone(self.get(r, namespace, name)?))))
     }
 
@@ -186,12 +222,12 @@ impl State {
     /// Changes a container's image as a CI job does. A GitOps tool takes it as a commit.
     pub(super) fn set_image(
         &mut self,
-        namespace: &str,
-        name: &str,
-        container: &str,
+        (namespace, name, container): (&str, &str, &str),
         image: &str,
-        cause: &str,
+        (manager, cause): (&str, &str),
     ) -> bool {
+        let beside = self.beside(namespace, name);
+        let name = beside.as_deref().unwrap_or(name);
         let Some((resource, found)) = self.workload(namespace, name) else { return false };
         let mut object = (*found).clone();
         if !set_container_image(&mut object, container, image) {
@@ -202,7 +238,7 @@ impl State {
         }
         let generation = number(&object, "/metadata/generation") + 1;
         set(&mut object, &["metadata", "generation"], generation.into());
-        let stored = self.update(resource, object, Writer { manager: "ci", subresource: "" });
+        let stored = self.update(resource, object, Writer { manager, subresource: "" });
         if let Some(kept) = self.kept.get_mut(&(namespace.to_owned(), name.to_owned()))
             && let Some(template) = stored.pointer("/spec/template")
         {
@@ -222,11 +258,25 @@ impl State {
         self.update(resource, object, Writer { manager: "kubectl-patch", subresource: "" });
     }
 
+    /// Changes the status of an object as its controller does.
+    pub(super) fn set_status(&mut self, plural: &str, namespace: &str, name: &str, status: &Value) {
+        let Some(resource) = super::resource::ALL.into_iter().find(|r| r.plural == plural) else { return };
+        let Some(found) = self.get(resource, namespace, name) else { return };
+        let mut object = (**found).clone();
+        json_patch::merge(&mut object, &json!({"status": status}));
+        self.update(resource, object, Writer { manager: "controller", subresource: "status" });
+    }
+
     /// The images of a workload's pods with the number of ready ones.
     pub(super) fn images(&self, namespace: &str, name: &str) -> Vec<(String, u32)> {
         let mut found: BTreeMap<String, u32> = BTreeMap::new();
         let itself = self.workload(namespace, name).map(|(_, workload)| workload);
-        for owner in self.replica_sets_of(namespace, name).into_iter().chain(itself) {
+        if itself.is_none() {
+            return self.served(namespace, name);
+        }
+        // What Flagger copied belongs to it.
+        let copies = self.replica_sets_of(namespace, &format!("{name}-primary"));
+        for owner in self.replica_sets_of(namespace, name).into_iter().chain(copies).chain(itself) {
             for pod in self.list_named(&PODS, namespace, &format!("{name}-")) {
                 if controlled_by(&pod, text(&owner, "/metadata/uid")) {
                     let count = found.entry(text(&pod, "/spec/containers/0/image").to_owned()).or_default();
@@ -287,7 +337,7 @@ fn is_over(resource: &Resource, workload: &Value) -> bool {
     }
 }
 
-fn set_container_image(object: &mut Value, container: &str, image: &str) -> bool {
+pub(super) fn set_container_image(object: &mut Value, container: &str, image: &str) -> bool {
     let containers = object.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut);
     let found = containers.and_then(|all| all.iter_mut().find(|c| text(c, "/name") == container));
     match found {

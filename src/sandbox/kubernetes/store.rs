@@ -4,6 +4,7 @@
 use super::WriteRecord;
 use super::access::{Role, User};
 use super::fields::{self, Writer};
+use super::flux::Flux;
 use super::hash;
 use super::kubelet::Life;
 use super::ownership::Kept;
@@ -68,8 +69,14 @@ pub(super) struct State {
     pub(super) noticed: BTreeMap<String, i64>,
     /// What a Rollout's controller saw move last, and when, by UID.
     pub(super) stirred: BTreeMap<String, (String, Duration)>,
+    /// What Flagger remembers of a Canary, by UID.
+    pub(super) flagger: BTreeMap<String, super::flagger::Memory>,
+    /// The load tester's gates: `web.shop`, `rollback.web.shop`.
+    pub(super) gates: BTreeMap<String, bool>,
     /// What GitOps tools keep, by namespace and name.
     pub(super) kept: BTreeMap<(String, String), Kept>,
+    /// What Flux's controllers remember.
+    pub(super) flux: Flux,
 }
 
 impl State {
@@ -93,7 +100,10 @@ impl State {
             lives: BTreeMap::new(),
             noticed: BTreeMap::new(),
             stirred: BTreeMap::new(),
+            flagger: BTreeMap::new(),
+            gates: BTreeMap::new(),
             kept: BTreeMap::new(),
+            flux: Flux::default(),
         };
         for namespace in ["default", "kube-system"] {
             state.ensure_namespace(namespace);

@@ -282,6 +282,33 @@ async fn a_viewer_may_look_but_not_patch_and_a_stranger_nothing() {
 }
 
 #[tokio::test]
+async fn a_tenant_may_everything_in_a_namespace_and_nothing_in_all_of_them() {
+    let served = served().await;
+    served.cluster.grant("tenants", "jo", super::Role::Tenant);
+    for (path, status) in [
+        ("/apis/apps/v1/namespaces/shop/deployments", 200),
+        ("/apis/apps/v1/deployments", 403),
+        ("/apis/apps/v1/deployments?watch=1", 403),
+        ("/api/v1/pods?limit=1", 403),
+    ] {
+        assert_eq!(served.call(Method::GET, "tenants", path, "", "").await.0, status, "{path}");
+    }
+    let (_, body) = served.call(Method::GET, "tenants", "/apis/apps/v1/deployments", "", "").await;
+    assert_eq!(
+        body["message"],
+        "deployments.apps is forbidden: User \"jo\" cannot list resource \"deployments\" in API group \"apps\" at the cluster scope"
+    );
+    for (namespace, allowed) in [("shop", true), ("", false)] {
+        let asked =
+            json!({"verb": "list", "group": "apps", "resource": "deployments", "namespace": namespace});
+        let review = json!({"spec": {"resourceAttributes": asked}}).to_string();
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let (_, body) = served.call(Method::POST, "tenants", path, "application/json", &review).await;
+        assert_eq!(body["status"]["allowed"].as_bool(), Some(allowed), "{namespace}");
+    }
+}
+
+#[tokio::test]
 async fn pages_are_one_snapshot_until_the_history_expires() {
     let served = served().await;
     let pods = "/api/v1/pods?limit=3";
@@ -572,4 +599,47 @@ async fn the_history_limit_prunes_the_oldest_revisions() {
     served.cluster.set_image("shop", "web", "web", &image("4"), "release 4");
     served.pass(60);
     assert_eq!(served.revisions().await.iter().map(|r| r.0.as_str()).collect::<Vec<_>>(), ["3", "4"]);
+}
+
+#[tokio::test]
+async fn flux_is_discovered_and_its_switch_is_checked_by_its_schema() {
+    let served = served().await;
+    let groups = served.get("/apis").await;
+    let names: Vec<_> =
+        groups["groups"].as_array().unwrap().iter().filter_map(|g| g["name"].as_str()).collect();
+    for (group, version, plural) in [
+        ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations"),
+        ("helm.toolkit.fluxcd.io", "v2", "helmreleases"),
+        ("source.toolkit.fluxcd.io", "v1", "gitrepositories"),
+    ] {
+        assert!(names.contains(&group), "{names:?}");
+        let found = served.get(&format!("/apis/{group}/{version}")).await;
+        assert_eq!(found["resources"][0]["name"], plural);
+        let (status, _) =
+            served.call(Method::GET, ADMIN_TOKEN, &format!("/apis/{group}/v9/{plural}"), "", "").await;
+        assert_eq!(status.as_u16(), 404);
+    }
+    let all = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/shop/kustomizations";
+    let spec =
+        json!({"interval": "1m", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "deploys"}});
+    let object = json!({"metadata": {"name": "apps"}, "spec": spec, "status": {"observedGeneration": 7}});
+    let (status, made) =
+        served.call(Method::POST, ADMIN_TOKEN, all, "application/json", &object.to_string()).await;
+    assert_eq!((status.as_u16(), &made["status"]), (201, &json!({"observedGeneration": -1})));
+    let apps = format!("{all}/apps");
+    let wrong = json!([{"op": "add", "path": "/spec/suspend", "value": "true"}]);
+    let (status, refused) = served.patch(&apps, JSON, &wrong).await;
+    assert_eq!(status.as_u16(), 422);
+    assert_eq!(
+        refused["message"],
+        "Kustomization.kustomize.toolkit.fluxcd.io \"apps\" is invalid: spec.suspend: Invalid value: \"string\": spec.suspend in \
+         body must be of type boolean: \"string\""
+    );
+    let (status, _) = served.patch(&apps, STRATEGIC, &json!({"spec": {"suspend": true}})).await;
+    assert_eq!(status.as_u16(), 415, "a custom resource has no strategic merge");
+    let held = json!([{"op": "test", "path": "/metadata/generation", "value": 1}, {"op": "add", "path": "/spec/suspend", "value": true}]);
+    let (status, object) = served.patch(&apps, JSON, &held).await;
+    assert_eq!((status.as_u16(), &object["metadata"]["generation"]), (200, &json!(2)));
+    let (status, _) = served.patch(&apps, JSON, &held).await;
+    assert_eq!(status.as_u16(), 422, "its generation has moved");
 }

@@ -1,6 +1,7 @@
 //! What the API server refuses to store: missing, wrong and immutable fields of a workload.
 
-use super::resource::{DAEMONSETS, DEPLOYMENTS, PODS, Resource, STATEFULSETS};
+use super::flux::schema;
+use super::resource::{DAEMONSETS, DEPLOYMENTS, PODS, Resource, SERVICES, STATEFULSETS};
 use super::status::{Cause, Failure};
 use super::store::text;
 use serde_json::Value;
@@ -16,6 +17,10 @@ pub(super) fn check(resource: &Resource, old: Option<&Value>, new: &Value) -> Re
             let shown = go_selector(new.pointer("/spec/selector"));
             causes.push(invalid("spec.selector", &shown, "field is immutable"));
         }
+    }
+    causes.extend(schema::check(resource, new));
+    if let (true, Some(old)) = (resource.plural == SERVICES.plural, old) {
+        service_update(old, new, &mut causes);
     }
     if let (true, Some(old)) = (resource.plural == PODS.plural, old) {
         pod_update(old, new, &mut causes);
@@ -93,6 +98,26 @@ fn container_list(containers: &[Value], causes: &mut Vec<Cause>) {
     }
 }
 
+/// A Service keeps its address, and its selector holds values that a label can have.
+fn service_update(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
+    let address = |object: &Value| text(object, "/spec/clusterIP").to_owned();
+    if !address(old).is_empty() && address(old) != address(new) {
+        let shown = format!("\"{}\"", address(new));
+        causes.push(invalid("spec.clusterIP", &shown, "may not change once set"));
+    }
+    let selector = new.pointer("/spec/selector").and_then(Value::as_object);
+    for value in selector.into_iter().flatten().filter_map(|(_, value)| value.as_str()) {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        let mut edges = [value.bytes().next(), value.bytes().last()].into_iter().flatten();
+        let fits = value.len() <= 63 && value.bytes().all(inner) && edges.all(|b| b.is_ascii_alphanumeric());
+        if !fits {
+            let why = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \
+                       must start and end with an alphanumeric character";
+            causes.push(invalid("spec.selector", &format!("\"{value}\""), why));
+        }
+    }
+}
+
 fn pod_update(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
     let without_images = |pod: &Value| {
         let mut spec = pod.get("spec").cloned().unwrap_or_default();
@@ -133,6 +158,12 @@ fn types(resource: &Resource, object: &Value) -> Result<(), Failure> {
             resource.kind, resource.kind, resource.kind
         ))
     };
+    if resource.plural == SERVICES.plural {
+        let selector = object.pointer("/spec/selector").filter(|value| !value.is_null());
+        if let Some(value) = selector.filter(|value| !strings(value)) {
+            return Err(wrong("spec.selector", value, "map[string]string"));
+        }
+    }
     let expected: [(&str, &str, Fits); 8] = [
         ("spec.replicas", "int32", Value::is_i64),
         ("spec.paused", "bool", Value::is_boolean),

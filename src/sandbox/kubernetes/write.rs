@@ -84,6 +84,7 @@ pub(super) fn create(state: &mut State, call: &Call, target: &Target<'_>) -> Res
         defaults::workload(resource, &mut object);
         set(&mut object, &["status"], json!({}));
     }
+    super::flux::schema::defaults(resource, &mut object);
     validate::check(resource, None, &object)?;
     let writer = Writer { manager: call.manager(), subresource: "" };
     let body = match effect {

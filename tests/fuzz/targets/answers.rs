@@ -8,6 +8,7 @@ use gonogo::provider::http::{Answer, fuzz};
 use gonogo::provider::prometheus as metrics;
 use gonogo::provider::{
     alertmanager as alerts, command as tool, docker as swarm, github as hub, kubernetes as kube,
+    manifests as deploys,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -165,6 +166,18 @@ pub(crate) fn docker_containers(bytes: &[u8]) {
         };
         assert_eq!(kept(&body), kept(container), "how it is run stays");
     }
+}
+
+/// What git prints of a repository of manifests.
+pub(crate) fn manifests(bytes: &[u8]) {
+    let read = deploys::fuzz::read(bytes, "refs/heads/main");
+    keeps(&read.fault);
+    keeps(&read.differences);
+    keeps(&read.named);
+    let text = String::from_utf8_lossy(bytes);
+    let flagged = |line: &str| [" \t", "\t", "*\t", "+\t"].iter().any(|flag| line.starts_with(flag));
+    let accepted = |line: &str| line.contains(":refs/heads/main\t") && flagged(line);
+    assert!(!read.taken || text.lines().any(accepted), "nobody took it: {text}");
 }
 
 /// The answer of a `state` command.

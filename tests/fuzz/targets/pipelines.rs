@@ -1,10 +1,12 @@
-//! What is made of the answers of GitLab, Jenkins and CircleCI: safe texts, nothing unknown taken for success, no gate that
+//! What is made of the answers of GitLab, Jenkins, CircleCI, Terraform and AWX: safe texts, nothing unknown taken for success, no gate that
 //! nobody told of.
 
 use gonogo::domain::pipeline::MayDecide;
 use gonogo::domain::{Fault, FormKind, Gate, Run, TestReport};
 use gonogo::provider::http::{Answer, fuzz};
-use gonogo::provider::{circleci as circle, gitlab as lab, jenkins as jenk};
+use gonogo::provider::{
+    awx as tower, circleci as circle, gitlab as lab, jenkins as jenk, terraform_cloud as terra,
+};
 use serde_json::Value;
 
 use super::{holds, is_safe, keeps, member};
@@ -152,6 +154,53 @@ pub(crate) fn circleci(bytes: &[u8]) {
         Ok((runs, gates)) => {
             sound(&parts, &runs, &gates, &["success"], false);
             assert!(gates.is_empty() || parts.holds(&["on_hold"]), "nothing waits: {gates:?}");
+        }
+        Err(fault) => keeps(&fault),
+    }
+}
+
+/// `{"runs": {..}, "plan": {..}}`.
+pub(crate) fn terraform_cloud(bytes: &[u8]) {
+    let parts = Parts::of(bytes);
+    refusals(bytes, terra::fuzz::refusal);
+    let plan = parts.answer("plan");
+    if let Some((replaced, destroyed)) = terra::fuzz::plan(&plan.body) {
+        let text = String::from_utf8_lossy(&plan.body);
+        replaced.iter().chain(&destroyed).for_each(|address| is_safe(address.as_str()));
+        assert!(replaced.is_empty() && destroyed.is_empty() || text.contains("delete"), "{replaced:?}");
+    }
+    match terra::fuzz::look(&parts.answer("runs"), &plan) {
+        Ok((runs, gates)) => {
+            let runs_said = member(parts.document.as_ref().expect("JSON"), "runs").to_string();
+            let permitted = runs_said.contains("\"can-apply\":true");
+            // A job has passed when its part is finished, or its policies are checked.
+            let well = ["applied", "planned_and_finished", "finished"];
+            let checked = runs_said.contains("policy-checked-at");
+            if !checked {
+                sound(&parts, &runs, &gates, &well, permitted);
+            }
+            for gate in &gates {
+                keeps(gate);
+                let plan = gate.plan.as_ref().map_or("", |plan| plan.as_str());
+                assert!(plan.is_empty() || plan.contains(" to destroy"), "{plan}");
+            }
+            let overridden = parts.holds(&["policy_override", "post_plan_awaiting_decision"]);
+            let waits = overridden || runs_said.contains("\"is-confirmable\":true");
+            assert!(gates.is_empty() || waits, "nothing waits: {gates:?}");
+        }
+        Err(fault) => keeps(&fault),
+    }
+}
+
+/// `{"runs": {..}, "approvals": {..}, "nodes": {..}}`.
+pub(crate) fn awx(bytes: &[u8]) {
+    let parts = Parts::of(bytes);
+    refusals(bytes, tower::fuzz::refusal);
+    match tower::fuzz::look(&parts.answer("runs"), &parts.answer("approvals"), &parts.answer("nodes")) {
+        Ok((runs, gates)) => {
+            let approvals = member(parts.document.as_ref().expect("JSON"), "approvals").to_string();
+            sound(&parts, &runs, &gates, &["successful"], approvals.contains("\"can_approve_or_deny\":true"));
+            assert!(gates.is_empty() || approvals.contains("pending"), "nothing waits: {gates:?}");
         }
         Err(fault) => keeps(&fault),
     }

@@ -199,8 +199,14 @@ fn it_is_ready_only_when_every_question_is_answered_well() {
         ),
     ];
     for (name, rollout, stock, between, expected) in rows {
-        let evidence =
-            Evidence { rollout: &rollout, stale: None, stock: stock.as_ref(), between, now: Now::START };
+        let evidence = Evidence {
+            rollout: &rollout,
+            stale: None,
+            stock: stock.as_ref(),
+            application: None,
+            between,
+            now: Now::START,
+        };
         assert_eq!(said(&judge(evidence)), expected.map_err(str::to_owned), "{name}");
     }
 }
@@ -212,6 +218,7 @@ fn stale_evidence_is_never_ready() {
         rollout: &rollout,
         stale: Some("what prod told is stale"),
         stock: Some(&Stock::There),
+        application: None,
         between: Between::Told(&clean),
         now: Now::START,
     };
@@ -227,8 +234,14 @@ fn how_long_it_takes_is_what_the_rollout_took_or_nothing() {
         ("under way: as long as it went on so far", under_way(), Some(40)),
         ("under way since nobody knows when", Rollout { began: None, ..under_way() }, None),
     ] {
-        let evidence =
-            Evidence { rollout: &rollout, stale: None, stock: None, between: Between::Asked, now: later };
+        let evidence = Evidence {
+            rollout: &rollout,
+            stale: None,
+            stock: None,
+            application: None,
+            between: Between::Asked,
+            now: later,
+        };
         assert_eq!(judge(evidence).takes, takes.map(Duration::from_secs), "{name}");
     }
 }

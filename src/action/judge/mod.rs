@@ -1,9 +1,13 @@
 //! Whether a promise has become true: judged only from looks that began after the request had left.
 
+mod gitops;
+#[cfg(test)]
+mod gitops_tests;
+
 use std::time::Duration;
 
 use crate::domain::pipeline::RunKey;
-use crate::domain::rollout::{Course, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY};
+use crate::domain::rollout::{Ajar, Course, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY};
 use crate::domain::{
     Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, RunState, SafeText, Service, World,
 };
@@ -31,6 +35,7 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
     if let Some(fault) = world.fault(&intent.source, &service.name) {
         return pending(&format!("{} cannot be seen: {fault}", intent.source));
     }
+    let scene = gitops::Scene { intent, prepared, sent, service, world };
     match &prepared.promise {
         Promise::GateDecided { gate, decision, environment, reviews_before } => gate_decided(
             GateCase { gate, decision: *decision, environment, before: *reviews_before },
@@ -56,12 +61,18 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
             Some(_) => holds("the rollout is no longer aborted"),
             None => broken("the rollout no longer goes in steps"),
         }),
+        Promise::Shut => with_rollout(intent, sent, service, world, shut),
         Promise::Paused => with_rollout(intent, sent, service, world, |r| paused(prepared, r)),
         Promise::Resumed => with_rollout(intent, sent, service, world, |r| match &r.phase {
             Phase::Paused(why) if by_hand(prepared, why) => untouched("the rollout is still paused"),
             Phase::Paused(why) => holds(&format!("the rollout went on, and is held again: {why}")),
             _ => holds("the rollout is no longer paused"),
         }),
+        Promise::Synced { revision, after, operation } => gitops::synced(scene, revision, *after, *operation),
+        Promise::Reverted { branch, onto, tree } => gitops::reverted(scene, branch.as_str(), onto, tree),
+        Promise::Proposed { branch, tree } => gitops::proposed(scene, branch.as_str(), tree),
+        Promise::Held => gitops::held(scene),
+        Promise::Released => gitops::released(scene),
         Promise::Attempt { run, attempt } => with_run(run, sent, service, world, |r| {
             if r.attempt >= *attempt {
                 holds(&format!("run {} is in attempt {}", r.number, r.attempt))
@@ -165,6 +176,10 @@ fn begun(artifact: &Artifact, rollout: &Rollout) -> Judgement {
     match &rollout.phase {
         Phase::Failed(why) => broken(&format!("the rollout failed: {why}")),
         _ if course(rollout) == Some(Course::Ordered) => pending("its controller has not read the order yet"),
+        // What is held before its first step is not started before somebody lets it go on.
+        Phase::Paused(why) if ready == 0 && course(rollout) == Some(Course::Held) => {
+            holds(&format!("{} is what comes, and is held: {why}", artifact.label()))
+        }
         _ if ready == 0 => pending(&format!("no replica of {} is ready yet", artifact.label())),
         _ => holds(&format!("{} has begun: {ready} replicas of it are ready", artifact.label())),
     }
@@ -198,6 +213,23 @@ fn aborted(rollout: &Rollout) -> Judgement {
         (Some(Course::Over), _) => broken("the rollout came to its end before it could be aborted"),
         (Some(_), _) => untouched("the rollout is not aborted"),
         (None, _) => broken("the rollout no longer goes in steps"),
+    }
+}
+
+/// Doors that were closed: a look must have found every one of them so.
+fn shut(rollout: &Rollout) -> Judgement {
+    let Some(steps) = &rollout.steps else { return broken("the rollout no longer goes in steps") };
+    for door in &steps.doors {
+        match &door.state {
+            Ajar::Closed => {}
+            Ajar::Open => return untouched(&format!("the {} is open", door.name)),
+            Ajar::Untold(why) => return pending(&format!("how the {} stands is not told: {why}", door.name)),
+        }
+    }
+    if steps.doors.is_empty() {
+        broken("the rollout asks no gate any more")
+    } else {
+        holds("every gate is closed")
     }
 }
 

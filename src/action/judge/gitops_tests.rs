@@ -1,0 +1,171 @@
+//! Reverts in Git: what proves them, and what does not.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Judgement, judge};
+use crate::domain::gitops::{Condition, Reign};
+use crate::domain::{
+    Application, Environment, EnvironmentName, Fault, Guard, Intent, Manifests, Now, Observation, Place,
+    Prepared, Promise, Report, RevertTo, Service, ServiceName, Sha, SourceName, Sync, Target, Verb, World,
+};
+
+const GIT: &str = "deploys";
+const CD: &str = "cd";
+
+fn place() -> Place {
+    Place::new("web", "production")
+}
+
+fn service(owned: bool) -> Service {
+    let environment = Environment {
+        name: EnvironmentName::new("production"),
+        deploy: None,
+        owner: owned.then(|| SourceName::new(CD)),
+        manifests: Some(SourceName::new(GIT)),
+        live: None,
+        dispatch: None,
+        image: None,
+        signals: Vec::new(),
+        alerts: None,
+        policy: Default::default(),
+    };
+    Service {
+        name: ServiceName::new("web"),
+        code: None,
+        pipeline: None,
+        environments: vec![environment],
+        stages: Vec::new(),
+    }
+}
+
+fn manifests(tip: &str, tree: &str) -> Manifests {
+    Manifests {
+        repository: "r".into(),
+        branch: "main".into(),
+        folder: "apps/web".into(),
+        tip: Sha::new(tip),
+        tree: Some(Sha::new(tree)),
+        changes: Vec::new(),
+        same: vec![Sha::new(tip)],
+        prepared: vec![("gonogo/revert-x".into(), Sha::new(tree))],
+    }
+}
+
+fn application(applied: &str, sync: Sync, condition: Condition) -> Application {
+    Application {
+        tool: "Argo CD".into(),
+        name: "web".into(),
+        sync,
+        condition,
+        reign: Reign::Heals(Duration::from_secs(5)),
+        applied: Some(Sha::new(applied)),
+        operation: None,
+        history: Vec::new(),
+        url: None,
+        remarks: Vec::new(),
+    }
+}
+
+fn intent(to: RevertTo) -> Intent {
+    Intent {
+        verb: Verb::RollBack,
+        service: ServiceName::new("web"),
+        place: Some(place()),
+        target: Target::Revert { commit: Sha::new("bad"), to },
+        source: SourceName::new(GIT),
+        reason: None,
+        answers: BTreeMap::new(),
+    }
+}
+
+/// What is judged of one look at Git and one at the controller, each so many milliseconds after the request left.
+fn judged(
+    promise: Promise,
+    git: (Manifests, u64),
+    cd: Option<(Result<Application, Fault>, u64)>,
+) -> Judgement {
+    let sent = Now::START.plus(Duration::from_millis(50));
+    let service = service(cd.is_some());
+    let mut world = World::of([&SourceName::new(GIT), &SourceName::new(CD)]);
+    let mut report = |source: &str, after: u64, result: Result<Observation, Fault>| {
+        let began = sent.plus(Duration::from_millis(after));
+        world.absorb(&Report {
+            source: SourceName::new(source),
+            epoch: 1,
+            began,
+            at: began,
+            next: Duration::from_secs(5),
+            result: result.map(Arc::new),
+        });
+    };
+    let of_git = Observation { manifests: BTreeMap::from([(place(), git.0)]), ..Observation::default() };
+    report(GIT, git.1, Ok(of_git));
+    if let Some((app, after)) = cd {
+        let seen =
+            |app| Observation { applications: BTreeMap::from([(place(), app)]), ..Observation::default() };
+        report(CD, after, app.map(seen));
+    }
+    let to = if matches!(promise, Promise::Proposed { .. }) { RevertTo::Proposal } else { RevertTo::Branch };
+    let prepared = Prepared::of(Guard::Server("x".into()), promise, Duration::from_secs(60));
+    judge(&intent(to), &prepared, sent, &service, &world)
+}
+
+const fn word(judgement: &Judgement) -> &'static str {
+    match judgement {
+        Judgement::Pending(_) => "pending",
+        Judgement::Untouched(_) => "untouched",
+        Judgement::Holds(_) => "holds",
+        Judgement::Broken(_) => "broken",
+    }
+}
+
+fn reverted() -> Promise {
+    Promise::Reverted { branch: "main".into(), onto: Sha::new("aaa"), tree: Sha::new("good") }
+}
+
+#[test]
+fn a_revert_is_proved_by_git_and_by_the_controller_together() {
+    let healthy = |applied: &str| application(applied, Sync::Synced, Condition::Healthy);
+    let behind = application("new", Sync::OutOfSync("".into()), Condition::Healthy);
+    let ill = application("new", Sync::Synced, Condition::Degraded("probe".into()));
+    let dead = Fault::new(crate::domain::Cause::Unreachable, "gone");
+    for (what, git, cd, wanted) in [
+        ("all of it", (manifests("new", "good"), 1), Some((Ok(healthy("new")), 1)), "holds"),
+        ("nobody tells", (manifests("new", "good"), 1), None, "holds"),
+        ("the branch is as before", (manifests("aaa", "bad"), 1), Some((Ok(healthy("new")), 1)), "untouched"),
+        ("somebody else pushed", (manifests("bbb", "bad"), 1), Some((Ok(healthy("bbb")), 1)), "broken"),
+        ("not applied", (manifests("new", "good"), 1), Some((Ok(healthy("aaa")), 1)), "pending"),
+        ("out of sync", (manifests("new", "good"), 1), Some((Ok(behind), 1)), "pending"),
+        ("not well", (manifests("new", "good"), 1), Some((Ok(ill), 1)), "pending"),
+        ("the controller is gone", (manifests("new", "good"), 1), Some((Err(dead), 1)), "pending"),
+        ("an old look at Git", (manifests("new", "good"), 0), Some((Ok(healthy("new")), 1)), "pending"),
+        (
+            "an old look at the controller",
+            (manifests("new", "good"), 1),
+            Some((Ok(healthy("new")), 0)),
+            "pending",
+        ),
+    ] {
+        let judgement = judged(reverted(), git, cd);
+        assert_eq!(word(&judgement), wanted, "{what}: {judgement:?}");
+    }
+}
+
+#[test]
+fn a_branch_for_review_is_proved_by_what_it_holds() {
+    let promise =
+        |branch: &str, tree: &str| Promise::Proposed { branch: branch.into(), tree: Sha::new(tree) };
+    for (branch, tree, wanted) in [
+        ("gonogo/revert-x", "good", "holds"),
+        ("gonogo/revert-x", "other", "broken"),
+        ("gonogo/revert-y", "good", "untouched"),
+    ] {
+        let judgement = judged(promise(branch, tree), (manifests("aaa", "good"), 1), None);
+        assert_eq!(word(&judgement), wanted, "{judgement:?}");
+    }
+    assert_eq!(manifests("a", "b").age(Timestamp::UNIX_EPOCH), None);
+}
