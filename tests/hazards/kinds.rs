@@ -241,3 +241,31 @@ async fn every_situation_of_a_rollout_is_told_and_nothing_else_is() {
     count += told(canary(), &own[2..]).await;
     println!("{count} situations of Rollouts told, each alone");
 }
+
+#[tokio::test]
+async fn no_clean_history_of_any_kind_has_a_hazard_line() {
+    let histories: &[(&str, Make)] = &[
+        ("two releases", |_| {}),
+        ("a release more", |day| {
+            day.ship("v3", 20);
+            // What goes in steps went through.
+            if day.plural == "rollouts" {
+                day.cluster.merge("rollouts", "shop", "web", &json!({"status": {"promoteFull": true}}));
+            }
+            day.pass(90);
+        }),
+    ];
+    for shape in [Shape::StatefulSet, Shape::DaemonSet, canary(), Shape::BlueGreen] {
+        for (name, make) in histories {
+            let mut day = Day::start(shape.clone()).await;
+            make(&mut day);
+            let mut desk = Desk::open(&day.provider, &[]).await;
+            let plan = desk.ask('r').await.unwrap_or_else(|refused| panic!("{name}, {shape:?}: {refused}"));
+            assert_eq!(plan.hazards, [], "{name}, {shape:?}");
+        }
+    }
+    println!(
+        "{} clean histories of StatefulSets, DaemonSets and Rollouts: no hazard line",
+        4 * histories.len()
+    );
+}
