@@ -381,6 +381,23 @@ async fn what_is_wrong_with_one_service_does_not_hide_the_others() {
     assert_eq!(seen.faults[&ServiceName::new("we")].cause, Cause::NotFound, "no prefix is taken for a name");
 }
 
+/// A list that was asked for by service holds tasks of those services. One of nobody may be the failed one of ours.
+#[tokio::test]
+async fn a_task_of_a_service_that_nobody_knows_hides_nothing_and_proves_nothing() {
+    let mut script = script("returned");
+    let failed = script.tasks.iter().position(|t| t["Status"]["State"] == "failed").unwrap();
+    let seen = Stage::of(script.clone()).await.look().await.unwrap();
+    assert!(!seen.rollouts[&Place::new("web", "production")].signs.is_empty(), "a task failed");
+    for name in ["renamed-by-the-provider", ""] {
+        script.tasks[failed]["ServiceID"] = name.into();
+        let seen = Stage::of(script.clone()).await.look().await.unwrap();
+        assert!(seen.rollouts.is_empty(), "{name:?}: {:?}", seen.rollouts);
+        let fault = &seen.faults[&ServiceName::new("web")];
+        assert_eq!(fault.cause, Cause::Malformed, "{name:?}");
+        assert!(fault.detail.as_str().contains("ServiceID"), "{fault}");
+    }
+}
+
 #[tokio::test]
 async fn a_job_is_no_service_that_rolls_out() {
     let mut script = script("updating");

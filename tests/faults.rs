@@ -86,10 +86,23 @@ fn awx(url: &str) -> Arc<dyn Provider> {
     awx::build_with(spec(&format!("{url}/api/v2"), Role::Pipeline, pipeline), LIMITS).unwrap()
 }
 
-fn docker(url: &str) -> Arc<dyn Provider> {
-    let mut spec = spec(url, Role::Deploy, Settings::default().with_text("service", "checkout"));
+fn engine(url: &str, bound: Settings) -> Arc<dyn Provider> {
+    let mut spec = spec(url, Role::Deploy, bound);
     spec.settings = Settings::default().with_text("host", &url.replace("http://", "tcp://"));
     (docker::KIND.build)(spec).unwrap()
+}
+
+fn docker(url: &str) -> Arc<dyn Provider> {
+    engine(url, Settings::default().with_text("service", "checkout"))
+}
+
+fn container(url: &str) -> Arc<dyn Provider> {
+    engine(url, Settings::default().with_text("container", "checkout"))
+}
+
+fn compose(url: &str) -> Arc<dyn Provider> {
+    let bound = Settings::default().with_text("project", "shop").with_text("compose_service", "checkout");
+    engine(url, bound)
 }
 
 fn endpoint(url: &str) -> Endpoint {
@@ -166,15 +179,25 @@ async fn awx_survives_every_fault() {
 }
 
 /// Without the faults that only a limit ends (the engine's are not shortened for tests) and those of https.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn docker_survives_every_fault_that_ends_by_itself() {
+async fn of_an_engine(make: fn(&str) -> Arc<dyn Provider>) {
     all(|case| async move {
         let tls = matches!(case.act, Act::NoSuchHost | Act::PlainInsteadOfTls | Act::SilenceInsteadOfTls);
         if !tls && !case.causes.iter().any(|cause| matches!(cause, Cause::TimedOut | Cause::TooLarge)) {
-            check(case, docker).await;
+            check(case, make).await;
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_survives_every_fault_that_ends_by_itself() {
+    of_an_engine(docker).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn containers_survive_every_fault_that_ends_by_itself() {
+    of_an_engine(container).await;
+    of_an_engine(compose).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -148,6 +148,7 @@ each! {
     whatever_alertmanager_answers_no_alert_is_lost "alertmanager",
     whatever_the_engine_answers_only_what_runs_is_done "docker",
     whatever_a_specification_holds_only_its_image_changes "docker-spec",
+    whatever_a_container_is_like_only_its_image_changes "docker-containers",
     whatever_a_command_answers_only_what_runs_is_done "command",
     whatever_git_says_of_a_push_only_what_the_server_took_is_taken "manifests",
     whatever_the_cluster_answers_only_what_is_available_is_done "kubernetes",

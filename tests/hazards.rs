@@ -1,5 +1,6 @@
-//! What could spoil a roll back is said before it is confirmed: one named situation each, on Kubernetes and on Docker
-//! where it can occur. And nothing is said where nothing is wrong: on a clean history no plan has a hazard line.
+//! What could spoil a roll back is said before it is confirmed: one named situation each, on Kubernetes, on Docker and
+//! behind declared commands, where it can occur. And nothing is said where nothing is wrong: on a clean history no plan
+//! has a hazard line.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,8 +8,17 @@
     reason = "a test's own machinery fails by panicking"
 )]
 
+#[path = "hazards/boxes.rs"]
+mod boxes;
 #[path = "hazards/clean.rs"]
 mod clean;
+#[path = "hazards/commands.rs"]
+mod commands;
+#[path = "hazards/containers.rs"]
+mod containers;
+#[path = "hazards/declared.rs"]
+#[expect(dead_code, reason = "the tests of what lies use the rest")]
+mod declared;
 #[path = "hazards/desk.rs"]
 #[expect(dead_code, reason = "the tests of what lies follow actions to their end as well")]
 mod desk;
@@ -18,6 +28,8 @@ mod docker;
 mod flux;
 #[path = "hazards/fronts.rs"]
 mod fronts;
+#[path = "hazards/kinds.rs"]
+mod kinds;
 #[path = "hazards/kube.rs"]
 #[expect(dead_code, reason = "the tests of what lies use the rest")]
 mod kube;

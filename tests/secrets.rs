@@ -23,6 +23,8 @@ mod planted;
 mod registry;
 #[path = "secrets/screen.rs"]
 mod screen;
+#[path = "secrets/sources.rs"]
+mod sources;
 
 /// Whether the figures of PROMISES.md are asked for, or fewer that fit into a test run.
 fn full() -> bool {

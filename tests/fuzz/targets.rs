@@ -51,6 +51,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "alertmanager", run: answers::alertmanager },
     Target { name: "docker", run: answers::docker },
     Target { name: "docker-spec", run: answers::docker_spec },
+    Target { name: "docker-containers", run: answers::docker_containers },
     Target { name: "command", run: answers::command },
     Target { name: "manifests", run: answers::manifests },
     Target { name: "kubernetes", run: answers::kubernetes },

@@ -328,6 +328,16 @@ impl Engine {
 }
 
 impl Tasks {
+    /// A task of a service that no list of services knows. It may be one of ours under a name that went wrong, a failed
+    /// one as well, so nothing that these tasks show of any service is believed. A service that is known and was not
+    /// asked about says nothing of ours.
+    pub(super) fn stranger(&self, known: &BTreeMap<SafeText, Listed>) -> Option<Fault> {
+        let mut services = self.all.iter().map(|task| &task.service).chain(self.faults.keys());
+        let other = services.find(|service| !known.contains_key(*service))?;
+        let detail = format!("tasks: ServiceID {other} is of no service that was asked about");
+        Some(Fault::new(Cause::Malformed, detail))
+    }
+
     /// Takes a list in. A task that cannot be read makes its service's tasks unknown, and no other's.
     fn take(&mut self, text: &str) -> Result<(), Fault> {
         for (index, item) in wire::items("tasks", text)?.into_iter().enumerate() {

@@ -3,7 +3,7 @@
 //! Hidden from the documentation; nothing in the program calls it.
 
 use super::wire::{self, Service, Task};
-use super::{differ, observe, splice};
+use super::{containers, differ, observe, splice};
 use crate::domain::{Difference, Fault, Rollout, SafeText};
 
 /// The rollout that a service and its tasks show.
@@ -32,4 +32,20 @@ pub fn with_image<'a>(service: &'a str, image: &str) -> Result<(&'a str, String)
 pub fn differences(old: &str, new: &str) -> Result<Vec<Difference>, Fault> {
     let (old, new): (Service, Service) = (wire::read("service", old)?, wire::read("service", new)?);
     Ok(differ::specs(&old.spec, &new.spec))
+}
+
+/// How containers stand, as successors of one that is called `web`.
+///
+/// # Errors
+/// When an answer is not as documented, or none of them ever ran.
+pub fn containers(containers: &str, images: &str) -> Result<Rollout, Fault> {
+    containers::fuzz::rollout(containers, images)
+}
+
+/// The request that makes a container like this one, from another image, where its image gives these defaults.
+///
+/// # Errors
+/// When the container is not as documented.
+pub fn carried(container: &str, defaults: &serde_json::Value, image: &str) -> Result<String, Fault> {
+    containers::fuzz::carried(container, defaults, image)
 }

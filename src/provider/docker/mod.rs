@@ -216,8 +216,10 @@ impl Docker {
         }
         let ids: Vec<&str> = found.iter().map(|(_, service)| service.id.as_str()).collect();
         let tasks = self.engine.tasks(prefix, &ids).await?;
+        let stranger = tasks.stranger(&services);
         for (place, service) in found {
-            match self.not_older(&service).and_then(|()| standing(&service, &tasks, info)) {
+            let told = || stranger.clone().map_or_else(|| standing(&service, &tasks, info), Err);
+            match self.not_older(&service).and_then(|()| told()) {
                 Ok(rollout) => drop(seen.rollouts.insert(place.clone(), rollout)),
                 Err(fault) => drop(seen.faults.insert(place.service.clone(), fault)),
             }

@@ -137,6 +137,37 @@ pub(crate) fn docker(bytes: &[u8]) {
     }
 }
 
+/// `{"containers": [..], "images": [..], "defaults": {..}}`: how they stand, and what would be made like the first.
+pub(crate) fn docker_containers(bytes: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
+    let text = |name| member(&document, name).to_string();
+    let containers = items(&document, "containers");
+    match swarm::fuzz::containers(&text("containers"), &text("images")) {
+        Ok(rollout) => {
+            let running =
+                containers.iter().filter(|one| one.pointer("/State/Status") == Some(&"running".into()));
+            as_asked(&rollout, running.count());
+        }
+        Err(fault) => keeps(&fault),
+    }
+    let image = "registry.test/acme/web:v9@sha256:\"\\";
+    for container in &containers {
+        let Ok(body) = swarm::fuzz::carried(&container.to_string(), &member(&document, "defaults"), image)
+        else {
+            continue;
+        };
+        let body: Value = serde_json::from_str(&body).expect("a request is JSON");
+        assert_eq!(body.get("Image"), Some(&image.into()), "the new image is asked for");
+        let kept = |whole: &Value| {
+            let mut host = whole.get("HostConfig").and_then(Value::as_object).cloned().expect("an object");
+            // Volumes without a name are named there.
+            host.remove("Binds");
+            host
+        };
+        assert_eq!(kept(&body), kept(container), "how it is run stays");
+    }
+}
+
 /// What git prints of a repository of manifests.
 pub(crate) fn manifests(bytes: &[u8]) {
     let read = deploys::fuzz::read(bytes, "refs/heads/main");

@@ -9,6 +9,7 @@ mod act;
 mod binding;
 mod carry;
 mod difference;
+pub(super) mod fuzz;
 mod group;
 mod hazard;
 mod observe;
