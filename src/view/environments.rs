@@ -210,12 +210,6 @@ fn details(
             scene.words().gap(3).say(Role::Muted, "runs ").say(Role::Base, each.join(", ")).within(room),
         );
     }
-    lines.extend(
-        provenance::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
-    );
-    lines.extend(
-        way_back::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
-    );
     let application = scene.model.world.application(service, environment);
     if let Some(app) = application {
         lines.push(gitops(scene, app.value).within(room));
@@ -224,6 +218,12 @@ fn details(
         let words = words.say(Role::Muted, format!(" owns it ({})", owner.name)).dot();
         lines.push(words.say(Role::Muted, owner.consequence.as_str()).within(room));
     }
+    lines.extend(
+        provenance::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
+    );
+    lines.extend(
+        way_back::line(scene, service, environment).map(|w| scene.words().gap(3).then(w).within(room)),
+    );
     for remark in &rollout.remarks {
         lines.push(
             scene.words().gap(3).sign(Sign::Note).gap(1).say(Role::Muted, remark.as_str()).within(room),
