@@ -102,7 +102,9 @@ fn flux_is_held_before_a_roll_back_that_it_would_undo() {
     terminal.wait_for("1 NO-GO");
     terminal.press(b"j");
     terminal.press(b"j");
-    terminal.wait_until("git is away", Duration::from_secs(60), |screen| screen.contains("sync unknown"));
+    terminal.wait_until("git is away", Duration::from_secs(60), |screen| {
+        screen.contains("sync unknown") && screen.contains("deploys unreachable")
+    });
     terminal.press(b"r");
     terminal.wait_for("heals itself: it would put this back within 30 s");
     terminal.press(b"\x1b");
