@@ -1,7 +1,6 @@
 //! Argo CD against a scripted server: what it tells, and what is sent for a roll back, a hold and a release.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test's own machinery fails by panicking"
 )]
