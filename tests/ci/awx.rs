@@ -66,7 +66,7 @@ async fn a_decision_is_proved_by_the_approval_and_named_by_who_made_it() {
         assert!(seen.gates.is_empty());
         let review = &runs(&seen)[0].reviews[0];
         assert_eq!((review.decision, review.by.as_str()), (decision, "omar"));
-        assert_eq!(review.environments, [gate.title.clone()]);
+        assert_eq!(review.environments, std::slice::from_ref(&gate.title));
         let fault = shop.prepare(&approve(&gate)).await.unwrap_err();
         assert_eq!((fault.cause, fault.reached), (Cause::Moved, Reached::No));
         let told = if decision == Decision::Approved { "approved by omar" } else { "denied by omar" };

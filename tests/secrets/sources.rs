@@ -56,9 +56,10 @@ fn program(folder: &Path, manner: Manner) -> PathBuf {
         Manner::Fails => format!("echo \"{told}\" >&2\nexit 1"),
         Manner::Refuses => format!("echo \"{{\\\"gonogo\\\": 1, \\\"error\\\": \\\"{told}\\\"}}\"\nexit 3"),
         Manner::Babbles => format!("echo \"{told}\""),
-        Manner::Answers => format!(
-            "echo \"{{\\\"gonogo\\\": 1, \\\"id\\\": \\\"$TOOL_TOKEN\\\", \\\"basis\\\": \\\"1\\\", \\\"phase\\\": \\\"$TOOL_TOKEN\\\"}}\""
-        ),
+        Manner::Answers => {
+            r#"echo "{\"gonogo\": 1, \"id\": \"$TOOL_TOKEN\", \"basis\": \"1\", \"phase\": \"$TOOL_TOKEN\"}""#
+                .to_owned()
+        }
     };
     let path = folder.join("bin/tool");
     write(&path, 0o755, &format!("#!/bin/sh\ncat >/dev/null\n: > {}/ran\n{script}\n", folder.display()));
