@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use gonogo::domain::Verb;
-use gonogo::domain::rollout::Standing;
+use gonogo::domain::rollout::{Restart, Standing};
 use gonogo::domain::service::{Bound, Role, Settings};
 use gonogo::domain::{
     Artifact, Ask, Cause, EnvironmentName, Fault, Guard, Intent, Observation, Phase, Place, Prepared,
@@ -630,6 +630,36 @@ async fn what_swarm_cannot_do_is_refused_with_a_sentence() {
         assert_eq!(fault.cause, cause, "{fault}");
         assert!(fault.detail.as_str().contains(part), "{fault}");
     }
+}
+
+#[tokio::test]
+async fn a_restart_counts_the_forced_updates_and_changes_nothing_else() {
+    let restart = || Target::Replicas { at: "2026-11-20T14:00:00Z".parse().unwrap() };
+    let mut script = script("updating");
+    script.services[0]["UpdateStatus"]["State"] = "completed".into();
+    let service = script.services[0].clone();
+    let running = image("updating", "Spec");
+    script
+        .registry
+        .insert(running.clone(), held(Artifact::from_reference(&running).digest.unwrap().as_str()));
+    let stage = Stage::of(script).await;
+    let first = stage.rollout().await;
+    assert_eq!(first.restart, Some(Restart { mark: "0".into(), left: 0 }));
+    let plan = stage.prepare(Verb::Restart, restart()).await.unwrap();
+    let mut spec = service["Spec"].clone();
+    spec["TaskTemplate"]["ForceUpdate"] = 1.into();
+    let [step] = plan.steps.as_slice() else { panic!("one step") };
+    assert_eq!(serde_json::from_str::<Value>(step.body.as_ref().unwrap()).unwrap(), spec);
+    assert!(step.path.ends_with("/update?version=21&registryAuthFrom=spec"), "{}", step.path);
+    let artifact = Artifact::from_reference(&running);
+    assert_eq!(plan.promise, Promise::Restarted { artifact, mark: "1".into() });
+    assert_eq!(texts(&plan, Severity::Blocking), Vec::<String>::new());
+    says(&texts(&plan, Severity::Warning), "Swarm remembers one step");
+    // Tasks that were there before it are counted.
+    stage.edit(|script| script.services[0]["Spec"]["TaskTemplate"]["ForceUpdate"] = 1.into());
+    let half = stage.rollout().await;
+    assert_eq!(half.restart, Some(Restart { mark: "1".into(), left: 2 }));
+    assert!(matches!(half.phase, Phase::Progressing(_)), "{:?}", half.phase);
 }
 
 #[tokio::test]

@@ -202,6 +202,7 @@ fn at_target(verb: Verb, id: &str, back: &str, new: &str) -> Target {
         Verb::Promote => Target::Artifact(Artifact::from_reference(new)),
         Verb::RollBack => Target::Revision { id: id.into(), artifact: Artifact::from_reference(back) },
         Verb::Pause | Verb::Resume | Verb::PromoteFully | Verb::Abort | Verb::Retry => Target::Rollout,
+        Verb::Restart => Target::Replicas { at: "2026-11-20T14:00:00Z".parse().unwrap() },
         Verb::Hold | Verb::Release => Target::Application,
         Verb::Approve | Verb::Reject => Target::Gate(GateKey { run: run(), attempt: 1, id: "1".into() }),
         Verb::Rerun | Verb::Cancel => Target::Run(run()),

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use engine::Engine;
 use gonogo::domain::Verb;
+use gonogo::domain::rollout::Restart;
 use gonogo::domain::service::{Bound, Role, Settings};
 use gonogo::domain::{
     Artifact, Ask, Cause, EnvironmentName, Fault, Intent, Phase, Place, Prepared, Promise, Reached, Rollout,
@@ -201,6 +202,7 @@ async fn a_release_goes_out_comes_back_and_fails_on_a_real_engine() {
     a_failing_release_pauses(&stage).await;
     a_failing_release_returns_by_itself(&stage).await;
     a_global_service_is_done_only_when_its_new_task_runs(&stage).await;
+    a_restart_replaces_every_task_and_keeps_what_runs(&stage).await;
     what_the_registry_does_not_hold_is_refused(&stage).await;
 }
 
@@ -278,6 +280,22 @@ async fn a_failing_release_returns_by_itself(stage: &Stage) {
     let unnamed = Target::Revision { id: "previous".into(), artifact: Artifact::default() };
     let fault = stage.prepare("returning", Verb::RollBack, unnamed).await.unwrap_err();
     assert_eq!(fault.cause, Cause::NotFound, "{fault}");
+}
+
+async fn a_restart_replaces_every_task_and_keeps_what_runs(stage: &Stage) {
+    let (before, _) = stage.until("everywhere", "at rest", |r| r.phase == Phase::Done).await;
+    let at = "2026-11-20T14:00:00Z".parse().unwrap();
+    let plan = stage.prepare("everywhere", Verb::Restart, Target::Replicas { at }).await.unwrap();
+    assert_eq!(blocking(&plan), Vec::<String>::new());
+    let Promise::Restarted { artifact, mark } = plan.promise.clone() else { panic!("{:?}", plan.promise) };
+    assert!(artifact.same_as(&before.target));
+    assert_ne!(before.restart.as_ref().map(|r| r.mark.clone()), Some(mark.clone()));
+    stage.perform(&plan).await;
+    let new = Some(Restart { mark, left: 0 });
+    let over = |r: &Rollout| r.phase == Phase::Done && r.restart == new && kept(r, &artifact);
+    let (after, phases) = stage.until("everywhere", "restarted", over).await;
+    assert_eq!(after.running, before.running);
+    assert!(phases.iter().any(|p| matches!(p, Phase::Progressing(_))), "{phases:?}");
 }
 
 async fn a_global_service_is_done_only_when_its_new_task_runs(stage: &Stage) {

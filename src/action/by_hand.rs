@@ -85,6 +85,9 @@ pub const fn lasting(verb: Verb) -> &'static str {
         }
         Verb::Abort => "what the coming version did until then stays, and it is still what is asked for",
         Verb::Retry => "what the coming version does with its share of the traffic stays",
+        Verb::Restart => {
+            "what the replicas held in memory is gone, and the requests that they did not end in time"
+        }
         Verb::Hold => "nothing: what was changed by hand meanwhile stays until the controller is released",
         Verb::Release => "what Git says is applied, over what was changed by hand meanwhile",
         Verb::Pause | Verb::Resume => "nothing but what the replicas that were replaced meanwhile have done",

@@ -1,5 +1,7 @@
 //! What can be wanted here and now: a verb becomes one or more complete intents, or a reason why not.
 
+use jiff::Timestamp;
+
 use crate::domain::assess::lane::{self, Wedged};
 use crate::domain::pipeline::{MayDecide, WaitsFor};
 use crate::domain::rollout::{Course, Standing};
@@ -54,6 +56,7 @@ pub fn offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
         Verb::RollBack => roll_back_offers(around),
         Verb::Pause | Verb::Resume => pause_offer(verb, around),
         Verb::PromoteFully | Verb::Abort | Verb::Retry => steps_offer(verb, around),
+        Verb::Restart => restart_offer(around),
         Verb::Hold | Verb::Release => gitops::hold_offer(verb, around),
         Verb::Rerun | Verb::Cancel => run_offer(verb, around),
     }
@@ -90,7 +93,8 @@ impl Around<'_> {
             | Verb::Resume
             | Verb::PromoteFully
             | Verb::Abort
-            | Verb::Retry => self.environment.and_then(|e| e.deploy.as_ref().or(e.dispatch.as_ref())),
+            | Verb::Retry
+            | Verb::Restart => self.environment.and_then(|e| e.deploy.as_ref().or(e.dispatch.as_ref())),
         };
         if refusal.evidence.is_none() {
             let said = match source.map(|s| (s, self.world.age(s, &self.service.name, self.now))) {
@@ -363,6 +367,22 @@ fn pause_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     }
     let label = SafeText::new(&format!("{} · {}", rollout.workload, rollout.target.label()));
     Ok(vec![Offer { label, intent: around.intent(verb, Some(place), Target::Rollout, source) }])
+}
+
+/// Every replica anew. Its mark is the second in which it is wanted.
+fn restart_offer(around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
+    let (environment, place, rollout) = around.rollout()?;
+    let Some(source) = &environment.deploy else { return Err(Refusal::new("no deployment target")) };
+    if rollout.phase == Phase::ScaledToZero {
+        return Err(Refusal::new(format!("nothing is asked to run in {place}")).next("scale it up first"));
+    }
+    let at = around.now.wall;
+    let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
+    let label = SafeText::new(&format!("{} · {}", rollout.workload, rollout.target.label()));
+    Ok(vec![Offer {
+        label,
+        intent: around.intent(Verb::Restart, Some(place), Target::Replicas { at }, source),
+    }])
 }
 
 /// What only a rollout in steps can do: skip what is left of them, be given up, begin again.

@@ -13,7 +13,7 @@ use crate::domain::freeze::Freeze;
 use crate::domain::service::{Access, Confirm, ReasonRule};
 use crate::domain::{
     ActionId, ChangeSet, Hazard, Intent, Now, Permission, Prepared, Refusal, SafeText, Service, Severity,
-    SourceName, Verb, Verdict, World,
+    SourceName, Target, Verb, Verdict, World,
 };
 
 /// How fresh one source's part of the evidence is.
@@ -225,17 +225,22 @@ fn title(intent: &Intent, prepared: &Prepared) -> SafeText {
 }
 
 /// Names a plan: SHA-256 over the canonical JSON of intent, steps, basis and overridden rules. Of these only which they
-/// are: how old the evidence against them is changes with every look, and makes no other plan.
+/// are: how old the evidence against them is changes with every look, and makes no other plan. Nor does the second in
+/// which a restart is asked for.
 fn fingerprint(intent: &Intent, prepared: &Prepared, overrides: &[Breach]) -> SafeText {
     let rules: Vec<Rule> = overrides.iter().map(|breach| breach.rule).collect();
     let mut hash = Sha256::new();
     for part in [
-        serde_json::to_vec(intent),
-        serde_json::to_vec(&prepared.steps),
-        serde_json::to_vec(&prepared.basis),
-        serde_json::to_vec(&rules),
+        serde_json::to_string(intent),
+        serde_json::to_string(&prepared.steps),
+        serde_json::to_string(&prepared.basis),
+        serde_json::to_string(&rules),
     ] {
-        hash.update(part.unwrap_or_default());
+        let part = part.unwrap_or_default();
+        match &intent.target {
+            Target::Replicas { at } => hash.update(part.replace(&at.to_string(), "")),
+            _ => hash.update(part),
+        }
         hash.update([0]);
     }
     SafeText::new(&hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>())

@@ -193,6 +193,7 @@ pub const fn ships(verb: Verb) -> bool {
         Verb::Reject
         | Verb::RollBack
         | Verb::Abort
+        | Verb::Restart
         | Verb::Pause
         | Verb::Hold
         | Verb::Rerun

@@ -32,6 +32,8 @@ pub enum Command {
     Abort,
     /// Begin the aborted rollout again.
     Retry,
+    /// Replace every replica by a new one.
+    Restart,
     /// Keep the GitOps controller from undoing changes by hand.
     Hold,
     /// Let the GitOps controller go on.
@@ -213,6 +215,12 @@ pub const COMMANDS: &[Entry] = &[
         "give a rollout in steps up: all traffic back to the stable revision",
     ),
     entry(Command::Retry, "retry", &[Key::Char('T')], "begin an aborted rollout again"),
+    entry(
+        Command::Restart,
+        "restart",
+        &[Key::Char('B')],
+        "bounce: replace every replica by a new one of the same artifact",
+    ),
     entry(
         Command::PromoteFully,
         "promote fully",

@@ -182,11 +182,15 @@ fn concerns(command: Command, panel: Panel) -> bool {
                     | PromoteFully
                     | Abort
                     | Retry
+                    | Restart
                     | Changes
             )
         }
         Panel::Health => {
-            matches!(command, Down | Up | Zoom | Reasons | RollBack | Pause | Abort | WhatIf | Left | Right)
+            matches!(
+                command,
+                Down | Up | Zoom | Reasons | RollBack | Restart | Pause | Abort | WhatIf | Left | Right
+            )
         }
         Panel::Activity => matches!(command, Down | Up | Top | Bottom | Filter | Follow | Zoom),
         Panel::Revisions => list || matches!(command, RollBack | WhatIf | Filter | Changes),

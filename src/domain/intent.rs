@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::code::Sha;
@@ -39,6 +40,11 @@ pub enum Target {
     },
     /// The rollout as it stands (pause, resume, promote fully, abort, retry).
     Rollout,
+    /// Every replica of the rollout (restart).
+    Replicas {
+        /// When it was asked for: the mark that a target may keep of it.
+        at: Timestamp,
+    },
     /// Go back to what the GitOps controller applied before (roll back).
     Deployed {
         /// [`super::gitops::Deployed::id`].

@@ -55,6 +55,13 @@ pub enum Promise {
     Aborted,
     /// The rollout is no longer aborted.
     Retried,
+    /// Every replica in the place is newer than the restart with this mark and runs this, and the rollout is at rest.
+    Restarted {
+        /// What.
+        artifact: Artifact,
+        /// [`super::rollout::Restart::mark`].
+        mark: SafeText,
+    },
     /// No door of the rollout is open any more.
     Shut,
     /// The rollout is paused.
@@ -140,6 +147,13 @@ impl std::fmt::Display for Promise {
             Self::WentOn { step } => write!(f, "the rollout is beyond step {}", step + 1),
             Self::Aborted => f.write_str("the rollout is aborted, and the stable revision has all traffic"),
             Self::Retried => f.write_str("the rollout is no longer aborted"),
+            Self::Restarted { artifact, .. } => {
+                write!(
+                    f,
+                    "every replica is new, runs {} as before, and the rollout is at rest",
+                    artifact.label()
+                )
+            }
             Self::Shut => f.write_str("every gate of the rollout is closed"),
             Self::Paused => f.write_str("the rollout is paused"),
             Self::Resumed => f.write_str("the rollout is no longer paused"),

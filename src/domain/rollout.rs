@@ -298,6 +298,9 @@ pub const PAUSED_BY: &str = "paused by";
 /// The name of the basis that says whether a rollout was under way when the plan was made: `yes` or `no`.
 pub const UNDER_WAY: &str = "under way";
 
+/// The name of the basis that holds the mark of the last restart: [`Restart::mark`], or `none`.
+pub const LAST_RESTART: &str = "last restart";
+
 /// One look at a workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
@@ -326,6 +329,9 @@ pub struct Rollout {
     /// After this long a rollout that is not over counts as stuck, where the target itself never says so.
     #[serde(default)]
     pub patience: Option<Duration>,
+    /// The newest restart that was asked for, where the target tells.
+    #[serde(default)]
+    pub restart: Option<Restart>,
     /// Early signs of failure: `ImagePullBackOff on 2 pods`.
     pub signs: Vec<SafeText>,
     /// Who would undo a manual change.
@@ -376,6 +382,15 @@ pub enum Stock {
     Gone,
     /// Nobody could tell; why.
     Untold(SafeText),
+}
+
+/// The newest restart that a workload was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// The target's own mark of it: when it was asked for, or how often.
+    pub mark: SafeText,
+    /// Ready replicas that are there since before it.
+    pub left: u32,
 }
 
 /// What a CI provider says is live in an environment.

@@ -24,6 +24,8 @@ pub enum Verb {
     Abort,
     /// Begin an aborted rollout again.
     Retry,
+    /// Replace every replica by a new one of the same artifact.
+    Restart,
     /// Keep the GitOps controller from undoing changes by hand.
     Hold,
     /// Let the GitOps controller apply again what Git says.
@@ -48,6 +50,7 @@ impl Verb {
             Self::PromoteFully => "promote fully",
             Self::Abort => "abort",
             Self::Retry => "retry",
+            Self::Restart => "restart",
             Self::Hold => "hold",
             Self::Release => "release",
             Self::Rerun => "rerun",

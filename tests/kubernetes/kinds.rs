@@ -19,16 +19,16 @@ use super::{Server, intent, kubeconfig, observe, provider_of, until, web, write}
 const IMAGE: &str = "127.0.0.1:1/shop/web";
 
 /// A cluster that runs `web` v2 after v1 in some shape, and the provider of it.
-struct Day {
-    cluster: Cluster,
-    provider: Arc<dyn Provider>,
+pub(super) struct Day {
+    pub(super) cluster: Cluster,
+    pub(super) provider: Arc<dyn Provider>,
     clock: Mutex<Timestamp>,
     folder: tempfile::TempDir,
     server: Server,
     word: &'static str,
 }
 
-fn canary() -> Shape {
+pub(super) fn canary() -> Shape {
     Shape::Canary(vec![
         json!({"setWeight": 25}),
         json!({"pause": {}}),
@@ -43,7 +43,7 @@ fn digest(tag: &str) -> String {
 }
 
 impl Day {
-    async fn start(shape: Shape, word: &'static str) -> Self {
+    pub(super) async fn start(shape: Shape, word: &'static str) -> Self {
         let now: Timestamp = "2026-11-20T14:00:00Z".parse().unwrap();
         let cluster = Cluster::new(now);
         for tag in ["v1", "v2", "v3"] {
@@ -67,7 +67,7 @@ impl Day {
         Self { cluster, provider, clock: Mutex::new(now), folder, server, word }
     }
 
-    fn pass(&self, seconds: u64) {
+    pub(super) fn pass(&self, seconds: u64) {
         let mut clock = self.clock.lock().unwrap();
         for _ in 0..seconds * 2 {
             *clock = clock.checked_add(SignedDuration::from_millis(500)).unwrap();
@@ -75,13 +75,13 @@ impl Day {
         }
     }
 
-    async fn plan(&self, verb: Verb, target: Target) -> Result<Prepared, Fault> {
+    pub(super) async fn plan(&self, verb: Verb, target: Target) -> Result<Prepared, Fault> {
         observe(&self.provider).await.unwrap();
         self.provider.prepare(&intent(verb, target)).await
     }
 
     /// Prepares, sends every step as it is, and checks that exactly these requests arrived.
-    async fn act(&self, verb: Verb, target: Target) -> Prepared {
+    pub(super) async fn act(&self, verb: Verb, target: Target) -> Prepared {
         let plan = self.plan(verb, target).await.unwrap();
         assert!(plan.hazards.iter().all(|h| h.severity != Severity::Blocking), "{:?}", plan.hazards);
         let before = self.cluster.writes().len();
@@ -95,7 +95,7 @@ impl Day {
         plan
     }
 
-    async fn promote(&self, tag: &str) -> Prepared {
+    pub(super) async fn promote(&self, tag: &str) -> Prepared {
         let artifact = Artifact::from_reference(&format!("{IMAGE}:{tag}"));
         self.act(Verb::Promote, Target::Artifact(artifact)).await
     }
@@ -107,7 +107,7 @@ impl Day {
     }
 
     /// Lets time pass until the rollout is as wanted.
-    async fn see(&self, what: &str, wanted: impl Fn(&Rollout) -> bool) -> Rollout {
+    pub(super) async fn see(&self, what: &str, wanted: impl Fn(&Rollout) -> bool) -> Rollout {
         for _ in 0..120 {
             let seen = observe(&self.provider).await.unwrap();
             let rollout = web(&seen);
@@ -122,7 +122,7 @@ impl Day {
         until(&self.provider, what, wanted).await
     }
 
-    async fn done(&self, tag: &str) -> Rollout {
+    pub(super) async fn done(&self, tag: &str) -> Rollout {
         self.see(tag, |r| {
             r.phase == Phase::Done
                 && r.target.label() == tag
@@ -132,7 +132,7 @@ impl Day {
         .await
     }
 
-    fn object(&self, plural: &str) -> Value {
+    pub(super) fn object(&self, plural: &str) -> Value {
         let answer = self.cluster.object(plural, "shop", "web");
         answer.unwrap_or_else(|| panic!("no {plural}"))
     }

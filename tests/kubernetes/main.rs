@@ -17,6 +17,7 @@ mod fleet;
 mod flux;
 mod kinds;
 mod namespaces;
+mod restart;
 mod scripted;
 mod service;
 

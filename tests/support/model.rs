@@ -414,6 +414,7 @@ fn rollout(
         took: None,
         steps: None,
         patience: None,
+        restart: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

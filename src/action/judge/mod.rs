@@ -7,7 +7,7 @@ mod gitops_tests;
 use std::time::Duration;
 
 use crate::domain::pipeline::RunKey;
-use crate::domain::rollout::{Ajar, Course, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY};
+use crate::domain::rollout::{Ajar, Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY};
 use crate::domain::{
     Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, RunState, SafeText, Service, World,
 };
@@ -61,6 +61,9 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
             Some(_) => holds("the rollout is no longer aborted"),
             None => broken("the rollout no longer goes in steps"),
         }),
+        Promise::Restarted { artifact, mark } => {
+            with_rollout(intent, sent, service, world, |r| restarted(artifact, mark, prepared, r))
+        }
         Promise::Shut => with_rollout(intent, sent, service, world, shut),
         Promise::Paused => with_rollout(intent, sent, service, world, |r| paused(prepared, r)),
         Promise::Resumed => with_rollout(intent, sent, service, world, |r| match &r.phase {
@@ -213,6 +216,26 @@ fn aborted(rollout: &Rollout) -> Judgement {
         (Some(Course::Over), _) => broken("the rollout came to its end before it could be aborted"),
         (Some(_), _) => untouched("the rollout is not aborted"),
         (None, _) => broken("the rollout no longer goes in steps"),
+    }
+}
+
+/// A restart: what runs must be as before, and newer than this very restart.
+fn restarted(artifact: &Artifact, mark: &SafeText, prepared: &Prepared, rollout: &Rollout) -> Judgement {
+    let found = rollout.restart.as_ref();
+    let left = match found {
+        Some(restart) if restart.mark == *mark => restart.left,
+        _ if !rollout.target.same_as(artifact) => {
+            return broken(&format!("{} is asked for there now", rollout.target.label()));
+        }
+        _ if found.map_or("none", |r| r.mark.as_str()) == basis(prepared, LAST_RESTART).unwrap_or("none") => {
+            return untouched("no restart is asked for there");
+        }
+        _ => return broken("another restart was asked for"),
+    };
+    match runs(artifact, prepared, rollout) {
+        Judgement::Holds(_) if left > 0 => pending(&format!("{left} replicas are still the old ones")),
+        Judgement::Holds(text) => holds(&format!("{text}, each of them new")),
+        other => other,
     }
 }
 

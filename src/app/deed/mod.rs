@@ -31,6 +31,7 @@ pub const fn verb_of(command: Command) -> Option<Verb> {
         Command::PromoteFully => Verb::PromoteFully,
         Command::Abort => Verb::Abort,
         Command::Retry => Verb::Retry,
+        Command::Restart => Verb::Restart,
         Command::Hold => Verb::Hold,
         Command::Release => Verb::Release,
         Command::Rerun => Verb::Rerun,

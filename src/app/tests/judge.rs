@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::action::{Judgement, judge};
-use crate::domain::rollout::{Course, LEAST_REPLICAS, PAUSED_BY, Steps, Strategy, UNDER_WAY};
+use crate::domain::rollout::{
+    Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Restart, Steps, Strategy, UNDER_WAY,
+};
 
 /// What is judged, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,6 +338,47 @@ fn rollouts() {
         ("as before, moving", runs(), vec![], other(Phase::Progressing("x".into())), Broken),
         ("something else", runs(), vec![], third(), Broken),
     ]);
+}
+
+#[test]
+fn restarts() {
+    use Word::{Broken, Holds, Pending, Untouched};
+    let promise = || Promise::Restarted { artifact: artifact("v1"), mark: "2".into() };
+    let before = |mark: &str| vec![Basis::new(LAST_RESTART, mark)];
+    let look = |mark: Option<&str>, left, phase: Phase, tag: &'static str| {
+        let mark = mark.map(SafeText::new);
+        Seen::rollout(move |r| {
+            r.restart = mark.map(|mark| Restart { mark, left });
+            (r.phase, r.target) = (phase, artifact(tag));
+            r.running = vec![Running { artifact: artifact(tag), ready: 3 }];
+            r.replicas.desired = 3;
+        })
+    };
+    let moving = || Phase::Progressing("1 of 3".into());
+    table(vec![
+        ("all of them new", promise(), before("1"), look(Some("2"), 0, Phase::Done, "v1"), Holds),
+        ("nothing asked for", promise(), before("1"), look(Some("1"), 0, Phase::Done, "v1"), Untouched),
+        ("none was ever asked for", promise(), before("none"), look(None, 0, Phase::Done, "v1"), Untouched),
+        ("another was faster", promise(), before("1"), look(Some("3"), 0, Phase::Done, "v1"), Broken),
+        ("its mark is gone", promise(), before("1"), look(None, 0, Phase::Done, "v1"), Broken),
+        ("old ones are left", promise(), before("1"), look(Some("2"), 2, Phase::Done, "v1"), Pending),
+        ("under way", promise(), before("1"), look(Some("2"), 1, moving(), "v1"), Pending),
+        ("failed", promise(), before("1"), look(Some("2"), 0, Phase::Failed("x".into()), "v1"), Broken),
+        ("another artifact", promise(), before("1"), look(Some("3"), 0, Phase::Done, "v3"), Broken),
+        (
+            "another artifact, and marked",
+            promise(),
+            before("1"),
+            look(Some("2"), 0, Phase::Done, "v3"),
+            Broken,
+        ),
+    ]);
+    let fewer = |r: &mut Rollout| {
+        r.restart = Some(Restart { mark: "2".into(), left: 0 });
+        r.running = vec![Running { artifact: artifact("v1"), ready: 2 }];
+        r.replicas.desired = 3;
+    };
+    table(vec![("one is missing", promise(), before("1"), Seen::rollout(fewer), Pending)]);
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn rollout(target: &str) -> Rollout {
         took: None,
         steps: None,
         patience: None,
+        restart: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

@@ -123,6 +123,7 @@ fn deed(word: &str, rest: &[String], reason: Option<String>, only_plan: bool) ->
         "promote-fully" => Verb::PromoteFully,
         "abort" => Verb::Abort,
         "retry" => Verb::Retry,
+        "restart" => Verb::Restart,
         "hold" => Verb::Hold,
         "release" => Verb::Release,
         "rerun" => Verb::Rerun,

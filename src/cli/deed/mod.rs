@@ -1,4 +1,4 @@
-//! `gonogo approve`, `reject`, `promote`, `rollback`, `pause`, `resume`, `rerun`, `cancel`: what the keys do, for
+//! `gonogo approve`, `reject`, `promote`, `rollback`, `pause`, `resume`, `restart`, `rerun`, `cancel`: what the keys do, for
 //! scripts. The plan is made, refused, confirmed and followed by the code that the screen uses; here are only words.
 
 pub(super) mod pick;
@@ -34,6 +34,8 @@ pub(super) enum Command {
     Abort(Args),
     /// Begin an aborted rollout again
     Retry(Args),
+    /// Replace every replica by a new one of the same artifact
+    Restart(Args),
     /// Keep the GitOps controller from undoing changes by hand
     Hold(Args),
     /// Let the GitOps controller apply again what Git says
@@ -146,6 +148,7 @@ pub(super) async fn run(command: Command, common: &Common, surroundings: &Surrou
         Command::PromoteFully(args) => (Verb::PromoteFully, None, args),
         Command::Abort(args) => (Verb::Abort, None, args),
         Command::Retry(args) => (Verb::Retry, None, args),
+        Command::Restart(args) => (Verb::Restart, None, args),
         Command::Hold(args) => (Verb::Hold, None, args),
         Command::Release(args) => (Verb::Release, None, args),
         Command::Rerun(on) => (Verb::Rerun, on.run, on.rest),

@@ -57,6 +57,7 @@ pub(in crate::cli) fn aim(model: &Model, wish: &Wish) -> Result<Aim, Unclear> {
         | Verb::PromoteFully
         | Verb::Abort
         | Verb::Retry
+        | Verb::Restart
         | Verb::Hold
         | Verb::Release => {
             let one = match (named, service.environments.as_slice()) {
@@ -201,6 +202,7 @@ pub(in crate::cli) fn choose(model: &Model, wish: &Wish, offers: &[Offer]) -> Re
             | Verb::PromoteFully
             | Verb::Abort
             | Verb::Retry
+            | Verb::Restart
             | Verb::Hold
             | Verb::Release,
             _,
@@ -266,7 +268,7 @@ fn names(model: &Model, offer: &Offer) -> Vec<String> {
             let word = if *to == RevertTo::Branch { "revert" } else { "propose" };
             vec![format!("{word}-{}", commit.short()), format!("{word}-{}", commit.as_str())]
         }
-        Target::Rollout | Target::Application => Vec::new(),
+        Target::Rollout | Target::Replicas { .. } | Target::Application => Vec::new(),
     }
 }
 

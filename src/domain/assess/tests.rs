@@ -47,6 +47,7 @@ fn rollout(phase: Phase, available: u32) -> Rollout {
         took: None,
         steps: None,
         patience: None,
+        restart: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

@@ -41,6 +41,7 @@ pub(super) const fn word(verb: Verb) -> Option<&'static str> {
         | Verb::PromoteFully
         | Verb::Abort
         | Verb::Retry
+        | Verb::Restart
         | Verb::Hold
         | Verb::Release => None,
     }
@@ -272,6 +273,7 @@ fn permission(state: &State, verb: Verb) -> Permission {
         | Verb::PromoteFully
         | Verb::Abort
         | Verb::Retry
+        | Verb::Restart
         | Verb::Hold
         | Verb::Release => &None,
     };

@@ -305,6 +305,7 @@ impl State {
             took: self.took_seconds.map(Duration::from_secs).filter(|took| !took.is_zero()),
             steps: None,
             patience: None,
+            restart: None,
             signs: texts(&self.signs),
             owner: self.owner.as_ref().map(|owner| Owner {
                 tool: SafeText::new(&owner.tool),

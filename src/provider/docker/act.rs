@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::differ;
 use super::observe::Update;
-use super::splice::with_image;
+use super::splice::{with_force_update, with_image};
 use super::wire::{Service, Spec, UpdateConfig};
 use crate::domain::intent::Difference;
-use crate::domain::rollout::LEAST_REPLICAS;
+use crate::domain::rollout::{LAST_RESTART, LEAST_REPLICAS};
 use crate::domain::{
     Artifact, Basis, Cause, Fault, Guard, Hazard, Permission, Prepared, Promise, SafeText, Severity,
     SourceName, Step,
@@ -124,6 +124,48 @@ pub(super) fn roll_back(fresh: &Fresh<'_>, previous: &Spec, found: &Found) -> Pr
     );
     let way_back = format!("promote {}; a second rollback would swap them as well", from.reference());
     prepared(fresh, step, (from, to), differences, hazards, previous, way_back)
+}
+
+/// Replaces every task by one of the very same specification, which a counter in it makes the engine do.
+///
+/// # Errors
+/// When the specification has no task template, or the counter is at its end.
+pub(super) fn restart(fresh: &Fresh<'_>, found: &Found) -> Result<Prepared, Fault> {
+    let service = fresh.service;
+    let runs = service.spec.image();
+    let before = service.spec.force_update();
+    let count = before
+        .checked_add(1)
+        .ok_or_else(|| Fault::new(Cause::Malformed, "the counter of forced updates is at its end"))?;
+    let mut hazards = Vec::new();
+    hazards.extend(in_flight(service, &Change::Image));
+    hazards.extend(kept(&runs, found));
+    if let Some(previous) = service.previous_spec.as_ref().filter(|s| !s.image().same_as(&runs)) {
+        hazards.push(warning(format!(
+            "Swarm remembers one step: after this, previous is {} as well, and no longer {}. To go back to that, promote \
+             it.",
+            runs.label(),
+            previous.image().label()
+        )));
+    }
+    hazards.extend(manner(&service.spec));
+    let step = step(
+        fresh,
+        "registryAuthFrom=spec",
+        with_force_update(fresh.spec, count)?,
+        format!("replaces every task of {} by a new one; nothing else of it changes", service.spec.name()),
+    );
+    let differences = vec![Difference {
+        what: "forced updates".into(),
+        old: SafeText::new(&before.to_string()),
+        new: SafeText::new(&count.to_string()),
+    }];
+    let way_back = "nothing to take back: the same specification runs".to_owned();
+    let pair = (runs.clone(), runs.clone());
+    let mut prepared = prepared(fresh, step, pair, differences, hazards, &service.spec, way_back);
+    prepared.promise = Promise::Restarted { artifact: runs, mark: SafeText::new(&count.to_string()) };
+    prepared.basis.push(Basis::new(LAST_RESTART, before.to_string()));
+    Ok(prepared)
 }
 
 fn prepared(

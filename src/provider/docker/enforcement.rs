@@ -33,6 +33,14 @@ pub(super) const FACTS: Enforcement = Enforcement {
             proof: "as for promote",
         },
         VerbFacts {
+            verb: Verb::Restart,
+            request: REQUEST,
+            guard: GUARD,
+            remains: "nothing: a moved service answers \"update out of sequence\"",
+            needs: NEEDS,
+            proof: "as for promote, and every task has the counter of this very restart",
+        },
+        VerbFacts {
             verb: Verb::Promote,
             request: "POST /{version}/containers/create, then POST /{version}/containers/{id}/stop, then POST \
                       /{version}/containers/{name}/start",

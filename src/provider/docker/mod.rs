@@ -245,6 +245,9 @@ impl Docker {
                 return match wanted {
                     Wanted::Run(artifact) => containers::promote(scene, artifact).await,
                     Wanted::GoBack { id, artifact } => containers::roll_back(scene, id, artifact).await,
+                    Wanted::Restart => {
+                        Err(Fault::new(Cause::Local, "containers are not restarted from here"))
+                    }
                 };
             }
         };
@@ -263,6 +266,7 @@ impl Docker {
         match wanted {
             Wanted::Run(artifact) => self.ship(&fresh, artifact, Vec::new()).await,
             Wanted::GoBack { id, artifact } => self.go_back(&fresh, id, artifact).await,
+            Wanted::Restart => self.restart(&fresh).await,
         }
     }
 
@@ -355,6 +359,13 @@ impl Docker {
         }
     }
 
+    /// The same specification once more, which replaces every task.
+    async fn restart(&self, fresh: &Fresh<'_>) -> Result<Prepared, Fault> {
+        let runs = fresh.service.spec.image();
+        let found = self.distribution(fresh.prefix, &runs.reference(), Patience::Brief).await?;
+        act::restart(fresh, &found)
+    }
+
     async fn go_back(&self, fresh: &Fresh<'_>, id: &SafeText, wanted: &Artifact) -> Result<Prepared, Fault> {
         let service = fresh.service;
         let named = wanted.image.is_empty();
@@ -386,6 +397,7 @@ impl Docker {
 /// What of an intent an engine can do.
 enum Wanted<'a> {
     Run(&'a Artifact),
+    Restart,
     GoBack { id: &'a SafeText, artifact: &'a Artifact },
 }
 
@@ -400,6 +412,12 @@ impl<'a> Wanted<'a> {
             }
             (Verb::Promote, Target::Artifact(artifact)) => Ok(Self::Run(artifact)),
             (Verb::RollBack, Target::Revision { id, artifact }) => Ok(Self::GoBack { id, artifact }),
+            (Verb::Restart, _) if matches!(unit, Unit::Containers(_)) => Err(Fault::new(
+                Cause::Refused,
+                "the engine keeps no mark of a container's restart: that it took place could not be proved",
+            )
+            .with_hint("docker restart NAME")),
+            (Verb::Restart, _) => Ok(Self::Restart),
             (Verb::Pause | Verb::Resume, _) if matches!(unit, Unit::Containers(_)) => Err(Fault::new(
                 Cause::Refused,
                 "containers are replaced at once: there is no rollout that could be paused or resumed",

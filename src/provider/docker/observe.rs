@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::wire::{Mode, Service, Task, UpdateStatus};
-use crate::domain::rollout::{Running, Standing};
+use crate::domain::rollout::{Restart, Running, Standing};
 use crate::domain::{Artifact, Cause, Fault, Phase, Replicas, Revision, Rollout, SafeText};
 
 /// The id of the one earlier revision that Swarm remembers.
@@ -38,6 +38,7 @@ pub(super) fn rollout(service: &Service, tasks: &[Task], host: &SafeText) -> Res
         took: took(service),
         steps: None,
         patience: None,
+        restart: Some(restart(service, tasks)),
         signs: signs(tasks, signs_since(service)),
         owner: None,
         remarks: remarks(service, tasks),
@@ -259,6 +260,13 @@ fn running(tasks: &[Task]) -> Vec<Running> {
     let mut running: Vec<_> = by.into_iter().map(|(artifact, ready)| Running { artifact, ready }).collect();
     running.sort_by_key(|r| std::cmp::Reverse(r.ready));
     running
+}
+
+/// How often an update was forced, and how many tasks still run from before the last time.
+fn restart(service: &Service, tasks: &[Task]) -> Restart {
+    let asked = service.spec.force_update();
+    let left = tasks.iter().filter(|t| t.runs() && t.force_update() != asked).count();
+    Restart { mark: SafeText::new(&asked.to_string()), left: u32::try_from(left).unwrap_or(u32::MAX) }
 }
 
 fn revisions(service: &Service, began: Option<Timestamp>) -> Vec<Revision> {

@@ -328,8 +328,11 @@ impl Task {
     /// Whether it was made from this specification. The whole of the container's part is compared, image, command,
     /// environment and mounts, which is what decides in the engine whether a task is replaced.
     pub(super) fn is_of(&self, spec: &Spec) -> bool {
-        self.spec.container_spec.whole == *spec.container()
-            && self.spec.force_update.unwrap_or(0) == spec.force_update()
+        self.spec.container_spec.whole == *spec.container() && self.force_update() == spec.force_update()
+    }
+
+    pub(super) fn force_update(&self) -> u64 {
+        self.spec.force_update.unwrap_or(0)
     }
 
     pub(super) fn runs(&self) -> bool {

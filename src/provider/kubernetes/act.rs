@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::author;
@@ -14,9 +15,9 @@ use super::remembered::Remembered;
 use super::rollout::{BY_SPEC, phase};
 use super::species::Species;
 use super::template::{differences, template_hash};
-use super::wire::{CHANGE_CAUSE, Watched as _, chosen};
+use super::wire::{CHANGE_CAUSE, RESTARTED, Watched as _, chosen};
 use super::workload::{Update, Workload};
-use crate::domain::rollout::{LEAST_REPLICAS, PAUSED_BY, UNDER_WAY};
+use crate::domain::rollout::{LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, UNDER_WAY};
 use crate::domain::{
     Artifact, Basis, Cause, Difference, Fault, Hazard, Intent, Phase, Promise, SafeText, Severity, Verb,
 };
@@ -128,6 +129,21 @@ impl Fresh {
             json!({"op": "add", "path": "/metadata/annotations/kubernetes.io~1change-cause", "value": cause})
         } else {
             json!({"op": "add", "path": "/metadata/annotations", "value": {CHANGE_CAUSE: cause}})
+        }
+    }
+
+    /// Marks the template as `kubectl rollout restart` does.
+    fn restarted_at(&self, mark: &str) -> Value {
+        const ANNOTATIONS: &str = "/spec/template/metadata/annotations";
+        let there = |pointer: &str| self.raw.pointer(pointer).is_some_and(Value::is_object);
+        if there(ANNOTATIONS) {
+            let path = format!("{ANNOTATIONS}/{}", RESTARTED.replace('/', "~1"));
+            json!({"op": "add", "path": path, "value": mark})
+        } else if there("/spec/template/metadata") {
+            json!({"op": "add", "path": ANNOTATIONS, "value": {RESTARTED: mark}})
+        } else {
+            let metadata = json!({"annotations": {RESTARTED: mark}});
+            json!({"op": "add", "path": "/spec/template/metadata", "value": metadata})
         }
     }
 
@@ -315,6 +331,47 @@ pub(super) fn roll_back(
         way_back: Some(SafeText::new(&format!("roll back to {}", fresh.asked().label()))),
         to,
     })
+}
+
+/// Replaces every pod by one of the same template. `runs` is what they run, with its digest where the pods agree.
+pub(super) fn restart(
+    fresh: &Fresh,
+    cluster: &SafeText,
+    intent: &Intent,
+    at: Timestamp,
+    runs: &Artifact,
+) -> Edit {
+    let mark = at.to_string();
+    let name = fresh.workload.named();
+    let mut operations = fresh.tests();
+    let what = if fresh.workload.argo.is_some() {
+        operations.push(json!({"op": "add", "path": "/spec/restartAt", "value": mark}));
+        "spec.restartAt"
+    } else {
+        operations.push(fresh.restarted_at(&mark));
+        "annotation restartedAt of the template"
+    };
+    operations.push(fresh.change_cause(&cause_of(intent, &format!("restart {}", runs.label()))));
+    let before = fresh.workload.restarted.as_deref().unwrap_or("none");
+    let mut basis = fresh.basis(cluster);
+    basis.push(Basis::new(LAST_RESTART, before));
+    Edit {
+        requests: vec![Request::main(
+            operations,
+            format!("replaces every pod of {name} by a new one of the same template"),
+        )],
+        basis,
+        to: runs.clone(),
+        differences: vec![Difference {
+            what: SafeText::new(what),
+            old: SafeText::new(before),
+            new: SafeText::new(&mark),
+        }],
+        hazards: hazard::of_restart(fresh),
+        promise: Promise::Restarted { artifact: runs.clone(), mark: SafeText::new(&mark) },
+        deadline: fresh.deadline(),
+        way_back: Some("nothing to take back: the same template runs".into()),
+    }
 }
 
 /// Holds the rollout, or lets it go on.

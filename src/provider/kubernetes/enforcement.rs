@@ -63,6 +63,13 @@ pub(super) const FACTS: Enforcement = Enforcement {
              status, at that very step",
             "it is no longer paused; a rollout in steps is beyond the step that held it",
         ),
+        verb(
+            Verb::Restart,
+            "nothing of the workload: a moved one answers 422. The template stays; an image that is not pinned is pulled \
+             anew, so a tag that moved since blocks",
+            "the workload has the mark of this very restart, every ready pod has it too (at Argo Rollouts: is younger), they \
+             run the digest as before, and they are as many as are asked for",
+        ),
         VerbFacts {
             verb: Verb::PromoteFully,
             request: ORDER,

@@ -132,6 +132,78 @@ pub(super) fn of_change(fresh: &Fresh) -> Vec<Hazard> {
     hazards
 }
 
+/// Hazards of replacing every pod by one of the same template. A GitOps controller does not undo it: Git says nothing of
+/// the mark.
+pub(super) fn of_restart(fresh: &Fresh) -> Vec<Hazard> {
+    let mut hazards: Vec<Hazard> = Vec::new();
+    let workload = &fresh.workload;
+    let word = workload.species.word();
+    let steps = workload.argo.is_some();
+    if workload.paused && !steps {
+        hazards.push(Hazard::new(
+            Severity::Blocking,
+            format!("the {word} is paused, so nothing would restart; resume it first"),
+        ));
+    }
+    hazards.extend(of_update(fresh));
+    match phase(workload) {
+        Phase::Done => {}
+        Phase::ScaledToZero => hazards.push(Hazard::new(
+            Severity::Blocking,
+            format!("the {word} is scaled to zero: there is nothing to restart"),
+        )),
+        _ if steps => hazards.push(Hazard::new(
+            Severity::Blocking,
+            "its rollout is not over: let it end, or abort it and roll back, before its pods are replaced",
+        )),
+        Phase::Progressing(what) => hazards.push(Hazard::new(
+            Severity::Warning,
+            format!("a rollout is under way ({what}); this one takes its place"),
+        )),
+        _ => {}
+    }
+    let strategy = fresh.raw.pointer("/spec/strategy/type").and_then(serde_json::Value::as_str);
+    let alone = workload.species == Species::StatefulSet && workload.replicas == 1;
+    if alone || strategy == Some("Recreate") {
+        hazards.push(Hazard::new(
+            Severity::Warning,
+            "every pod stops before a new one is ready: nothing serves until then",
+        ));
+    }
+    hazards
+}
+
+/// What a tag that is not pinned would bring in at a restart. `runs` is what runs, `tag` what became of its tag.
+pub(super) fn of_unpinned(fresh: &Fresh, runs: &Artifact, tag: &Tag) -> Option<Hazard> {
+    let (severity, text) = match tag {
+        _ if fresh.asked().digest.is_some() => return None,
+        Tag::Moved(now) => (
+            Severity::Blocking,
+            format!(
+                "{} names {now} now: the new pods would run that, which nobody promoted here; promote it, or put the tag back",
+                runs.image
+            ),
+        ),
+        Tag::Perhaps(now, fault) => (
+            Severity::Warning,
+            format!(
+                "{} names {now} now, and that this is what runs cannot be proved ({fault}): the new pods would run it",
+                runs.image
+            ),
+        ),
+        Tag::Gone => (
+            Severity::Warning,
+            format!("the registry no longer knows {}: only nodes that hold it can start it", runs.image),
+        ),
+        Tag::Untold => (
+            Severity::Note,
+            format!("the image is not pinned: the new pods run what {} names when they start", runs.image),
+        ),
+        Tag::Same | Tag::IndexOf { .. } => return None,
+    };
+    Some(Hazard::new(severity, text))
+}
+
 /// Pods that no controller would replace.
 fn of_update(fresh: &Fresh) -> Vec<Hazard> {
     let workload = &fresh.workload;

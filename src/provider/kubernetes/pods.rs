@@ -94,6 +94,12 @@ pub(super) fn signs(pods: &[Arc<Pod>]) -> Vec<SafeText> {
         .collect()
 }
 
+/// How many of them are ready, and such.
+pub(super) fn ready_of(pods: &[Arc<Pod>], such: impl Fn(&Pod) -> bool) -> u32 {
+    let count = pods.iter().filter(|p| p.alive() && p.ready() && such(p)).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 /// Restarts of all containers of these pods.
 pub(super) fn restarts(pods: &[Arc<Pod>]) -> u32 {
     pods.iter().filter(|p| p.alive()).fold(0, |sum, p| sum.saturating_add(p.restarts()))

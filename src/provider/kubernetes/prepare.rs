@@ -78,12 +78,12 @@ pub(super) async fn workload(
         Scale::Own => autoscaler.as_ref().map_or(asked, |a| a.least(asked)),
         Scale::Flagger { least } => least,
     };
-    let mut edit = edit(open, binding, &fresh, intent).await?;
-    edit.hazards.extend(autoscaler.and_then(|a| a.hazard(asked)));
     let from = match open.namespaces.get(&binding.namespace) {
         Some(namespace) => look::asked(namespace, &fresh.workload, &fresh.container),
         None => fresh.asked(),
     };
+    let mut edit = edit(open, binding, &fresh, &from, intent).await?;
+    edit.hazards.extend(autoscaler.and_then(|a| a.hazard(asked)));
     edit.hazards.extend(hazard::of_sameness(&fresh, intent.verb, &from, &edit.to));
     if !matches!(intent.verb, Verb::Promote | Verb::RollBack) {
         let stable = open.namespaces.get(&binding.namespace).filter(|_| intent.verb == Verb::Abort);
@@ -147,7 +147,13 @@ fn step(
     }
 }
 
-async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) -> Result<Edit, Fault> {
+async fn edit(
+    open: &Open,
+    binding: &Binding,
+    fresh: &Fresh,
+    runs: &Artifact,
+    intent: &Intent,
+) -> Result<Edit, Fault> {
     let link = &open.link;
     let cluster = link.place();
     match (intent.verb, &intent.target) {
@@ -178,6 +184,16 @@ async fn edit(open: &Open, binding: &Binding, fresh: &Fresh, intent: &Intent) ->
             let manifest = settled(&open.registry, &image, artifact, manifest).await;
             let mut edit = act::roll_back(fresh, &cluster, intent, &set, artifact, &manifest)?;
             edit.hazards.extend(config);
+            Ok(edit)
+        }
+        (Verb::Restart, Target::Replicas { at }) => {
+            let reference = ask_for(runs);
+            let (manifest, tag) = tokio::join!(open.registry.manifest(&reference), open.registry.tag(runs));
+            let mut edit = act::restart(fresh, &cluster, intent, *at, runs);
+            if manifest == Manifest::Missing {
+                edit.hazards.extend(hazard::of_manifest(runs, &manifest));
+            }
+            edit.hazards.extend(hazard::of_unpinned(fresh, runs, &tag));
             Ok(edit)
         }
         (Verb::Resume, _) if binding.species == Species::Rollout => {

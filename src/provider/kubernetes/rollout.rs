@@ -14,8 +14,9 @@ use super::owner;
 use super::pods;
 use super::remembered::Remembered;
 use super::species::Species;
-use super::wire::{Container, Pod, chosen};
+use super::wire::{Container, Pod, RESTARTED, chosen};
 use super::workload::{Update, Workload};
+use crate::domain::rollout::Restart;
 use crate::domain::{Fault, Phase, Replicas, Rollout, SafeText};
 use crate::provider::platform::DISAGREE;
 
@@ -62,6 +63,7 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
             left.artifact.label()
         )));
     }
+    let restart = restart(workload, &all);
     all.extend(left);
     let mut signs = pods::signs(&newest);
     if let Some(set) = current {
@@ -91,12 +93,26 @@ pub(super) fn rollout(seen: Seen<'_>) -> Result<Rollout, Fault> {
         began: began(workload, current.map(AsRef::as_ref)),
         took: took(workload, current.map(AsRef::as_ref)),
         steps,
+        restart,
         patience: (!workload.species.pauses()).then(|| Duration::from_secs(workload.progress_deadline)),
         phase,
         signs,
         owner: owner::owner(workload, seen.namespace),
         remarks,
     })
+}
+
+/// The last restart that was asked for, and the ready pods that are there since before it. Argo Rollouts goes by the
+/// pods' age; elsewhere the mark is part of the template, which every pod has from it.
+fn restart(workload: &Workload, pods: &[Arc<Pod>]) -> Option<Restart> {
+    let mark = workload.restarted.as_deref()?;
+    let asked: Option<Timestamp> = mark.parse().ok();
+    let before = |pod: &Pod| match (workload.species, pod.meta.creation_timestamp, asked) {
+        (Species::Rollout, Some(made), Some(asked)) => made < asked,
+        (Species::Rollout, _, _) => true,
+        _ => pod.meta.annotation(RESTARTED) != Some(mark),
+    };
+    Some(Restart { mark: SafeText::new(mark), left: pods::ready_of(pods, before) })
 }
 
 /// The containers that are asked for. A Rollout that takes its template from elsewhere has none of its own.

@@ -32,6 +32,8 @@ pub(super) const HELM_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 pub(super) const FLUX_DRIFT: &str = "helm.toolkit.fluxcd.io/driftDetection";
 /// Flux's switch for one object.
 pub(super) const FLUX_RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+/// The mark that `kubectl rollout restart` leaves in a template, and every pod has from there.
+pub(super) const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 /// Number of a Rollout's present or past revision.
 pub(super) const ROLLOUT_REVISION: &str = "rollout.argoproj.io/revision";
 /// Numbers that a Rollout's ReplicaSet had before.
@@ -44,7 +46,8 @@ pub(super) const TEMPLATE_HASHES: [&str; 2] = ["pod-template-hash", ROLLOUT_HASH
 pub(super) const REVISION_HASH: &str = "controller-revision-hash";
 
 /// The annotations that are kept; the text of [`LAST_APPLIED`] is not.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 12] = [
+    RESTARTED,
     REVISION,
     REVISION_HISTORY,
     ROLLOUT_REVISION,

@@ -12,7 +12,9 @@ use super::labels::Labels;
 use super::shelf::Wanted;
 use super::species::{Resource, Species};
 use super::template::{likeness, template_hash};
-use super::wire::{Condition, Container, Meta, Selector, TemplateWire, Watched, absent, read, snug};
+use super::wire::{
+    Condition, Container, Meta, RESTARTED, Selector, TemplateWire, Watched, absent, read, snug,
+};
 use crate::domain::{Cause, Fault};
 
 /// How long a rollout may make no progress where nothing else is said, in seconds: what Deployments and Rollouts
@@ -27,6 +29,8 @@ pub(super) struct Workload {
     pub(super) replicas: u32,
     pub(super) paused: bool,
     pub(super) progress_deadline: u64,
+    /// The mark of the last restart that was asked for: its time.
+    pub(super) restarted: Option<Box<str>>,
     pub(super) selector: Selector,
     pub(super) containers: Vec<Container>,
     /// What its pods are labelled with.
@@ -232,6 +236,7 @@ impl Watched for Workload {
             paused: wire.spec.paused.unwrap_or(false),
             progress_deadline: wire.spec.progress_deadline_seconds.unwrap_or(DEADLINE),
             update: wire.spec.update(species),
+            restarted: restarted(object, species),
             selector: wire.spec.selector,
             containers: snug(asked.spec.containers),
             labels: asked.metadata.labels,
@@ -254,6 +259,15 @@ impl Watched for Workload {
     fn wanted(&self, wanted: &Wanted) -> bool {
         wanted.has(self.species, &self.meta.name)
     }
+}
+
+/// The mark of the last restart, as `kubectl rollout restart` and Argo Rollouts' plugin write it.
+fn restarted(object: &Value, species: Species) -> Option<Box<str>> {
+    let mark = match species {
+        Species::Rollout => object.pointer("/spec/restartAt"),
+        _ => object.pointer("/spec/template/metadata/annotations")?.get(RESTARTED),
+    };
+    mark?.as_str().map(Box::from)
 }
 
 /// Whether a manager of this name wrote the object.

@@ -32,6 +32,7 @@ mod replicaset;
 mod request;
 mod resource;
 mod rest;
+mod restart;
 mod revision;
 mod rollout;
 mod scale;

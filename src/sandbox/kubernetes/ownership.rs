@@ -80,7 +80,7 @@ impl State {
         let mut kept = std::mem::take(&mut self.kept);
         for ((namespace, name), keeper) in &mut kept {
             let Some(deployment) = self.get(&DEPLOYMENTS, namespace, name).cloned() else { continue };
-            if deployment.pointer("/spec/template") == Some(&keeper.template) {
+            if deployment.pointer("/spec/template").map(without_restart).as_ref() == Some(&keeper.template) {
                 keeper.drifted_for = Duration::ZERO;
                 continue;
             }
@@ -98,4 +98,17 @@ impl State {
             self.update(&DEPLOYMENTS, deployment, Writer { manager, subresource: "" });
         }
     }
+}
+
+/// A template without the mark of a restart: what Git says nothing of is nobody's to put back.
+fn without_restart(template: &Value) -> Value {
+    let mut template = template.clone();
+    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut)
+        && let Some(notes) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
+        && notes.remove("kubectl.kubernetes.io/restartedAt").is_some()
+        && notes.is_empty()
+    {
+        metadata.remove("annotations");
+    }
+    template
 }

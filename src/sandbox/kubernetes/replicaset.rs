@@ -99,14 +99,17 @@ impl State {
         }
     }
 
-    fn sync_replica_set(&mut self, found: &Arc<Value>) {
-        let namespace = text(found, "/metadata/namespace").to_owned();
-        let uid = text(found, "/metadata/uid").to_owned();
-        let mut pods: Vec<_> = self
-            .list_named(&PODS, &namespace, &format!("{}-", text(found, "/metadata/name")))
+    /// The pods of a ReplicaSet that were not asked to stop.
+    pub(super) fn pods_of_set(&self, set: &Value) -> Vec<Arc<Value>> {
+        let (namespace, uid) = (text(set, "/metadata/namespace"), text(set, "/metadata/uid"));
+        self.list_named(&PODS, namespace, &format!("{}-", text(set, "/metadata/name")))
             .into_iter()
-            .filter(|pod| controlled_by(pod, &uid) && pod.pointer("/metadata/deletionTimestamp").is_none())
-            .collect();
+            .filter(|pod| controlled_by(pod, uid) && pod.pointer("/metadata/deletionTimestamp").is_none())
+            .collect()
+    }
+
+    fn sync_replica_set(&mut self, found: &Arc<Value>) {
+        let mut pods = self.pods_of_set(found);
         let wanted = usize::try_from(number(found, "/spec/replicas")).unwrap_or(0);
         for _ in pods.len()..wanted {
             let pod = self.create_pod(&REPLICASETS, found, found.pointer("/spec/template"), None);

@@ -79,6 +79,7 @@ impl State {
         }
         let mut view = self.view(found);
         self.steer(&mut view);
+        self.restart_rollout(&mut view);
         self.report_rollout(&mut view);
     }
 

@@ -57,6 +57,7 @@ fn rollout(phase: Phase, running: &[(&str, u32)]) -> Rollout {
         took: None,
         steps: None,
         patience: None,
+        restart: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

@@ -36,6 +36,7 @@ fn rollout() -> Rollout {
         took: Some(Duration::from_secs(120)),
         steps: None,
         patience: None,
+        restart: None,
         signs: Vec::new(),
         owner: None,
         remarks: Vec::new(),

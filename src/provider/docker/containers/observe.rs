@@ -38,6 +38,7 @@ pub(in super::super) fn rollout(group: &Group, look: &Look, host: &SafeText) -> 
         took: None,
         steps: None,
         patience: Some(PATIENCE),
+        restart: None,
         signs: signs(&going, present),
         owner: group.project().map(|project| Owner {
             tool: "Docker Compose".into(),

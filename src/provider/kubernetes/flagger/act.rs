@@ -120,6 +120,13 @@ pub(in super::super) async fn prepare(
             return Err(refused("Flagger begins again only when the Deployment changes")
                 .with_hint("promote another artifact, or kubectl rollout restart the Deployment"));
         }
+        Verb::Restart => {
+            let primary = format!("kubectl rollout restart deployment/{}-primary", binding.name);
+            return Err(refused(
+                "Flagger takes a restart of the Deployment for a new version and analyses it",
+            )
+            .with_hint(&format!("{primary} restarts what serves")));
+        }
         verb => return Err(refused(&format!("a canary cannot do this: {}", verb.word()))),
     };
     let tester = tester.ok_or_else(|| {

@@ -150,6 +150,7 @@ fn whole(
         began: target.began,
         took: None,
         patience: None,
+        restart: None,
         signs,
         owner: target.owner,
         remarks,

@@ -185,6 +185,7 @@ impl Seen<'_> {
             took: None,
             steps: None,
             patience: None,
+            restart: None,
             signs: serving.map(|s| s.signs.clone()).unwrap_or_default(),
             owner: owner::of_service(&self.service.meta, &self.binding.namespace),
             remarks,
