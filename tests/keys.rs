@@ -16,7 +16,7 @@ Every key can be changed in the config, under the command's name:
 ```toml
 [keys]
 approve = \"o\"
-roll-back = [\"f5\", \"B\"]
+roll-back = [\"f5\", \"Z\"]
 ```
 
 A key is one character, `f1` to `f12`, `ctrl-a` to `ctrl-z`, or a word: ";

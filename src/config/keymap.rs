@@ -142,12 +142,12 @@ mod tests {
     #[test]
     fn a_command_gets_the_keys_that_the_config_gives_it() {
         let keys = read(
-            "approve = 'o'\nroll-back = ['f5', 'B']\nview-inbox = 'i'\ndown = ['e', 'down']\npause = []\nmouse = 'ctrl-o'\n",
+            "approve = 'o'\nroll-back = ['f5', 'Z']\nview-inbox = 'i'\ndown = ['e', 'down']\npause = []\nmouse = 'ctrl-o'\n",
         );
         let keys = keys.unwrap();
         for (command, wanted) in [
             (Command::Approve, &[Key::Char('o')][..]),
-            (Command::RollBack, &[Key::F(5), Key::Char('B')]),
+            (Command::RollBack, &[Key::F(5), Key::Char('Z')]),
             (Command::View(View::Inbox), &[Key::Char('i')]),
             (Command::Down, &[Key::Char('e'), Key::Down]),
             (Command::Pause, &[]),
