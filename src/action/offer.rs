@@ -392,6 +392,13 @@ fn steps_offer(verb: Verb, around: Around<'_>) -> Result<Vec<Offer>, Refusal> {
     let Some(steps) = &rollout.steps else {
         return Err(Refusal::new(format!("{place} does not roll out in steps")).evidence(&rollout.workload));
     };
+    if verb == Verb::PromoteFully && !steps.skips {
+        return Err(Refusal::new(format!("what rolls out in {place} cannot be told to skip its steps"))
+            .evidence(&rollout.workload)
+            .next(
+                "let it go on step by step, or set in its own specification that the next one skips them",
+            ));
+    }
     match (verb, steps.course) {
         (Verb::Retry, Course::Going | Course::Held | Course::Ordered | Course::Over) => {
             return Err(Refusal::new(format!("the rollout of {place} is not aborted")));

@@ -222,6 +222,9 @@ pub struct Steps {
     pub course: Course,
     /// What is measured meanwhile.
     pub analyses: Vec<Analysis>,
+    /// Whether its controller can be told to skip what is left of them.
+    #[serde(default)]
+    pub skips: bool,
     /// What people open to let it go on, or to turn it back.
     #[serde(default)]
     pub doors: Vec<Door>,

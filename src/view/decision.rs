@@ -326,7 +326,7 @@ fn held_words<'a>(
     let words = words.maybe(Role::Base, step).gap(2);
     let words = if scene.model.selected.as_ref() == Some(&place.service) {
         let commands = [Command::Resume, Command::Abort, Command::PromoteFully];
-        let shown = if detail == Detail::Least { 2 } else { 3 };
+        let shown = if detail == Detail::Least || !steps.skips { 2 } else { 3 };
         commands.into_iter().take(shown).fold(words, |words, command| key(scene, words, command).gap(2))
     } else {
         words.say(Role::Muted, format!("select {} to decide", place.service)).gap(2)

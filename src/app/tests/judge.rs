@@ -251,6 +251,7 @@ fn rollouts_in_steps() {
         stable: Some(artifact("v2")),
         course,
         analyses: Vec::new(),
+        skips: true,
         doors: Vec::new(),
     };
     let look = |course, at, weight, ready| {

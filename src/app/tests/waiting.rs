@@ -15,6 +15,7 @@ fn held(target: &str) -> Rollout {
         stable: Some(artifact("v1")),
         course: Course::Held,
         analyses: Vec::new(),
+        skips: true,
         doors: Vec::new(),
     };
     Rollout { phase: Phase::Paused("a pause of its steps".into()), steps: Some(steps), ..rollout(target) }
@@ -88,4 +89,17 @@ fn without_gates_the_first_rollout_is_selected_and_can_be_marked_and_filtered() 
     assert_eq!(filter::count(&cockpit.model, Panel::Inbox), (1, 1));
     cockpit.press(&[Key::Enter]);
     assert_eq!(cockpit.model.trail.view(), View::Service);
+}
+
+#[test]
+fn what_cannot_skip_its_steps_is_not_promoted_fully() {
+    for skips in [true, false] {
+        let mut cockpit = both();
+        let mut stands = held("v2");
+        stands.steps.as_mut().unwrap().skips = skips;
+        cockpit.see_prod(stands);
+        cockpit.press(&[Key::Char('j'), Key::Char('S')]);
+        assert_eq!(cockpit.asked().is_some(), skips);
+        assert_eq!(cockpit.refusal().contains("cannot be told to skip"), !skips);
+    }
 }

@@ -267,6 +267,7 @@ impl Argo {
             stable,
             course: self.course(phase, workload.paused),
             analyses: self.analyses.iter().map(told).collect(),
+            skips: true,
             doors: Vec::new(),
         }
     }

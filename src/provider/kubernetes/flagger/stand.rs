@@ -278,6 +278,7 @@ impl Stand<'_> {
             stable,
             course: self.course(phase),
             analyses: self.analysis().into_iter().collect(),
+            skips: false,
             doors: self.doors.to_vec(),
         }
     }
