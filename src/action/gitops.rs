@@ -7,7 +7,8 @@ use crate::domain::gitops::Reign;
 use crate::domain::intent::RevertTo;
 use crate::domain::time::{ago, spoken};
 use crate::domain::{
-    Application, Environment, Hazard, Intent, Place, Refusal, SafeText, Severity, SourceName, Target, Verb,
+    Application, Environment, Hazard, Intent, Place, Refusal, SafeText, Severity, SourceName, Sync, Target,
+    Verb,
 };
 
 use super::offer::{Around, Offer};
@@ -25,15 +26,17 @@ pub(super) fn ways_back(around: Around<'_>, environment: &Environment, place: &P
 }
 
 /// Whether the ways back through Git or the controller come before the direct one: only while what they rest on can be
-/// seen, and only where the direct one would be undone.
+/// seen, and only where the direct one would be undone, or where Git has yet to say what runs: a controller that is held
+/// while something else runs would put it back once it is released.
 pub(super) fn comes_first(around: Around<'_>, environment: &Environment) -> bool {
     let sources = [&environment.owner, &environment.manifests];
     let seen = |source: &SourceName| {
         around.world.fault(source, &around.service.name).is_none()
             && around.world.age(source, &around.service.name, around.now).is_some()
     };
-    let undoes = around.world.application(around.service, environment).is_none_or(|app| !app.value.leaves());
-    undoes && sources.into_iter().flatten().all(seen)
+    let app = around.world.application(around.service, environment).map(|app| app.value);
+    let first = app.is_none_or(|app| !app.leaves() || matches!(app.sync, Sync::OutOfSync(_)));
+    first && sources.into_iter().flatten().all(seen)
 }
 
 fn reverts(around: Around<'_>, environment: &Environment, place: &Place, to: RevertTo) -> Vec<Offer> {
@@ -195,4 +198,133 @@ fn owned(app: &Application) -> Option<Hazard> {
         ),
     };
     Some(Hazard::new(severity, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::gitops::Condition;
+    use crate::domain::service::Access;
+    use crate::domain::{
+        Cause, EnvironmentName, Fault, Manifests, Now, Observation, Report, Service, ServiceName, Sha, World,
+    };
+
+    const SOURCES: [&str; 2] = ["cd", "deploys"];
+
+    fn place_() -> Place {
+        Place::new("web", "production")
+    }
+
+    fn service() -> Service {
+        let environment = Environment {
+            name: EnvironmentName::new("production"),
+            deploy: None,
+            owner: Some(SourceName::new("cd")),
+            manifests: Some(SourceName::new("deploys")),
+            live: None,
+            dispatch: None,
+            image: None,
+            signals: Vec::new(),
+            alerts: None,
+            policy: Default::default(),
+        };
+        Service {
+            name: ServiceName::new("web"),
+            code: None,
+            pipeline: None,
+            environments: vec![environment],
+            stages: Vec::new(),
+        }
+    }
+
+    fn application(reign: Reign, sync: Sync) -> Observation {
+        let app = Application {
+            tool: "Argo CD".into(),
+            name: "web".into(),
+            sync,
+            condition: Condition::Healthy,
+            reign,
+            applied: None,
+            operation: None,
+            history: Vec::new(),
+            url: None,
+            remarks: Vec::new(),
+        };
+        Observation { applications: [(place_(), app)].into(), ..Observation::default() }
+    }
+
+    fn manifests() -> Observation {
+        let manifests = Manifests {
+            repository: "r".into(),
+            branch: "main".into(),
+            folder: "apps/web".into(),
+            tip: Sha::new("aaa"),
+            tree: None,
+            changes: Vec::new(),
+            same: Vec::new(),
+            prepared: Vec::new(),
+        };
+        Observation { manifests: [(place_(), manifests)].into(), ..Observation::default() }
+    }
+
+    #[test]
+    fn git_comes_first_where_the_direct_way_would_not_last() {
+        let heals = || Reign::Heals(Duration::from_secs(5));
+        let held = || Reign::Held("auto-sync is off".into());
+        let gone = || Err(Fault::new(Cause::Unreachable, "gone"));
+        let out = || Sync::OutOfSync("Deployment web".into());
+        for (what, cd, git, first) in [
+            ("it heals", Ok(application(heals(), Sync::Synced)), Ok(manifests()), true),
+            ("it follows", Ok(application(Reign::Follows, Sync::Synced)), Ok(manifests()), true),
+            (
+                "it is held, and Git says what runs",
+                Ok(application(held(), Sync::Synced)),
+                Ok(manifests()),
+                false,
+            ),
+            ("it is held, and something else runs", Ok(application(held(), out())), Ok(manifests()), true),
+            (
+                "it is held, and does not know",
+                Ok(application(held(), Sync::Unknown("".into()))),
+                Ok(manifests()),
+                false,
+            ),
+            ("by hand, as Git says", Ok(application(Reign::ByHand, Sync::Synced)), Ok(manifests()), false),
+            ("Git cannot be seen", Ok(application(heals(), Sync::Synced)), gone(), false),
+            (
+                "held, something else runs, and Git cannot be seen",
+                Ok(application(held(), out())),
+                gone(),
+                false,
+            ),
+            ("the controller cannot be seen", gone(), Ok(manifests()), false),
+        ] {
+            let service = service();
+            let mut world = World::of(SOURCES.map(SourceName::new).iter());
+            let at = Now::START.plus(Duration::from_secs(1));
+            for (source, result) in SOURCES.into_iter().zip([cd, git]) {
+                world.absorb(&Report {
+                    source: SourceName::new(source),
+                    epoch: 1,
+                    began: at,
+                    at,
+                    next: Duration::from_secs(5),
+                    result: result.map(Arc::new),
+                });
+            }
+            let around = Around {
+                service: &service,
+                environment: service.environments.first(),
+                assessment: None,
+                gate: None,
+                world: &world,
+                access: Access::ReadWrite,
+                now: at,
+            };
+            assert_eq!(comes_first(around, &service.environments[0]), first, "{what}");
+        }
+    }
 }
