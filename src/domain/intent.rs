@@ -74,6 +74,16 @@ pub enum RevertTo {
 }
 
 impl Target {
+    /// What the two artifacts of a plan are to it: before, and after.
+    #[must_use]
+    pub const fn sides(&self) -> [&'static str; 2] {
+        match self {
+            Self::Revert { .. } => ["in Git now", "in Git then"],
+            Self::Deployed { .. } | Self::Application => ["applied now", "would apply"],
+            _ => ["runs now", "would run"],
+        }
+    }
+
     /// The id of the revision that it goes back to, if it goes back.
     #[must_use]
     pub const fn revision(&self) -> Option<&SafeText> {

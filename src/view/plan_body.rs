@@ -127,9 +127,10 @@ fn hazards(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'sta
 
 fn versions(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
     let prepared = &plan.prepared;
-    for (label, artifact) in [("runs now", &prepared.from), ("would run", &prepared.to)] {
+    let [now, then] = plan.intent.target.sides();
+    let sides = [(now, Role::Base, &prepared.from), (then, Role::Accent, &prepared.to)];
+    for (label, role, artifact) in sides {
         let Some(artifact) = artifact else { continue };
-        let role = if label == "runs now" { Role::Base } else { Role::Accent };
         let words = scene
             .words()
             .say(Role::Muted, text::fit(label, 13))

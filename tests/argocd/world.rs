@@ -39,6 +39,10 @@ async fn a_roll_back_by_history_is_applied_and_stays() {
     assert!(after.history[0].id > before.history[0].id && !after.undoes(), "{}", after.words());
     assert_eq!(day.world().running("search", "production"), [("v4.1.1".to_owned(), 8)]);
     let release = provider.prepare(&intent(Verb::Release, Target::Application)).await.unwrap();
+    // What a release brings back is what Git says, not what was applied last.
+    let side = |artifact: &Option<gonogo::domain::Artifact>| artifact.as_ref().unwrap().revision.clone();
+    assert_eq!(side(&release.from), Some(old.revision));
+    assert_eq!(side(&release.to), Some(before.history[0].revision.clone()));
     provider.perform(&release.steps[0]).await.unwrap();
     assert!(look(provider.as_ref()).await.undoes(), "released");
 }

@@ -20,7 +20,8 @@ pub(in crate::cli) fn plan(plan: &Plan) -> Vec<String> {
         };
         format!("{word}: {}", hazard.text)
     }));
-    for (label, artifact) in [("runs now", &prepared.from), ("would run", &prepared.to)] {
+    let [now, then] = plan.intent.target.sides();
+    for (label, artifact) in [(now, &prepared.from), (then, &prepared.to)] {
         lines.extend(artifact.as_ref().map(|a| format!("{label}: {}", identified(a))));
     }
     let there = |text: &str| if text.is_empty() { "not there".to_owned() } else { text.to_owned() };

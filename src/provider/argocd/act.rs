@@ -355,6 +355,7 @@ impl Fresh<'_> {
     fn release(&self, intent: &Intent) -> Result<Prepared, Fault> {
         let (operations, then) = patch::release(&self.app)?;
         let mut prepared = self.prepared(PATCHED, Promise::Released, SWITCH);
+        prepared.to = read::all(&self.app.status.sync.at).map(|sha| artifact(&sha)).or(prepared.to);
         prepared.hazards = hazard::of_release(&self.app, &then, &self.told.sync);
         if self.git_is_away() {
             let text = "Git cannot be reached, and Argo CD would refuse it: release it when Git is back";
