@@ -16,6 +16,7 @@ use super::remembered::Remembered;
 use super::species::Species;
 use super::wire::{Container, Pod, chosen};
 use super::workload::{Update, Workload};
+use crate::domain::rollout::UNREAD;
 use crate::domain::{Fault, Phase, Replicas, Rollout, SafeText};
 use crate::provider::platform::DISAGREE;
 
@@ -126,7 +127,7 @@ pub(super) fn phase(workload: &Workload) -> Phase {
         _ => false,
     };
     if !observed {
-        return progressing("waiting for the spec update to be observed");
+        return progressing(UNREAD);
     }
     match workload.species {
         Species::Deployment | Species::Rollout => of_deployment(workload),
