@@ -298,6 +298,10 @@ pub const LEAST_REPLICAS: &str = "least replicas";
 /// pause by itself as well, which proves nothing.
 pub const PAUSED_BY: &str = "paused by";
 
+/// What [`Phase::Progressing`] says where the controller has not read the newest order: how far it is, is told of the one
+/// before, and proves nothing.
+pub const UNREAD: &str = "waiting for the spec update to be observed";
+
 /// The name of the basis that says whether a rollout was under way when the plan was made: `yes` or `no`.
 pub const UNDER_WAY: &str = "under way";
 

@@ -242,6 +242,11 @@ impl Desk {
         }
     }
 
+    /// Whether the last look saw what was promised, which must now hold.
+    pub(crate) fn settles(&self) -> bool {
+        self.model.actions.last().is_some_and(|action| matches!(action.stage, ActionStage::Settling(_)))
+    }
+
     /// A second passes in the world, then somebody looks; until the action has ended. Not longer than the plan's own
     /// deadline and some.
     pub(crate) async fn follow(&mut self, mut pass: impl FnMut()) -> Outcome {

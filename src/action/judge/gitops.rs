@@ -72,6 +72,11 @@ pub(super) fn synced(
         let anew = app.history.first().filter(|newest| after.is_none_or(|after| newest.id > after));
         match anew {
             Some(newest) if &newest.revision == revision => {
+                if app.undoes() && app.sync != Sync::Synced {
+                    return Ok(pending(&format!(
+                        "{revision} is applied, and auto-sync is on: what Git says is about to be applied over it"
+                    )));
+                }
                 fares(scene, app, &format!("{revision} is applied"))
             }
             Some(newest) => Ok(broken(&format!("{} was applied instead", newest.revision))),

@@ -7,7 +7,9 @@ mod gitops_tests;
 use std::time::Duration;
 
 use crate::domain::pipeline::RunKey;
-use crate::domain::rollout::{Ajar, Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY};
+use crate::domain::rollout::{
+    Ajar, Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY, UNREAD,
+};
 use crate::domain::{
     Artifact, Intent, Now, Phase, Place, Prepared, Promise, Rollout, RunState, SafeText, Service, World,
 };
@@ -52,8 +54,19 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
         Promise::Runs { artifact } => {
             with_rollout(intent, sent, service, world, |r| runs(artifact, prepared, r))
         }
+        Promise::Begun { .. }
+        | Promise::WentOn { .. }
+        | Promise::Aborted
+        | Promise::Retried
+        | Promise::Resumed
+            if unread(intent, service, world) =>
+        {
+            pending("its controller has not read the newest order yet")
+        }
         Promise::Begun { artifact } => with_rollout(intent, sent, service, world, |r| begun(artifact, r)),
-        Promise::WentOn { step } => with_rollout(intent, sent, service, world, |r| went_on(*step, r)),
+        Promise::WentOn { step } => {
+            with_rollout(intent, sent, service, world, |r| went_on(*step, prepared, r))
+        }
         Promise::Aborted => with_rollout(intent, sent, service, world, aborted),
         Promise::Retried => with_rollout(intent, sent, service, world, |r| match course(r) {
             Some(Course::Aborted | Course::Ordered) => untouched("the rollout is still aborted"),
@@ -163,6 +176,14 @@ fn gate_reviewed(case: GateCase<'_>, sent: Now, service: &Service, world: &World
     }
 }
 
+/// Whether what is told of a rollout is told of the order before the newest one.
+fn unread(intent: &Intent, service: &Service, world: &World) -> bool {
+    let environment = intent.place.as_ref().and_then(|place| service.environment(&place.environment));
+    environment
+        .and_then(|environment| world.rollout(service, environment))
+        .is_some_and(|seen| matches!(&seen.value.phase, Phase::Progressing(what) if what.as_str() == UNREAD))
+}
+
 fn course(rollout: &Rollout) -> Option<Course> {
     rollout.steps.as_ref().map(|steps| steps.course)
 }
@@ -188,9 +209,12 @@ fn begun(artifact: &Artifact, rollout: &Rollout) -> Judgement {
     }
 }
 
-/// A held rollout that was let go on. It may be held again, at a later step.
-fn went_on(step: usize, rollout: &Rollout) -> Judgement {
+/// A held rollout that was let go on. It may be held again, at a later step; another one that is over proves nothing.
+fn went_on(step: usize, prepared: &Prepared, rollout: &Rollout) -> Judgement {
     let Some(steps) = &rollout.steps else { return broken("the rollout no longer goes in steps") };
+    if let Some(other) = prepared.to.as_ref().filter(|to| !rollout.target.same_as(to)) {
+        return broken(&format!("{} is asked for there now, not {}", rollout.target.label(), other.label()));
+    }
     match steps.course {
         Course::Aborted => broken("the rollout was aborted"),
         Course::Over => holds("the rollout is over"),

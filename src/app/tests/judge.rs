@@ -3,7 +3,7 @@
 use super::*;
 use crate::action::{Judgement, judge};
 use crate::domain::rollout::{
-    Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Restart, Steps, Strategy, UNDER_WAY,
+    Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Restart, Steps, Strategy, UNDER_WAY, UNREAD,
 };
 
 /// What is judged, in a word.
@@ -46,7 +46,8 @@ fn judged(promise: Promise, basis: &[Basis], seen: Seen, after: u64) -> Judgemen
         answers: std::collections::BTreeMap::new(),
     };
     let sent = Now::START.plus(Duration::from_millis(50));
-    let prepared = Prepared { basis: basis.to_vec(), ..prepared(&intent, promise) };
+    let to = Some(artifact("v1"));
+    let prepared = Prepared { basis: basis.to_vec(), to, ..prepared(&intent, promise) };
     let mut world = World::of([&SourceName::new(CI), &SourceName::new(PROD)]);
     for (name, observation) in [(CI, seen.ci()), (PROD, seen.prod())] {
         let began = sent.plus(Duration::from_millis(after));
@@ -207,9 +208,14 @@ fn who_decided_is_named_by_the_decision_that_was_promised() {
     }
 }
 
+/// A look that tells of the order before the newest one.
+fn unread() -> Seen {
+    Seen::rollout(|r| r.phase = Phase::Progressing(UNREAD.into()))
+}
+
 #[test]
 fn pauses() {
-    use Word::{Broken, Holds, Untouched};
+    use Word::{Broken, Holds, Pending, Untouched};
     let paused = |desired, updated, total| {
         Seen::rollout(move |r| {
             r.phase = Phase::Paused("by somebody".into());
@@ -237,6 +243,7 @@ fn pauses() {
         ("still held by this", Promise::Resumed, by("by somebody"), paused(3, 1, 4), Untouched),
         ("still paused", Promise::Resumed, vec![], paused(3, 1, 4), Untouched),
         ("resumed", Promise::Resumed, vec![], done(), Holds),
+        ("resumed, and a newer order is not read", Promise::Resumed, vec![], unread(), Pending),
     ]);
 }
 
@@ -271,6 +278,10 @@ fn rollouts_in_steps() {
         })
     };
     let other = || Seen::rollout(|r| r.target = artifact("v2"));
+    let over = || {
+        let steps = steps(Course::Over, 3, 100);
+        Seen::rollout(|r| (r.target, r.steps) = (artifact("v2"), Some(steps)))
+    };
     let plain = || Seen::rollout(|_| {});
     let begun = || Promise::Begun { artifact: artifact("v1") };
     let on = || Promise::WentOn { step: 1 };
@@ -288,6 +299,8 @@ fn rollouts_in_steps() {
         ("abort not read", Promise::Aborted, vec![], look(Course::Ordered, 1, 0, 0), Untouched),
         ("retry not read", Promise::Retried, vec![], look(Course::Ordered, 0, 0, 0), Untouched),
         ("begun anew", on(), vec![], look(Course::Going, 0, 25, 1), Broken),
+        ("another one is over", on(), vec![], over(), Broken),
+        ("beyond, and a newer order is not read", on(), vec![], unread(), Pending),
         ("given up instead", on(), vec![], look(Course::Aborted, 0, 0, 0), Broken),
         ("no steps any more", on(), vec![], plain(), Broken),
         ("aborted", Promise::Aborted, vec![], look(Course::Aborted, 0, 0, 0), Holds),

@@ -11,7 +11,7 @@ use super::analysis::AnalysisRun;
 use super::rollout::BY_SPEC;
 use super::wire::{absent, read};
 use super::workload::{Status, Workload};
-use crate::domain::rollout::{Course, Steps, Strategy};
+use crate::domain::rollout::{Course, Steps, Strategy, UNREAD};
 use crate::domain::{Artifact, Fault, Phase, SafeText};
 
 /// A Rollout's own part.
@@ -277,7 +277,7 @@ impl Argo {
 pub(super) fn phase(workload: &Workload, argo: &Argo) -> Phase {
     let (asked, observed) = (workload.meta.generation, workload.status.observed_generation);
     if asked.is_none() || asked != observed {
-        return Phase::Progressing("waiting for the spec update to be observed".into());
+        return Phase::Progressing(UNREAD.into());
     }
     if !workload.paused && argo.unread() {
         return Phase::Progressing("its controller has not read the order yet".into());

@@ -16,7 +16,7 @@ use super::remembered::Remembered;
 use super::species::Species;
 use super::wire::{Container, Pod, RESTARTED, chosen};
 use super::workload::{Update, Workload};
-use crate::domain::rollout::Restart;
+use crate::domain::rollout::{Restart, UNREAD};
 use crate::domain::{Fault, Phase, Replicas, Rollout, SafeText};
 use crate::provider::platform::DISAGREE;
 
@@ -142,7 +142,7 @@ pub(super) fn phase(workload: &Workload) -> Phase {
         _ => false,
     };
     if !observed {
-        return progressing("waiting for the spec update to be observed");
+        return progressing(UNREAD);
     }
     match workload.species {
         Species::Deployment | Species::Rollout => of_deployment(workload),

@@ -115,6 +115,14 @@ impl Cluster {
         cluster
     }
 
+    /// Another cluster that begins as this one stands: its history need not be lived through again.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let state = self.look().clone();
+        let (moved, _) = tokio::sync::watch::channel(state.wakes());
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), moved }) }
+    }
+
     /// The API server. Serve it on a loopback listener.
     pub fn router(&self) -> axum::Router {
         request::router(self.clone())

@@ -5,7 +5,7 @@ use super::{Behaviour, Conclusion};
 use std::collections::BTreeMap;
 
 /// The registry and the nodes' caches.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Registry {
     digests: BTreeMap<String, String>,
     /// By node and reference: the digest of the image for that node's platform.

@@ -42,6 +42,7 @@ pub(super) struct Change {
 }
 
 /// The whole cluster.
+#[derive(Clone)]
 pub(super) struct State {
     objects: BTreeMap<Key, Arc<Value>>,
     pub(super) version: u64,

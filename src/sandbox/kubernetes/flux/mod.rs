@@ -77,7 +77,7 @@ pub struct KustomizationSeed {
 }
 
 /// What Flux's controllers remember.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Flux {
     upstreams: BTreeMap<(String, String), Arc<dyn Upstream>>,
     keeps: BTreeMap<(String, String), Vec<(String, String)>>,
