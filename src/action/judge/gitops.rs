@@ -1,7 +1,8 @@
 //! Promises where a GitOps controller owns the place: what Git holds, what the controller has applied, and what runs
 //! must agree before anything counts as proved.
 
-use super::{Judgement, broken, fewer, holds, later, pending, runs, untouched};
+use super::rollout::{fewer, runs};
+use super::{Judgement, broken, holds, later, pending, untouched};
 use crate::domain::gitops::{AUTO_SYNC, Condition, OperationState, Reign};
 use crate::domain::{
     Application, Environment, Intent, Manifests, Now, Phase, Prepared, Rollout, Service, Sha, Sync, World,

@@ -125,7 +125,7 @@ pub(in super::super) async fn prepare(
             return Err(refused(
                 "Flagger takes a restart of the Deployment for a new version and analyses it",
             )
-            .with_hint(&format!("{primary} restarts what serves")));
+            .with_hint(format!("{primary} restarts what serves")));
         }
         verb => return Err(refused(&format!("a canary cannot do this: {}", verb.word()))),
     };
