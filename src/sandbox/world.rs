@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) alerts: Alerts,
     pub(super) manifests: Option<Manifests>,
     pub(super) argocd: ArgoCd,
+    /// What Prometheus told of moments that are over.
+    pub(super) past: super::prometheus::Past,
     events: Vec<Event>,
     turn: usize,
 }
@@ -142,6 +144,7 @@ impl World {
             alerts: Alerts::default(),
             manifests,
             argocd,
+            past: super::prometheus::Past::default(),
             events: scenario.events.clone(),
             turn: 0,
         };

@@ -85,8 +85,8 @@ impl State {
             .filter(|set| controlled_by(set, uid))
             .collect();
         owned.sort_by_key(|set| revision(set));
-        let template = deployment.pointer("/spec/template").map(without_hash);
-        let same = |set: &Arc<Value>| set.pointer("/spec/template").map(without_hash) == template;
+        let template = deployment.pointer("/spec/template").unwrap_or(&Value::Null);
+        let same = |set: &Arc<Value>| set.pointer("/spec/template").is_some_and(|own| alike(own, template));
         let new = owned.iter().position(same).map(|index| owned.remove(index));
         Sets { new, old: owned }
     }
@@ -330,12 +330,24 @@ fn revision(set: &Value) -> i64 {
     annotation(set, REVISION).parse().unwrap_or(0)
 }
 
-fn without_hash(template: &Value) -> Value {
-    let mut template = template.clone();
-    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-        labels.remove("pod-template-hash");
-    }
-    template
+/// Whether two templates are the same but for the label that the controller adds.
+fn alike(one: &Value, other: &Value) -> bool {
+    const PATH: [&str; 2] = ["metadata", "labels"];
+    but_for("pod-template-hash", &PATH, one, other)
+}
+
+/// Whether two values are the same but for a key of the object at this path.
+fn but_for(key: &str, path: &[&str], one: &Value, other: &Value) -> bool {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return one == other };
+    let kept = |name: &str| !(path.is_empty() && name == key);
+    let size = |map: &serde_json::Map<String, Value>| map.keys().filter(|name| kept(name)).count();
+    size(one) == size(other)
+        && one.iter().filter(|(name, _)| kept(name)).all(|(name, value)| {
+            other.get(name).is_some_and(|theirs| match path.split_first() {
+                Some((first, rest)) if name == first => but_for(key, rest, value, theirs),
+                _ => value == theirs,
+            })
+        })
 }
 
 /// How many pods the new set may still get.

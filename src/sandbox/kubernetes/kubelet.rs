@@ -66,6 +66,8 @@ pub(super) struct Life {
     ended: Option<Value>,
     last: Option<Value>,
     containers_made: u64,
+    /// Whether the pod's status was ever written.
+    told: bool,
 }
 
 impl State {
@@ -99,7 +101,11 @@ impl State {
             }
             self.tell(pod, &life, before);
         }
-        self.write_status(pod, &life);
+        // The status tells of the stage and of nothing that passes by itself.
+        if life.stage != before || !life.told {
+            self.write_status(pod, &life);
+            life.told = true;
+        }
         self.lives.insert(uid, life);
     }
 
@@ -136,6 +142,7 @@ impl State {
             ended: None,
             last: None,
             containers_made: number,
+            told: false,
         }
     }
 

@@ -227,9 +227,12 @@ fn arithmetic(operation: &str, left: f64, right: f64) -> (f64, bool) {
 }
 
 /// Whether labels meet every condition; a label that is not there is empty.
-pub(super) fn fits(labels: &Labels, matchers: &[Matcher]) -> bool {
+pub(super) fn fits(name: &str, labels: &Labels, matchers: &[Matcher]) -> bool {
     matchers.iter().all(|matcher| {
-        let value = labels.get(&matcher.label).map_or("", String::as_str);
+        let value = match matcher.label.as_str() {
+            "__name__" => name,
+            label => labels.get(label).map_or("", String::as_str),
+        };
         match matcher.operation.as_str() {
             "=" => value == matcher.value,
             "!=" => value != matcher.value,

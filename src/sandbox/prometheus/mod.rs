@@ -10,6 +10,7 @@
 
 mod evaluate;
 mod parse;
+mod past;
 pub(super) mod pattern;
 mod series;
 
@@ -23,6 +24,7 @@ use axum::response::Response;
 use evaluate::{Labels, Value, evaluate};
 use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
+pub(super) use past::Past;
 use serde_json::{Value as Json, json};
 use series::Series;
 use std::collections::BTreeMap;
@@ -56,12 +58,12 @@ async fn handle(State(world): State<World>, request: Request) -> Response {
     if !(parts.method == Method::GET || (parts.method == Method::POST && path.starts_with("/api/v1/query"))) {
         return page(405, "text/plain; charset=utf-8", "Method Not Allowed".into());
     }
-    let state = world.lock();
+    let mut state = world.lock();
     match path {
         "/-/ready" => page(200, "text/plain; charset=utf-8", "Prometheus Server is Ready.\n".into()),
         "/-/healthy" => page(200, "text/plain; charset=utf-8", "Prometheus Server is Healthy.\n".into()),
         "/api/v1/query" => write(instant(&state, &form)),
-        "/api/v1/query_range" => write(range(&state, &form)),
+        "/api/v1/query_range" => write(range(&mut state, &form)),
         "/api/v1/alerts" => write(Ok(alerts(&state))),
         "/api/v1/rules" => write(Ok(rules(&state, &form))),
         "/api/v1/status/buildinfo" => write(Ok(json!({"version": "3.5.0", "revision": "", "branch": "",
@@ -95,6 +97,11 @@ fn ahead(state: &WorldState, time: Option<Timestamp>) -> SignedDuration {
     let nearer_to_world =
         time.is_some_and(|time| time.duration_since(state.now).abs() <= time.duration_since(wall).abs());
     if nearer_to_world || skew.abs() < SignedDuration::from_secs(1) { SignedDuration::ZERO } else { skew }
+}
+
+/// A skew in whole steps, so that a chart has its points where it had them before.
+fn whole(skew: SignedDuration, step: f64) -> SignedDuration {
+    SignedDuration::from_secs_f64((skew.as_secs_f64() / step).floor() * step)
 }
 
 fn expression(form: &Form) -> Result<parse::Expr, Refused> {
@@ -135,8 +142,16 @@ fn instant(state: &WorldState, form: &Form) -> Result<Json, Refused> {
     })
 }
 
-fn range(state: &WorldState, form: &Form) -> Result<Json, Refused> {
+fn range(state: &mut WorldState, form: &Form) -> Result<Json, Refused> {
+    let mut past = std::mem::take(&mut state.past);
+    let answer = course(state, &mut past, form);
+    state.past = past;
+    answer
+}
+
+fn course(state: &WorldState, past: &mut Past, form: &Form) -> Result<Json, Refused> {
     let expression = expression(form)?;
+    let text_of_it = form.get("query").unwrap_or_default();
     let missing = |name| bad(name, "cannot parse \"\" to a valid timestamp");
     let start = moment(form, "start")?.ok_or_else(|| missing("start"))?;
     let end = moment(form, "end")?.ok_or_else(|| missing("end"))?;
@@ -152,21 +167,17 @@ fn range(state: &WorldState, form: &Form) -> Result<Json, Refused> {
         let why = "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)";
         return Err(("bad_data", why.into()));
     }
-    let skew = ahead(state, Some(end));
+    let skew = whole(ahead(state, Some(end)), step);
     let mut found: BTreeMap<Labels, Vec<Json>> = BTreeMap::new();
     let (mut time, stride) = (start, SignedDuration::from_secs_f64(step));
     while time <= end {
         let there = time.checked_add(skew).unwrap_or(time);
         // What is still to come has no samples yet.
-        let value = if there <= state.now {
-            evaluate(&expression, &series(state), there)
+        let samples = if there <= state.now {
+            past.at(text_of_it, (there, state.now), || evaluate(&expression, &series(state), there))
                 .map_err(|why| bad("query", &format!("parse error: {why}")))?
         } else {
-            Value::Vector(Vec::new())
-        };
-        let samples = match value {
-            Value::Scalar(number) => vec![(Labels::new(), number)],
-            Value::Vector(samples) => samples,
+            Vec::new()
         };
         for (labels, value) in samples {
             found.entry(labels).or_default().push(json!([seconds(time), text(value)]));

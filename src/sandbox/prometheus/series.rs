@@ -47,12 +47,7 @@ impl Series<'_> {
                 self.sample(name, one, place, time.min(self.now), how, &mut found);
             }
         }
-        let metric = |labels: &Labels| {
-            let mut with_name = labels.clone();
-            with_name.insert("__name__".into(), name.to_owned());
-            fits(&with_name, matchers)
-        };
-        found.retain(|(labels, _)| metric(labels));
+        found.retain(|(labels, _)| fits(name, labels, matchers));
         if matches!(how, Reading::Instant) {
             for (labels, _) in &mut found {
                 labels.insert("__name__".into(), name.to_owned());
