@@ -13,7 +13,7 @@ use gonogo::domain::{
 use gonogo::provider::http::{Auth, Endpoint, EndpointSpec};
 use gonogo::provider::secret::Secret;
 use gonogo::provider::{
-    Provider, SecretPlace, SourceSpec, alertmanager, awx, circleci, docker, github, gitlab, jenkins,
+    Provider, SecretPlace, SourceSpec, alertmanager, argocd, awx, circleci, docker, github, gitlab, jenkins,
     prometheus, terraform_cloud,
 };
 use serde_json::Value;
@@ -84,6 +84,11 @@ fn terraform_cloud(url: &str) -> Arc<dyn Provider> {
 fn awx(url: &str) -> Arc<dyn Provider> {
     let pipeline = Settings::default().with_text("template", "Release shop");
     awx::build_with(spec(&format!("{url}/api/v2"), Role::Pipeline, pipeline), LIMITS).unwrap()
+}
+
+fn argocd(url: &str) -> Arc<dyn Provider> {
+    let owner = Settings::default().with_text("application", "shop").with_text("project", "default");
+    argocd::build_with(spec(url, Role::Owner, owner), LIMITS).unwrap()
 }
 
 fn engine(url: &str, bound: Settings) -> Arc<dyn Provider> {
@@ -176,6 +181,11 @@ async fn terraform_survives_every_fault() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn awx_survives_every_fault() {
     all(|case| check(case, awx)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn argo_cd_survives_every_fault() {
+    all(|case| check(case, argocd)).await;
 }
 
 /// Without the faults that only a limit ends (the engine's are not shortened for tests) and those of https.

@@ -1,5 +1,5 @@
-//! R31 for the sources that the embedded day has not: GitLab, Jenkins, CircleCI, a program's variables, a registry's
-//! login. Every server and every program repeats all that it was handed, in each way in which an answer can be bad; the
+//! R31 for the sources that the embedded day has not: GitLab, Jenkins, CircleCI, AWX, Terraform, Argo CD, a program's
+//! variables, a registry's login. Every server and every program repeats all that it was handed, in each way in which an answer can be bad; the
 //! real program is used, and all that it lets out is searched.
 
 use std::collections::BTreeMap;
@@ -13,12 +13,15 @@ use crate::listener::{Listener, said};
 use crate::planted::write;
 
 /// The variables that hold a secret each, and whose it is.
-const SECRETS: [(&str, &str); 5] = [
+const SECRETS: [(&str, &str); 8] = [
     ("GITLAB_SECRET", "gitlab"),
     ("JENKINS_SECRET", "jenkins"),
     ("CIRCLE_SECRET", "circleci"),
     ("TOOL_SECRET", "tool"),
     ("REGISTRY_SECRET", "registry"),
+    ("AWX_SECRET", "awx"),
+    ("TERRAFORM_SECRET", "terraform"),
+    ("ARGOCD_SECRET", "argocd"),
 ];
 
 /// How an answer repeats what was heard.
@@ -66,16 +69,20 @@ fn program(folder: &Path, manner: Manner) -> PathBuf {
     path
 }
 
-/// The servers: GitLab, Jenkins, CircleCI, the engine, the registry.
-struct Servers([Listener; 5]);
+/// The servers, in this order.
+const SERVERS: [&str; 8] =
+    ["gitlab", "jenkins", "circleci", "awx", "terraform", "argocd", "engine", "registry"];
+
+struct Servers([Listener; 8]);
 
 impl Servers {
     fn start(manner: Manner) -> Self {
-        Self([(); 5].map(|()| parrot(manner)))
+        Self(SERVERS.map(|_| parrot(manner)))
     }
 
     fn config(&self, tool: &Path) -> String {
-        let [gitlab, jenkins, circleci, engine, registry] = self.0.each_ref().map(|server| server.address);
+        let [gitlab, jenkins, circleci, awx, terraform, argocd, engine, registry] =
+            self.0.each_ref().map(|server| server.address);
         format!(
             r#"
 [[source]]
@@ -96,6 +103,24 @@ name = "circleci"
 kind = "circleci"
 url = "http://{circleci}"
 token = {{ env = "CIRCLE_SECRET" }}
+
+[[source]]
+name = "awx"
+kind = "awx"
+url = "http://{awx}/api/v2"
+token = {{ env = "AWX_SECRET" }}
+
+[[source]]
+name = "terraform"
+kind = "terraform-cloud"
+url = "http://{terraform}"
+token = {{ env = "TERRAFORM_SECRET" }}
+
+[[source]]
+name = "argocd"
+kind = "argocd"
+url = "http://{argocd}"
+token = {{ env = "ARGOCD_SECRET" }}
 
 [[source]]
 name = "tool"
@@ -126,10 +151,19 @@ pipeline = {{ source = "jenkins", job = "acme/mailer" }}
 [[service.environment]]
 name = "production"
 deploy = {{ source = "engine", container = "mailer" }}
+owner = {{ source = "argocd", application = "mailer", project = "default" }}
 
 [[service]]
 name = "catalog"
 pipeline = {{ source = "circleci", project = "gh/acme/catalog" }}
+
+[[service]]
+name = "network"
+pipeline = {{ source = "terraform", project = "acme/network" }}
+
+[[service]]
+name = "fleet"
+pipeline = {{ source = "awx", template = "Release fleet" }}
 "#,
             tool = tool.display()
         )
@@ -138,24 +172,20 @@ pipeline = {{ source = "circleci", project = "gh/acme/catalog" }}
     /// Each heard its own secret and no other.
     fn heard(&self, values: &BTreeMap<&str, String>) {
         let basic = base64::engine::general_purpose::STANDARD.encode(format!("mara:{}", values["jenkins"]));
-        let own = [values["gitlab"].clone(), basic, values["circleci"].clone()];
-        let names = ["gitlab", "jenkins", "circleci", "engine", "registry"];
-        for (index, server) in self.0.iter().enumerate() {
+        for (server, name) in self.0.iter().zip(SERVERS) {
             let heard = server.take().join("\n");
-            if let Some(own) = own.get(index) {
-                assert!(
-                    heard.contains(own.as_str()),
-                    "{} never heard its own credential: {heard:.600}",
-                    names[index]
-                );
+            let own = match name {
+                "jenkins" => Some(&basic),
+                // The engine has none, and the registry asks for its own.
+                "engine" | "registry" => None,
+                name => Some(&values[name]),
+            };
+            if let Some(own) = own {
+                assert!(heard.contains(own.as_str()), "{name} never heard its own credential: {heard:.600}");
             }
             for (whose, value) in values {
-                let may = *whose == names[index];
-                assert!(
-                    may || !heard.contains(value.as_str()),
-                    "{} heard the secret of {whose}",
-                    names[index]
-                );
+                let may = *whose == name;
+                assert!(may || !heard.contains(value.as_str()), "{name} heard the secret of {whose}");
             }
         }
     }

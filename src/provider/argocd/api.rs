@@ -92,6 +92,8 @@ pub(super) fn refusal(answer: &Answer) -> Fault {
             nothing_happened(fault, Cause::Refused, "a sync window of the project forbids it now")
         }
         (Some(9), 400) => nothing_happened(fault, Cause::Refused, "Argo CD does not do this as it stands"),
+        // A proxy's limit stays one, whatever status it has.
+        _ if fault.cause == Cause::RateLimited => fault,
         (Some(7), _) | (None, 403) => {
             fault.cause = Cause::Forbidden;
             fault.with_hint(
