@@ -69,6 +69,37 @@ fn program(folder: &Path, manner: Manner) -> PathBuf {
     path
 }
 
+/// What is bound to which of them.
+const SERVICES: &str = r#"[[service]]
+name = "billing"
+pipeline = { source = "gitlab", project = "acme/billing" }
+
+[[service.environment]]
+name = "production"
+deploy = { source = "tool" }
+
+[[service]]
+name = "mailer"
+pipeline = { source = "jenkins", job = "acme/mailer" }
+
+[[service.environment]]
+name = "production"
+deploy = { source = "engine", container = "mailer" }
+owner = { source = "argocd", application = "mailer", project = "default" }
+
+[[service]]
+name = "catalog"
+pipeline = { source = "circleci", project = "gh/acme/catalog" }
+
+[[service]]
+name = "network"
+pipeline = { source = "terraform", project = "acme/network" }
+
+[[service]]
+name = "fleet"
+pipeline = { source = "awx", template = "Release fleet" }
+"#;
+
 /// The servers, in this order.
 const SERVERS: [&str; 8] =
     ["gitlab", "jenkins", "circleci", "awx", "terraform", "argocd", "engine", "registry"];
@@ -136,35 +167,7 @@ registry = "{registry}"
 registry_user = "ann"
 registry_password = {{ env = "REGISTRY_SECRET" }}
 
-[[service]]
-name = "billing"
-pipeline = {{ source = "gitlab", project = "acme/billing" }}
-
-[[service.environment]]
-name = "production"
-deploy = {{ source = "tool" }}
-
-[[service]]
-name = "mailer"
-pipeline = {{ source = "jenkins", job = "acme/mailer" }}
-
-[[service.environment]]
-name = "production"
-deploy = {{ source = "engine", container = "mailer" }}
-owner = {{ source = "argocd", application = "mailer", project = "default" }}
-
-[[service]]
-name = "catalog"
-pipeline = {{ source = "circleci", project = "gh/acme/catalog" }}
-
-[[service]]
-name = "network"
-pipeline = {{ source = "terraform", project = "acme/network" }}
-
-[[service]]
-name = "fleet"
-pipeline = {{ source = "awx", template = "Release fleet" }}
-"#,
+{SERVICES}"#,
             tool = tool.display()
         )
     }
