@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -166,6 +168,22 @@ pub(super) async fn deployments_afresh(link: &Link, namespace: &str) -> Result<V
 /// All pods.
 pub(super) async fn pods(link: &Link, namespace: &Namespace, interest: Interest) -> Result<All<Pod>, Fault> {
     objects(link, namespace, &namespace.pods, interest, "pods").await
+}
+
+/// All of these, in their order. Most looks are answered by what the watches have brought: those are done where they
+/// stand, and only the others are kept and waited for together.
+pub(super) async fn at_once<T>(looks: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let (mut done, mut waiting) = (Vec::new(), Vec::new());
+    for (index, look) in looks.enumerate() {
+        let mut look = Box::pin(look);
+        match look.as_mut().now_or_never() {
+            Some(told) => done.push((index, told)),
+            None => waiting.push(look.map(move |told| (index, told))),
+        }
+    }
+    done.extend(join_all(waiting).await);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, told)| told).collect()
 }
 
 /// Looks at one workload.

@@ -61,7 +61,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
@@ -330,7 +330,7 @@ impl Kubernetes {
         };
         let link = &open.link.gated();
         let namespaces = &open.namespaces;
-        let looks = join_all(self.bindings.iter().map(|binding| async move {
+        let looks = look::at_once(self.bindings.iter().map(|binding| async move {
             let Some(namespace) = namespaces.get(&binding.namespace) else {
                 return Err(local("the namespace is not watched"));
             };
