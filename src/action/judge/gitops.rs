@@ -78,12 +78,24 @@ pub(super) fn synced(
                         "{revision} is applied, and auto-sync is on: what Git says is about to be applied over it"
                     )));
                 }
+                if let Some(other) = in_truth(app, revision) {
+                    return Ok(pending(&format!(
+                        "the history names {revision}, and what runs is said to be what Git says at {other}"
+                    )));
+                }
                 fares(scene, app, &format!("{revision} is applied"))
             }
             Some(newest) => Ok(broken(&format!("{} was applied instead", newest.revision))),
             None => Ok(not_applied(scene, app, revision, operation)),
         }
     })())
+}
+
+/// The other revision that the controller calls in sync with what runs: a history alone proves nothing, it may have
+/// grown while nothing was applied. A revision of several sources is made of theirs.
+fn in_truth<'a>(app: &'a Application, revision: &Sha) -> Option<&'a Sha> {
+    let compared = app.applied.as_ref().filter(|_| app.sync == Sync::Synced)?;
+    (!revision.as_str().split('+').any(|part| part == compared.as_str())).then_some(compared)
 }
 
 fn not_applied(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Judgement, judge};
-use crate::domain::gitops::{Condition, Reign};
+use crate::domain::gitops::{Condition, Deployed, Reign};
 use crate::domain::{
     Application, Environment, EnvironmentName, Fault, Guard, Intent, Manifests, Now, Observation, Place,
     Prepared, Promise, Report, RevertTo, Service, ServiceName, Sha, SourceName, Sync, Target, Verb, World,
@@ -151,6 +151,29 @@ fn a_revert_is_proved_by_git_and_by_the_controller_together() {
         ),
     ] {
         let judgement = judged(reverted(), git, cd);
+        assert_eq!(word(&judgement), wanted, "{what}: {judgement:?}");
+    }
+}
+
+#[test]
+fn a_history_that_grew_proves_nothing_while_something_else_is_in_sync() {
+    let held = || Reign::Held("auto-sync is off".into());
+    let out = || Sync::OutOfSync("".into());
+    let grown = |revision: &str, applied: &str, sync: Sync, reign: Reign| {
+        let entry = |id, revision| Deployed { id, revision: Sha::new(revision), at: None, by: None };
+        let history = vec![entry(8, revision), entry(7, "new")];
+        Application { history, reign, ..application(applied, sync, Condition::Healthy) }
+    };
+    for (what, app, revision, wanted) in [
+        ("applied, and Git says another", grown("old", "old", out(), held()), "old", "holds"),
+        ("applied, and Git says the same", grown("old", "old", Sync::Synced, held()), "old", "holds"),
+        ("one of several sources", grown("x+old", "old", Sync::Synced, held()), "x+old", "holds"),
+        ("only the history grew", grown("old", "new", Sync::Synced, held()), "old", "pending"),
+        ("auto-sync is about to undo it", grown("old", "old", out(), Reign::Follows), "old", "pending"),
+        ("another was applied", grown("older", "older", out(), held()), "old", "broken"),
+    ] {
+        let promise = Promise::Synced { revision: Sha::new(revision), after: Some(7), operation: None };
+        let judgement = judged(promise, (manifests("new", "bad"), 1), Some((Ok(app), 1)));
         assert_eq!(word(&judgement), wanted, "{what}: {judgement:?}");
     }
 }
