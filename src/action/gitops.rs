@@ -205,69 +205,19 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::super::gitops_fixture::{CD, GIT, application, manifests, place, service};
     use super::*;
     use crate::domain::gitops::Condition;
     use crate::domain::service::Access;
-    use crate::domain::{
-        Cause, EnvironmentName, Fault, Manifests, Now, Observation, Report, Service, ServiceName, Sha, World,
-    };
+    use crate::domain::{Cause, Fault, Now, Observation, Report, World};
 
-    const SOURCES: [&str; 2] = ["cd", "deploys"];
-
-    fn place_() -> Place {
-        Place::new("web", "production")
+    fn controller(reign: Reign, sync: Sync) -> Observation {
+        let app = Application { reign, ..application("aaa", sync, Condition::Healthy) };
+        Observation { applications: [(place(), app)].into(), ..Observation::default() }
     }
 
-    fn service() -> Service {
-        let environment = Environment {
-            name: EnvironmentName::new("production"),
-            deploy: None,
-            owner: Some(SourceName::new("cd")),
-            manifests: Some(SourceName::new("deploys")),
-            live: None,
-            dispatch: None,
-            image: None,
-            signals: Vec::new(),
-            alerts: None,
-            policy: Default::default(),
-        };
-        Service {
-            name: ServiceName::new("web"),
-            code: None,
-            pipeline: None,
-            environments: vec![environment],
-            stages: Vec::new(),
-        }
-    }
-
-    fn application(reign: Reign, sync: Sync) -> Observation {
-        let app = Application {
-            tool: "Argo CD".into(),
-            name: "web".into(),
-            sync,
-            condition: Condition::Healthy,
-            reign,
-            applied: None,
-            operation: None,
-            history: Vec::new(),
-            url: None,
-            remarks: Vec::new(),
-        };
-        Observation { applications: [(place_(), app)].into(), ..Observation::default() }
-    }
-
-    fn manifests() -> Observation {
-        let manifests = Manifests {
-            repository: "r".into(),
-            branch: "main".into(),
-            folder: "apps/web".into(),
-            tip: Sha::new("aaa"),
-            tree: None,
-            changes: Vec::new(),
-            same: Vec::new(),
-            prepared: Vec::new(),
-        };
-        Observation { manifests: [(place_(), manifests)].into(), ..Observation::default() }
+    fn repository() -> Observation {
+        Observation { manifests: [(place(), manifests("aaa", "good"))].into(), ..Observation::default() }
     }
 
     #[test]
@@ -277,35 +227,35 @@ mod tests {
         let gone = || Err(Fault::new(Cause::Unreachable, "gone"));
         let out = || Sync::OutOfSync("Deployment web".into());
         for (what, cd, git, first) in [
-            ("it heals", Ok(application(heals(), Sync::Synced)), Ok(manifests()), true),
-            ("it follows", Ok(application(Reign::Follows, Sync::Synced)), Ok(manifests()), true),
+            ("it heals", Ok(controller(heals(), Sync::Synced)), Ok(repository()), true),
+            ("it follows", Ok(controller(Reign::Follows, Sync::Synced)), Ok(repository()), true),
             (
                 "it is held, and Git says what runs",
-                Ok(application(held(), Sync::Synced)),
-                Ok(manifests()),
+                Ok(controller(held(), Sync::Synced)),
+                Ok(repository()),
                 false,
             ),
-            ("it is held, and something else runs", Ok(application(held(), out())), Ok(manifests()), true),
+            ("it is held, and something else runs", Ok(controller(held(), out())), Ok(repository()), true),
             (
                 "it is held, and does not know",
-                Ok(application(held(), Sync::Unknown("".into()))),
-                Ok(manifests()),
+                Ok(controller(held(), Sync::Unknown("".into()))),
+                Ok(repository()),
                 false,
             ),
-            ("by hand, as Git says", Ok(application(Reign::ByHand, Sync::Synced)), Ok(manifests()), false),
-            ("Git cannot be seen", Ok(application(heals(), Sync::Synced)), gone(), false),
+            ("by hand, as Git says", Ok(controller(Reign::ByHand, Sync::Synced)), Ok(repository()), false),
+            ("Git cannot be seen", Ok(controller(heals(), Sync::Synced)), gone(), false),
             (
                 "held, something else runs, and Git cannot be seen",
-                Ok(application(held(), out())),
+                Ok(controller(held(), out())),
                 gone(),
                 false,
             ),
-            ("the controller cannot be seen", gone(), Ok(manifests()), false),
+            ("the controller cannot be seen", gone(), Ok(repository()), false),
         ] {
-            let service = service();
-            let mut world = World::of(SOURCES.map(SourceName::new).iter());
+            let service = service(true);
+            let mut world = World::of([CD, GIT].map(SourceName::new).iter());
             let at = Now::START.plus(Duration::from_secs(1));
-            for (source, result) in SOURCES.into_iter().zip([cd, git]) {
+            for (source, result) in [CD, GIT].into_iter().zip([cd, git]) {
                 world.absorb(&Report {
                     source: SourceName::new(source),
                     epoch: 1,

@@ -4,6 +4,8 @@
 
 pub mod by_hand;
 mod gitops;
+#[cfg(test)]
+mod gitops_fixture;
 pub mod hazard;
 pub mod judge;
 pub mod offer;

@@ -7,68 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Judgement, judge};
+use crate::action::gitops_fixture::{CD, GIT, application, manifests, place, service};
 use crate::domain::gitops::{Condition, Deployed, Reign};
 use crate::domain::{
-    Application, Environment, EnvironmentName, Fault, Guard, Intent, Manifests, Now, Observation, Place,
-    Prepared, Promise, Report, RevertTo, Service, ServiceName, Sha, SourceName, Sync, Target, Verb, World,
+    Application, Fault, Guard, Intent, Manifests, Now, Observation, Prepared, Promise, Report, RevertTo,
+    ServiceName, Sha, SourceName, Sync, Target, Verb, World,
 };
-
-const GIT: &str = "deploys";
-const CD: &str = "cd";
-
-fn place() -> Place {
-    Place::new("web", "production")
-}
-
-fn service(owned: bool) -> Service {
-    let environment = Environment {
-        name: EnvironmentName::new("production"),
-        deploy: None,
-        owner: owned.then(|| SourceName::new(CD)),
-        manifests: Some(SourceName::new(GIT)),
-        live: None,
-        dispatch: None,
-        image: None,
-        signals: Vec::new(),
-        alerts: None,
-        policy: Default::default(),
-    };
-    Service {
-        name: ServiceName::new("web"),
-        code: None,
-        pipeline: None,
-        environments: vec![environment],
-        stages: Vec::new(),
-    }
-}
-
-fn manifests(tip: &str, tree: &str) -> Manifests {
-    Manifests {
-        repository: "r".into(),
-        branch: "main".into(),
-        folder: "apps/web".into(),
-        tip: Sha::new(tip),
-        tree: Some(Sha::new(tree)),
-        changes: Vec::new(),
-        same: vec![Sha::new(tip)],
-        prepared: vec![("gonogo/revert-x".into(), Sha::new(tree))],
-    }
-}
-
-fn application(applied: &str, sync: Sync, condition: Condition) -> Application {
-    Application {
-        tool: "Argo CD".into(),
-        name: "web".into(),
-        sync,
-        condition,
-        reign: Reign::Heals(Duration::from_secs(5)),
-        applied: Some(Sha::new(applied)),
-        operation: None,
-        history: Vec::new(),
-        url: None,
-        remarks: Vec::new(),
-    }
-}
 
 fn intent(to: RevertTo) -> Intent {
     Intent {

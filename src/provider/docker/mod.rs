@@ -245,9 +245,11 @@ impl Docker {
                 return match wanted {
                     Wanted::Run(artifact) => containers::promote(scene, artifact).await,
                     Wanted::GoBack { id, artifact } => containers::roll_back(scene, id, artifact).await,
-                    Wanted::Restart => {
-                        Err(Fault::new(Cause::Local, "containers are not restarted from here"))
-                    }
+                    Wanted::Restart => Err(Fault::new(
+                Cause::Refused,
+                "the engine keeps no mark of a container's restart: that it took place could not be proved",
+            )
+            .with_hint("docker restart NAME")),
                 };
             }
         };
@@ -412,11 +414,6 @@ impl<'a> Wanted<'a> {
             }
             (Verb::Promote, Target::Artifact(artifact)) => Ok(Self::Run(artifact)),
             (Verb::RollBack, Target::Revision { id, artifact }) => Ok(Self::GoBack { id, artifact }),
-            (Verb::Restart, _) if matches!(unit, Unit::Containers(_)) => Err(Fault::new(
-                Cause::Refused,
-                "the engine keeps no mark of a container's restart: that it took place could not be proved",
-            )
-            .with_hint("docker restart NAME")),
             (Verb::Restart, _) => Ok(Self::Restart),
             (Verb::Pause | Verb::Resume, _) if matches!(unit, Unit::Containers(_)) => Err(Fault::new(
                 Cause::Refused,
