@@ -14,7 +14,7 @@ use gonogo::provider::http::{Auth, Endpoint, EndpointSpec};
 use gonogo::provider::secret::Secret;
 use gonogo::provider::{
     Provider, SecretPlace, SourceSpec, alertmanager, argocd, awx, circleci, docker, github, gitlab, jenkins,
-    prometheus, terraform_cloud,
+    manifests, prometheus, terraform_cloud,
 };
 use serde_json::Value;
 
@@ -208,6 +208,44 @@ async fn docker_survives_every_fault_that_ends_by_itself() {
 async fn containers_survive_every_fault_that_ends_by_itself() {
     of_an_engine(container).await;
     of_an_engine(compose).await;
+}
+
+/// What git makes of a fault: a page that it cannot read has no branches, a conflict is a refusal, and that a limit is
+/// used up it does not tell.
+#[cfg(unix)]
+fn causes_of_git(case: &FaultCase) -> &'static [Cause] {
+    match case.causes {
+        _ if case.name == "two lengths" => &[Cause::Unreachable],
+        _ if case.name == "403 with nothing left" => &[Cause::Forbidden],
+        [Cause::Malformed] => &[Cause::Malformed, Cause::NotFound],
+        [Cause::Moved] => &[Cause::Refused],
+        causes => causes,
+    }
+}
+
+/// The user's git, whose own config sends the credential along. It keeps its own time, makes its own connections, and
+/// takes no answer for JSON; when to ask again it does not hand on.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn git_survives_every_fault_that_ends_by_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let config = format!("[http]\n\textraHeader = Authorization: Bearer {SECRET}\n");
+    std::fs::write(home.path().join(".gitconfig"), config).unwrap();
+    let make = |url: &str| {
+        let bound = Settings::default().with_text("folder", "apps/checkout");
+        let mut spec = spec(&format!("{url}/deploys.git"), Role::Manifests, bound);
+        let path = std::env::var("PATH").unwrap();
+        let env = [("PATH", path), ("HOME", home.path().display().to_string())];
+        spec.env = Arc::new(env.map(|(name, value)| (name.to_owned(), value)).into());
+        (manifests::KIND.build)(spec).unwrap()
+    };
+    all(|case| async {
+        let tls = matches!(case.act, Act::NoSuchHost | Act::PlainInsteadOfTls | Act::SilenceInsteadOfTls);
+        if !tls && !case.causes.iter().any(|cause| matches!(cause, Cause::TimedOut | Cause::TooLarge)) {
+            check(&FaultCase { retry: None, causes: causes_of_git(case), ..*case }, make).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

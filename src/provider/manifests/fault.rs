@@ -30,6 +30,7 @@ const WORDS: &[(&str, Cause)] = &[
     ("Permission denied (", Cause::Unauthorized),
     ("HTTP 401", Cause::Unauthorized),
     ("error: 401", Cause::Unauthorized),
+    ("error: 407", Cause::Unauthorized),
     ("HTTP 403", Cause::Forbidden),
     ("error: 403", Cause::Forbidden),
     ("service not enabled", Cause::Forbidden),
@@ -45,7 +46,14 @@ const WORDS: &[(&str, Cause)] = &[
     ("does not exist", Cause::NotFound),
     ("does not appear to be a git repository", Cause::NotFound),
     ("couldn't find remote ref", Cause::NotFound),
+    ("error: 410", Cause::NotFound),
+    ("error: 408", Cause::TimedOut),
     ("HTTP 413", Cause::TooLarge),
+    ("error: 4", Cause::Refused),
+    ("error: 9", Cause::Malformed),
+    ("is this a git repository?", Cause::Malformed),
+    ("content unencoding", Cause::Malformed),
+    ("HTTP/0.9", Cause::Malformed),
     ("error: 5", Cause::ServerFailed),
     ("HTTP 5", Cause::ServerFailed),
     ("Connection reset", Cause::Unreachable),
@@ -214,16 +222,6 @@ mod tests {
                 Cause::Unauthorized,
                 true,
             ),
-            (
-                "fatal: unable to access 'https://h/d.git/': The requested URL returned error: 403",
-                Cause::Forbidden,
-                true,
-            ),
-            (
-                "fatal: unable to access 'https://h/d.git/': The requested URL returned error: 503",
-                Cause::ServerFailed,
-                true,
-            ),
             ("fatal: repository 'https://h/d.git/' not found", Cause::NotFound, true),
             (
                 "fatal: '/x' does not appear to be a git repository\nfatal: Could not read from remote repository.",
@@ -249,6 +247,23 @@ mod tests {
             let fault = of(complaint, "d");
             assert_eq!((fault.cause, before_sending(complaint)), (cause, before), "{complaint}");
         }
+    }
+
+    #[test]
+    fn what_is_no_git_server_is_told_by_its_answer_before_anything_was_sent() {
+        for (answer, cause) in [
+            ("The requested URL returned error: 403", Cause::Forbidden),
+            ("The requested URL returned error: 407", Cause::Unauthorized),
+            ("The requested URL returned error: 409", Cause::Refused),
+            ("The requested URL returned error: 410", Cause::NotFound),
+            ("The requested URL returned error: 503", Cause::ServerFailed),
+            ("Received HTTP/0.9 when not allowed", Cause::Malformed),
+        ] {
+            let complaint = format!("fatal: unable to access 'https://h/d.git/': {answer}");
+            assert_eq!((of(&complaint, "d").cause, before_sending(&complaint)), (cause, true), "{complaint}");
+        }
+        let page = "fatal: https://h/d.git/info/refs not valid: could not determine hash algorithm; is this a git repository?";
+        assert_eq!(of(page, "d").cause, Cause::Malformed);
     }
 
     #[test]

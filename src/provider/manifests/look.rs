@@ -291,6 +291,11 @@ fn wanted(tips: &Tips, spots: &[Spot]) -> BTreeMap<String, String> {
 /// The branch of a binding, and where it stands.
 pub(super) fn at(git: &Git, tips: &Tips, spot: &Spot) -> Result<(String, String), Fault> {
     let named = spot.branch.as_ref().or(tips.head.as_ref());
+    if tips.branches.is_empty() {
+        // Git takes a page that it cannot read for a repository without branches.
+        let what = "has no branch: the repository is empty, or what answers there is no Git server";
+        return Err(Fault::new(Cause::NotFound, format!("{} {what}", git.place.shown)));
+    }
     let not_found = |what: String| Fault::new(Cause::NotFound, what).with_hint("name it: branch = \"main\"");
     let Some(branch) = named else {
         return Err(not_found(format!("{} names no branch of its own as the usual one", git.place.shown)));
