@@ -7,6 +7,7 @@ use super::SandboxError;
 use super::scenario::{CommitScript, ServiceScript};
 use git2::{Commit, IndexEntry, IndexTime, ObjectType, Oid, Repository, Signature, Time};
 use jiff::Timestamp;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The six people of the world: login, full name.
@@ -60,9 +61,12 @@ pub(super) fn make(
     let clone = folder.join("code").join(&service.name);
     let mut options = git2::RepositoryInitOptions::new();
     options.bare(true).initial_head("main").mkpath(true);
-    let repository = Repository::init_opts(&origin, &options)?;
-    let mut writer = Writer::new(&repository, start, seed)?;
-    writer.releases(service)?;
+    let empty = Repository::init_opts(&origin, &options)?;
+    let mut writer = Writer::new(&empty, start, seed)?;
+    in_one_pack(&empty, || writer.releases(service))?;
+    let repository = Repository::open(&origin)?;
+    writer.repository = &repository;
+    writer.tag()?;
     writer.push()?;
     let copy = Repository::clone(&origin.to_string_lossy(), &clone)?;
     writer.ahead(service)?;
@@ -71,11 +75,32 @@ pub(super) fn make(
     Ok(Repositories { origin, clone })
 }
 
+/// Whatever commits are written meanwhile go into one pack: hundreds of loose files would cost more than the rest of a
+/// world. The repository must be opened anew for what is written afterwards.
+fn in_one_pack(
+    repository: &Repository,
+    write: impl FnOnce() -> Result<(), SandboxError>,
+) -> Result<(), SandboxError> {
+    /// Above every other place for objects.
+    const FIRST: i32 = 1_000;
+    let objects = repository.odb()?;
+    let memory = objects.add_new_mempack_backend(FIRST)?;
+    write()?;
+    let mut bytes = git2::Buf::new();
+    memory.dump(repository, &mut bytes)?;
+    let mut pack = objects.packwriter()?;
+    pack.write_all(&bytes).map_err(|source| SandboxError::Io { what: "a pack was not written", source })?;
+    pack.commit()?;
+    Ok(())
+}
+
 /// Writes commits one after the other.
 struct Writer<'r> {
     repository: &'r Repository,
     index: git2::Index,
     head: Option<Oid>,
+    /// Names of releases, each with its commit and when it was given.
+    tags: Vec<(String, Oid, Timestamp)>,
     at: Timestamp,
     start: Timestamp,
     seed: u64,
@@ -84,7 +109,8 @@ struct Writer<'r> {
 
 impl<'r> Writer<'r> {
     fn new(repository: &'r Repository, start: Timestamp, seed: u64) -> Result<Self, SandboxError> {
-        Ok(Self { repository, index: git2::Index::new()?, head: None, at: start, start, seed, count: 0 })
+        let index = git2::Index::new()?;
+        Ok(Self { repository, index, head: None, tags: Vec::new(), at: start, start, seed, count: 0 })
     }
 
     /// The history up to the newest tag.
@@ -109,11 +135,11 @@ impl<'r> Writer<'r> {
                 self.commit("rhea", &message, "src/ask.rs")?;
             }
             self.commit("mara", &format!("chore(release): {tag}"), "CHANGELOG.md")?;
-            self.tag(tag)?;
+            self.release(tag);
         }
         if let Some(tag) = newest {
             self.newest(service)?;
-            self.tag(tag)?;
+            self.release(tag);
         }
         Ok(())
     }
@@ -178,11 +204,18 @@ impl<'r> Writer<'r> {
         Ok(())
     }
 
-    fn tag(&self, name: &str) -> Result<(), SandboxError> {
-        let Some(head) = self.head else { return Ok(()) };
-        let object = self.repository.find_object(head, Some(ObjectType::Commit))?;
-        let tagger = signature("mara", self.at)?;
-        self.repository.tag(name, &object, &tagger, &format!("{name}\n"), false)?;
+    /// What was written so far will have this name.
+    fn release(&mut self, name: &str) {
+        self.tags.extend(self.head.map(|head| (name.to_owned(), head, self.at)));
+    }
+
+    /// Names the releases: a pack of what was written has no tags.
+    fn tag(&mut self) -> Result<(), SandboxError> {
+        for (name, commit, at) in self.tags.drain(..) {
+            let object = self.repository.find_object(commit, Some(ObjectType::Commit))?;
+            let tagger = signature("mara", at)?;
+            self.repository.tag(&name, &object, &tagger, &format!("{name}\n"), false)?;
+        }
         Ok(())
     }
 

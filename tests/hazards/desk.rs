@@ -248,16 +248,18 @@ impl Desk {
     }
 
     /// A second passes in the world, then somebody looks; until the action has ended. Not longer than the plan's own
-    /// deadline and some.
+    /// deadline and some. What still has not happened after a minute is looked for every five seconds.
     pub(crate) async fn follow(&mut self, mut pass: impl FnMut()) -> Outcome {
         let deadline = self.model.actions.last().unwrap().plan.prepared.deadline.as_secs();
-        for _ in 0..deadline + 60 {
+        for second in 0..deadline + 60 {
             if let Some(outcome) = self.outcome() {
                 return outcome;
             }
             pass();
             self.wait(Duration::from_secs(1));
-            self.look().await;
+            if second < 60 || second % 5 == 0 {
+                self.look().await;
+            }
         }
         panic!("it never ended: {:?}", self.model.actions.last().unwrap().stage);
     }
