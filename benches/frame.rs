@@ -115,7 +115,7 @@ fn report(model: &Model, source: &str, look: Arc<Observation>) -> Msg {
 fn one_further(look: &Observation) -> Arc<Observation> {
     let mut look = look.clone();
     let rollout = look.rollouts.values_mut().next().expect("there is one");
-    rollout.replicas.restarts += 1;
+    Arc::make_mut(rollout).replicas.restarts += 1;
     Arc::new(look)
 }
 
@@ -123,7 +123,7 @@ fn one_further(look: &Observation) -> Arc<Observation> {
 fn all_further(look: &Observation) -> Arc<Observation> {
     let mut look = look.clone();
     for rollout in look.rollouts.values_mut() {
-        rollout.replicas.restarts += 1;
+        Arc::make_mut(rollout).replicas.restarts += 1;
     }
     Arc::new(look)
 }

@@ -154,7 +154,7 @@ impl Stage {
     async fn rollout(&self) -> Rollout {
         let seen = self.look().await.unwrap();
         assert_eq!(seen.faults, BTreeMap::new());
-        seen.rollouts[&Place::new("web", "production")].clone()
+        Rollout::clone(&seen.rollouts[&Place::new("web", "production")])
     }
 
     /// A plan; everything of it that is shown is searched for secrets, except the request's own body.

@@ -127,7 +127,7 @@ impl Stage {
         let seen = self.provider.observe(&Ask::default()).await.unwrap();
         assert_eq!(seen.faults, BTreeMap::new());
         assert!(!format!("{seen:?}").contains(SECRET));
-        seen.rollouts[&Place::new("web", "production")].clone()
+        Rollout::clone(&seen.rollouts[&Place::new("web", "production")])
     }
 
     async fn fault(&self) -> Fault {

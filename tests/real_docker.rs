@@ -107,7 +107,7 @@ impl Stage {
         let seen = self.provider.observe(&Ask::default()).await.unwrap();
         assert_eq!(seen.faults, BTreeMap::new());
         assert!(!format!("{seen:?}").contains(SECRET));
-        seen.rollouts.get(&Place::new(name, "production")).unwrap().clone()
+        Rollout::clone(&seen.rollouts[&Place::new(name, "production")])
     }
 
     /// Looks again and again until `holds`; returns every different phase on the way, the last one included.

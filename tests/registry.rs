@@ -176,7 +176,7 @@ impl Day {
         loop {
             self.sandbox.world().advance(Duration::from_secs(2));
             let seen = self.provider.observe(&Ask::default()).await.unwrap();
-            let rollout = seen.rollouts[&Place::new("checkout", "production")].clone();
+            let rollout = Rollout::clone(&seen.rollouts[&Place::new("checkout", "production")]);
             if holds(&rollout) {
                 return rollout;
             }

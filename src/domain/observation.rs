@@ -79,8 +79,8 @@ pub struct Observation {
     pub lanes: BTreeMap<ServiceName, Lanes>,
     /// What the CI provider says is live.
     pub live: BTreeMap<Place, Live>,
-    /// What the target runs.
-    pub rollouts: BTreeMap<Place, Rollout>,
+    /// What the target runs. One that did not change since the last look may be handed out again.
+    pub rollouts: BTreeMap<Place, Arc<Rollout>>,
     /// What the GitOps controller says about the application in a place.
     #[serde(default)]
     pub applications: BTreeMap<Place, Application>,

@@ -153,7 +153,7 @@ impl World {
     #[must_use]
     pub fn rollout(&self, service: &Service, environment: &Environment) -> Option<Seen<&Rollout>> {
         let source = environment.deploy.as_ref()?;
-        self.look(source, &service.name, |o| o.rollouts.get(&service.place(environment)))
+        self.look(source, &service.name, |o| o.rollouts.get(&service.place(environment)).map(Arc::as_ref))
     }
 
     /// What the GitOps controller says about the application in a place.

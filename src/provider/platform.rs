@@ -5,7 +5,7 @@
 //! else is ever made equal; what the registry denies stays different, and what it does not tell is said to be unproved.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -57,14 +57,14 @@ impl Platforms {
 
     /// Completes a look: replicas that run platforms of one index run that index.
     pub(super) async fn complete(&self, seen: &mut Observation) {
-        join_all(seen.rollouts.values_mut().map(|rollout| self.settle(rollout))).await;
+        let asked = seen.rollouts.values_mut().filter_map(|rollout| {
+            let digests = differing(rollout);
+            (2..=MOST).contains(&digests.len()).then(|| self.settle(Arc::make_mut(rollout), digests))
+        });
+        join_all(asked).await;
     }
 
-    async fn settle(&self, rollout: &mut Rollout) {
-        let digests = differing(rollout);
-        if digests.len() < 2 || digests.len() > MOST {
-            return;
-        }
+    async fn settle(&self, rollout: &mut Rollout, digests: BTreeSet<SafeText>) {
         let image = rollout.target.image.clone();
         let word = match self.known(&image, &digests) {
             Some(word) => word,

@@ -185,7 +185,7 @@ pub(crate) fn back(id: &str, version: &str) -> Intent {
 
 pub(crate) async fn look(provider: &Arc<dyn Provider>) -> Result<Rollout, Fault> {
     let mut seen = provider.observe(&Ask::default()).await?;
-    Ok(seen.rollouts.remove(&Place::new("shop", "production")).unwrap())
+    Ok(Arc::unwrap_or_clone(seen.rollouts.remove(&Place::new("shop", "production")).unwrap()))
 }
 
 pub(crate) async fn plan(provider: &Arc<dyn Provider>, intent: &Intent) -> Prepared {

@@ -72,7 +72,7 @@ impl Stage {
     pub(crate) async fn look(&self) -> Rollout {
         let mut seen = self.provider.observe(&Ask::default()).await.unwrap_or_else(|fault| panic!("{fault}"));
         discreet(&seen);
-        seen.rollouts.remove(&Place::new("web", "production")).unwrap()
+        Arc::unwrap_or_clone(seen.rollouts.remove(&Place::new("web", "production")).unwrap())
     }
 
     pub(crate) async fn plan(&self, verb: Verb, version: &str) -> Result<Prepared, Fault> {

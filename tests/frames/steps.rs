@@ -32,7 +32,7 @@ fn day(phase: Phase, steps: Steps) -> Model {
     let source = SourceName::new("prod");
     let state = model.world.source(&source).unwrap().clone();
     let mut seen = Observation::clone(&state.last.unwrap());
-    let rollout = seen.rollouts.get_mut(&Place::new("search", "production")).unwrap();
+    let rollout = Arc::make_mut(seen.rollouts.get_mut(&Place::new("search", "production")).unwrap());
     rollout.workload = "rollout/search in namespace production".into();
     rollout.signs.clear();
     (rollout.phase, rollout.steps) = (phase, Some(steps));

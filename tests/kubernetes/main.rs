@@ -164,7 +164,9 @@ async fn until(provider: &Arc<dyn Provider>, what: &str, wanted: impl Fn(&Rollou
     let found = tokio::time::timeout(Duration::from_secs(10), async {
         loop {
             match observe_closely(provider).await {
-                Ok(seen) if seen.rollouts.values().any(&wanted) => return web(&seen).clone(),
+                Ok(seen) if seen.rollouts.values().any(|rollout| wanted(rollout)) => {
+                    return web(&seen).clone();
+                }
                 other => last = format!("{other:?}"),
             }
             // A ring means: look now. Without one, look again soon, as the poller does.

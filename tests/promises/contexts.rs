@@ -26,7 +26,7 @@ use super::size;
 fn of_start(scene: &Scene, epoch: u64) -> Observation {
     let source = SourceName::new("prod");
     let mut look = scene.sources.iter().find(|(name, _)| *name == source).unwrap().1.clone();
-    for rollout in look.rollouts.values_mut() {
+    for rollout in look.rollouts.values_mut().map(Arc::make_mut) {
         rollout.host = format!("cluster-{epoch}").into();
     }
     look

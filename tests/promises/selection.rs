@@ -1,5 +1,7 @@
 //! R9: a key means what the frame showed as selected when it was pressed, whatever came, went or changed places since.
 
+use std::sync::Arc;
+
 use gonogo::app::dialog::Draft;
 use gonogo::app::key::Key;
 use gonogo::app::model::Panel;
@@ -104,13 +106,14 @@ pub(crate) fn happen(scene: &mut Scene, dice: u8) {
         6 => {
             // Verdicts change, and with them what the filter lets through.
             if let Some(rollout) = scene.cluster().rollouts.values_mut().nth(pick % (2 * SERVICES)) {
+                let rollout = Arc::make_mut(rollout);
                 rollout.signs =
                     if rollout.signs.is_empty() { vec!["CrashLoopBackOff".into()] } else { Vec::new() };
             }
         }
         _ => {
             if let Some(rollout) = scene.cluster().rollouts.values_mut().nth(pick % (2 * SERVICES)) {
-                rollout.revisions.reverse();
+                Arc::make_mut(rollout).revisions.reverse();
             }
         }
     }

@@ -424,7 +424,7 @@ fn rollout(
 fn clusters() -> Observation {
     let mut look = Observation { identity: Some("mara@acme".into()), ..Observation::default() };
     let mut put = |service: &str, environment: &str, rollout: Rollout| {
-        look.rollouts.insert(Place::new(service, environment), rollout);
+        look.rollouts.insert(Place::new(service, environment), rollout.into());
     };
     put(
         "checkout",
@@ -613,7 +613,7 @@ pub(crate) fn canary_day() -> Model {
     for service in ["checkout", "search", "ledger"] {
         for environment in ["staging", "production"] {
             let place = Place::new(service, environment);
-            targets.rollouts.get_mut(&place).unwrap().took = Some(Duration::from_secs(134));
+            Arc::make_mut(targets.rollouts.get_mut(&place).unwrap()).took = Some(Duration::from_secs(134));
             targets.stock.insert(place, Stock::There);
         }
     }
@@ -650,6 +650,7 @@ pub(crate) fn hostile_health(text: &SafeText) -> Model {
     report(&mut model, "alerts", 2, 10, Ok(loud));
     let mut targets = clusters();
     for (place, rollout) in &mut targets.rollouts {
+        let rollout = Arc::make_mut(rollout);
         rollout.signs = vec![text.clone()];
         rollout.target.version = Some(text.clone());
         for revision in &mut rollout.revisions {
@@ -675,7 +676,7 @@ pub(crate) fn many(count: usize) -> Model {
         let done = if i % 7 == 3 { 3 } else { 6 };
         for environment in ["staging", "production"] {
             let state = rollout((name, environment), ("v1.4.0", "v1.3.9"), phase.clone(), (done, 6), 4_000);
-            cluster.rollouts.insert(Place::new(name, environment), state);
+            cluster.rollouts.insert(Place::new(name, environment), state.into());
         }
         let runs = vec![run(name, 12, "d19e7c2", RunState::Passed, 4_000, passed(4_000))];
         ci.pipelines.insert(ServiceName::new(name), Pipeline { runs, remarks: Vec::new() });

@@ -146,7 +146,7 @@ impl Stage {
     pub(crate) async fn look(&self) -> Result<Rollout, Fault> {
         let mut seen: Observation = self.provider.observe(&Ask::default()).await?;
         match (seen.rollouts.remove(&place()), seen.faults.remove(&ServiceName::new("web"))) {
-            (Some(rollout), None) => Ok(rollout),
+            (Some(rollout), None) => Ok(Arc::unwrap_or_clone(rollout)),
             (_, Some(fault)) => Err(fault),
             (None, None) => panic!("neither seen nor a reason why not: {seen:?}"),
         }

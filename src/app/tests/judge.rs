@@ -91,7 +91,7 @@ impl Seen {
 
     fn prod(&self) -> Observation {
         let mut seen = Observation::default();
-        seen.rollouts.extend(self.rollout.clone().map(|r| (Place::new("web", "production"), r)));
+        seen.rollouts.extend(self.rollout.clone().map(|r| (Place::new("web", "production"), r.into())));
         seen
     }
 }

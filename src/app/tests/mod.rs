@@ -201,7 +201,7 @@ impl Cockpit {
     }
 
     fn see_prod(&mut self, rollout: Rollout) {
-        let rollouts = BTreeMap::from([(Place::new("web", "production"), rollout)]);
+        let rollouts = BTreeMap::from([(Place::new("web", "production"), rollout.into())]);
         self.see(PROD, Ok(Observation { rollouts, ..Observation::default() }));
     }
 

@@ -10,7 +10,7 @@ use crate::domain::service::ReasonRule;
 const NAMES: [&str; 4] = ["web", "api", "jobs", "mail"];
 
 fn seen(cockpit: &mut Cockpit, names: &[&str]) {
-    let rollouts = names.iter().map(|name| (Place::new(name, "production"), rollout("v2"))).collect();
+    let rollouts = names.iter().map(|name| (Place::new(name, "production"), rollout("v2").into())).collect();
     cockpit.see(PROD, Ok(Observation { rollouts, ..Observation::default() }));
 }
 

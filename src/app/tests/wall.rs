@@ -104,7 +104,7 @@ fn what_turns_bad_moves_no_tile_and_a_roll_back_is_about_the_marked_one() {
     let before = tiles(&cockpit.model);
     let rollouts = (0..10)
         .flat_map(|index| {
-            let failed = Rollout { phase: Phase::Failed("deadline".into()), ..rollout("v2") };
+            let failed = Arc::new(Rollout { phase: Phase::Failed("deadline".into()), ..rollout("v2") });
             ["staging", "production"].map(|e| (Place::new(&format!("s{index:02}"), e), failed.clone()))
         })
         .collect();

@@ -83,7 +83,7 @@ fn world(rollout: Option<Rollout>, signal: Option<Signal>) -> World {
     let mut world = World::of([&prod, &prometheus]);
     let place = Place::new("web", "production");
     if let Some(rollout) = rollout {
-        let rollouts = BTreeMap::from([(place.clone(), rollout)]);
+        let rollouts = BTreeMap::from([(place.clone(), rollout.into())]);
         world.absorb(&report("prod", Now::START, Observation { rollouts, ..Observation::default() }));
     }
     if let Some(signal) = signal {
@@ -214,7 +214,7 @@ fn a_freeze_holds_the_service_and_not_the_health_of_its_environment() {
     ] {
         let now = Now { wall: wall.parse().unwrap(), mono: Duration::from_secs(5) };
         let place = Place::new("web", "production");
-        let rollouts = BTreeMap::from([(place.clone(), rollout(Phase::Done, 4))]);
+        let rollouts = BTreeMap::from([(place.clone(), rollout(Phase::Done, 4).into())]);
         world.absorb(&report("prod", now, Observation { rollouts, ..Observation::default() }));
         let signals = BTreeMap::from([(place, vec![signal(Reading::Value(0.1))])]);
         world.absorb(&report("prometheus", now, Observation { signals, ..Observation::default() }));

@@ -202,7 +202,7 @@ impl Command {
         let mut seen = Observation::default();
         for (service, look) in looks {
             match look {
-                Ok((place, rollout)) => drop(seen.rollouts.insert(place, rollout)),
+                Ok((place, rollout)) => drop(seen.rollouts.insert(place, rollout.into())),
                 Err(fault) if blind => return Err(fault),
                 Err(fault) => drop(seen.faults.insert(service, fault)),
             }

@@ -170,7 +170,7 @@ impl Docker {
         for (place, group) in self.groups() {
             let look = containers::look(&self.engine, &prefix, group).await;
             match look.and_then(|look| containers::rollout(group, &look, &info.name)) {
-                Ok(rollout) => drop(seen.rollouts.insert(place.clone(), rollout)),
+                Ok(rollout) => drop(seen.rollouts.insert(place.clone(), rollout.into())),
                 Err(fault) => drop(seen.faults.insert(place.service.clone(), fault)),
             }
         }
@@ -220,7 +220,7 @@ impl Docker {
         for (place, service) in found {
             let told = || stranger.clone().map_or_else(|| standing(&service, &tasks, info), Err);
             match self.not_older(&service).and_then(|()| told()) {
-                Ok(rollout) => drop(seen.rollouts.insert(place.clone(), rollout)),
+                Ok(rollout) => drop(seen.rollouts.insert(place.clone(), rollout.into())),
                 Err(fault) => drop(seen.faults.insert(place.service.clone(), fault)),
             }
         }

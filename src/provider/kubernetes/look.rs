@@ -17,11 +17,12 @@ use super::act::Fresh;
 use super::analysis::AnalysisRun;
 use super::history;
 use super::link::{Answer, Link};
-use super::namespace::{Basis, Namespace};
+use super::namespace::Namespace;
 use super::rollout::{Seen, rollout};
 use super::service::Known;
 use super::shelf::{Feed, Shelf};
 use super::species::{Resource, Species};
+use super::told::{Basis, Turned};
 use super::watch::{self, SILENCE};
 use super::wire::{Pod, Selector, Watched};
 use super::workload::Workload;
@@ -32,7 +33,7 @@ pub(super) const FRESH: Duration = Duration::from_secs(3);
 
 /// A rollout and the server's clock, if it was asked.
 pub(super) struct Look {
-    pub(super) rollout: Rollout,
+    pub(super) rollout: Arc<Rollout>,
     pub(super) date: Option<Timestamp>,
 }
 
@@ -193,6 +194,22 @@ pub(super) async fn workload(
     binding: &Binding,
     interest: Interest,
 ) -> Result<Look, Fault> {
+    let turned = namespace.turned(binding.species).filter(|_| interest == Interest::Usual);
+    match turned.and_then(|turned| namespace.told.still(binding, turned)) {
+        Some(rollout) => Ok(Look { rollout, date: None }),
+        // Few looks come here: the others need no room for it.
+        None => Box::pin(afresh(link, namespace, binding, interest, turned)).await,
+    }
+}
+
+/// Looks at one workload of which something may have changed.
+async fn afresh(
+    link: &Link,
+    namespace: &Namespace,
+    binding: &Binding,
+    interest: Interest,
+    turned: Option<Turned>,
+) -> Result<Look, Fault> {
     let Subject { found, date, remark, belief } =
         subject(link, namespace.workloads(binding.species)?.as_ref(), binding, interest).await?;
     let memory = namespace.memory(binding.species)?;
@@ -210,7 +227,7 @@ pub(super) async fn workload(
     let analyses = analyses.asked.unwrap_or_else(|| namespace.runs(&found));
     let basis = Basis { workload: found, sets, pods, analyses };
     let plain = remarks.is_empty();
-    if let (true, Some(rollout)) = (plain, namespace.told(&binding.place, &basis)) {
+    if let (true, Some(rollout)) = (plain, namespace.told.again(binding, &basis, turned)) {
         return Ok(Look { rollout, date });
     }
     let seen = Seen {
@@ -225,8 +242,9 @@ pub(super) async fn workload(
     };
     let mut rollout = rollout(seen)?;
     namespace.remember(&mut rollout);
+    let rollout = Arc::new(rollout);
     if plain {
-        namespace.tell(&binding.place, basis, &rollout);
+        namespace.told.tell(binding, turned, basis, &rollout);
     }
     Ok(Look { rollout, date })
 }

@@ -50,6 +50,7 @@ mod shelf;
 mod species;
 mod steer;
 mod template;
+mod told;
 mod watch;
 mod wire;
 mod workload;

@@ -18,10 +18,11 @@ use super::remembered::Remembered;
 use super::service::{Service, Slice};
 use super::shelf::{Feed, Shelf, Turns};
 use super::species::{Resource, Species};
+use super::told::{Told, Turned};
 use super::wire::{NOBODY, Pod, pair};
 use super::workload::Workload;
 use crate::domain::rollout::Standing;
-use crate::domain::{Cause, Fault, Place, Rollout, SafeText};
+use crate::domain::{Cause, Fault, Rollout, SafeText};
 
 /// What is kept of one namespace.
 pub(super) struct Namespace {
@@ -36,29 +37,8 @@ pub(super) struct Namespace {
     /// So many are remembered; a namespace that goes through more forgets them all.
     most: usize,
     crowd: Crowd,
-    /// What the last look at each place told, and what it rested on.
-    told: Mutex<BTreeMap<Place, (Basis, Rollout)>>,
-}
-
-/// The objects that a look rests on.
-pub(super) struct Basis {
-    pub(super) workload: Arc<Workload>,
-    pub(super) sets: Vec<Arc<Remembered>>,
-    pub(super) pods: Vec<Arc<Pod>>,
-    pub(super) analyses: Vec<Arc<AnalysisRun>>,
-}
-
-impl Basis {
-    /// Whether these are the very same objects.
-    fn is(&self, other: &Self) -> bool {
-        fn same<T>(a: &[Arc<T>], b: &[Arc<T>]) -> bool {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
-        }
-        Arc::ptr_eq(&self.workload, &other.workload)
-            && same(&self.sets, &other.sets)
-            && same(&self.pods, &other.pods)
-            && same(&self.analyses, &other.analyses)
-    }
+    /// What the last looks told.
+    pub(super) told: Told,
 }
 
 /// Whether what a watch does not tell can be asked for one by one.
@@ -102,7 +82,7 @@ pub(super) fn start(watches: &mut Watches<'_>) -> BTreeMap<String, Namespace> {
                 slices: slices.get(&name).cloned(),
             },
             digests: Mutex::default(),
-            told: Mutex::default(),
+            told: Told::default(),
             crowd: if all > FEW { Crowd::Many } else { Crowd::Few },
             most: REMEMBERED.0.max(wanted.saturating_mul(REMEMBERED.1)),
             name: name.clone(),
@@ -174,16 +154,18 @@ impl Namespace {
         }
     }
 
-    /// What was told of a place, if it rested on the very objects that are there now.
-    pub(super) fn told(&self, place: &Place, basis: &Basis) -> Option<Rollout> {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.get(place).filter(|(before, _)| before.is(basis)).map(|(_, rollout)| rollout.clone())
-    }
-
-    /// Keeps what was told of a place.
-    pub(super) fn tell(&self, place: &Place, basis: Basis, rollout: &Rollout) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.insert(place.clone(), (basis, rollout.clone()));
+    /// Which turn everything has that workloads of this species are told from; none unless the watches alone tell it.
+    pub(super) fn turned(&self, species: Species) -> Option<Turned> {
+        let analyses = match &self.analyses {
+            Some(shelf) if species == Species::Rollout => Some(shelf.turn()?),
+            _ => None,
+        };
+        Some(Turned {
+            workloads: self.workloads(species).ok()?.turn()?,
+            memories: self.memory(species).ok()?.turn()?,
+            pods: self.pods.turn()?,
+            analyses,
+        })
     }
 
     /// How long a look waits for the watches, if it does.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::reach::Wide;
 use super::species::{Resource, Species};
+use super::watch::SILENCE;
 use super::wire::{Meta, OwnerReference, Watched};
 use crate::domain::Fault;
 
@@ -138,11 +139,14 @@ struct Held<T> {
     unreadable: BTreeMap<String, Fault>,
     /// When single objects were asked for.
     asked: BTreeMap<String, Instant>,
+    /// Counts the changes of everything above but `asked`.
+    turn: u64,
 }
 
 impl<T: Watched> Held<T> {
     fn put(&mut self, object: Arc<T>) {
         self.take(&object.meta().name);
+        self.turn += 1;
         for key in object.filed() {
             self.files.entry(key).or_default().push(Arc::clone(&object));
         }
@@ -151,6 +155,7 @@ impl<T: Watched> Held<T> {
 
     fn take(&mut self, name: &str) -> Option<Arc<T>> {
         let old = self.objects.remove(name)?;
+        self.turn += 1;
         for key in old.filed() {
             let Some(file) = self.files.get_mut(&key) else { continue };
             file.retain(|filed| !Arc::ptr_eq(filed, &old));
@@ -187,6 +192,7 @@ impl<T: Watched> Shelf<T> {
             files: BTreeMap::new(),
             unreadable: BTreeMap::new(),
             asked: BTreeMap::new(),
+            turn: 0,
         };
         Self { resource, wanted, held: Mutex::new(held), own, wide }
     }
@@ -212,6 +218,14 @@ impl<T: Watched> Shelf<T> {
             Some(wide) if wide.refusal().is_none() => wide.pulse().feed(),
             _ => self.own.feed(),
         }
+    }
+
+    /// Which turn it is: as long as it is the same, nothing that is kept has changed. None if the watch is not to be
+    /// believed, or not all of what it brought could be read.
+    pub(super) fn turn(&self) -> Option<u64> {
+        let live = matches!(self.feed(), Feed::Live(heard) if heard.elapsed() < SILENCE);
+        let held = self.lock();
+        (live && held.unreadable.is_empty()).then_some(held.turn)
     }
 
     /// One object.
@@ -279,6 +293,7 @@ impl<T: Watched> Shelf<T> {
         let mut before = std::mem::take(&mut held.objects);
         held.files.clear();
         held.unreadable.clear();
+        held.turn += 1;
         for come in listed {
             match come {
                 Ok(object) => {
@@ -339,5 +354,58 @@ fn newer(new: &str, old: &str) -> bool {
     match (new.parse::<u128>(), old.parse::<u128>()) {
         (Ok(new), Ok(old)) => new > old,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::super::workload::Workload;
+    use super::*;
+    use crate::domain::Cause;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_lasts_exactly_as_long_as_nothing_changes() {
+        let pulse = Arc::new(Pulse::new(watch::channel(0).0));
+        let mut wanted = Wanted::default();
+        wanted.add(Species::Deployment, "web");
+        let resource = Resource::Of(Species::Deployment);
+        let shelf: Shelf<Workload> = Shelf::new(resource, Arc::new(wanted), Arc::clone(&pulse), None);
+        let web =
+            |version: &str| fixture::deployment().set("/metadata/resourceVersion", version.into()).cut();
+        let mut strange = web("9");
+        strange.meta.name = "strange".to_owned();
+        let fault = || Fault::new(Cause::Malformed, "no spec");
+
+        assert_eq!(shelf.turn(), None, "the first list is under way");
+        pulse.hear();
+        let mut turn = shelf.turn().unwrap();
+        let mut moved = |shelf: &Shelf<Workload>| {
+            let before = std::mem::replace(&mut turn, shelf.turn().unwrap());
+            before != turn
+        };
+        shelf.replace(vec![Ok(web("1"))]);
+        assert!(moved(&shelf), "a list");
+        assert!(!moved(&shelf), "nothing");
+        shelf.apply(Ok(web("2")));
+        assert!(moved(&shelf), "an event");
+        shelf.apply(Ok(web("1")));
+        assert!(!moved(&shelf), "an event that is overtaken");
+        shelf.apply(Ok(strange));
+        assert!(!moved(&shelf), "an event of something else");
+        shelf.learn(web("3"));
+        assert!(moved(&shelf), "an answer");
+        shelf.apply(Err(("web".to_owned(), fault())));
+        assert_eq!(shelf.turn(), None, "something cannot be read");
+        shelf.apply(Ok(web("4")));
+        assert!(moved(&shelf), "and can be again");
+        shelf.delete("other");
+        assert!(!moved(&shelf), "something else is gone");
+        shelf.delete("web");
+        assert!(moved(&shelf), "it is gone");
+        tokio::time::advance(SILENCE + Duration::from_secs(1)).await;
+        assert_eq!(shelf.turn(), None, "the watch says nothing any more");
+        pulse.set(Feed::Down(Instant::now(), fault()));
+        assert_eq!(shelf.turn(), None, "the watch is down");
     }
 }

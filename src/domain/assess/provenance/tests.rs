@@ -92,8 +92,8 @@ fn review(decision: Decision, environment: &str) -> Review {
 
 fn world(production: Rollout, staging: Option<Rollout>, runs: Vec<Run>) -> World {
     let places = [("production", Some(production)), ("staging", staging)];
-    let rollouts: BTreeMap<Place, Rollout> =
-        places.into_iter().filter_map(|(name, r)| Some((Place::new("web", name), r?))).collect();
+    let rollouts =
+        places.into_iter().filter_map(|(name, r)| Some((Place::new("web", name), r?.into()))).collect();
     let tag = Tag { name: "v2".into(), commit: Sha::new(COMMIT), at: None };
     let repository = Repository {
         head: None,

@@ -16,6 +16,8 @@ mod canary;
 mod doors;
 mod stand;
 
+use std::sync::Arc;
+
 use self::stand::Stand;
 use super::link::Link;
 use super::look::{self, Interest, Look};
@@ -66,7 +68,9 @@ pub(super) async fn look(
     let date = [canary.date, target.date, primary.as_ref().and_then(|p| p.date)].into_iter().flatten().max();
     let remarks: Vec<SafeText> = canary.remark.into_iter().chain(remarks(&stand, tester)).collect();
     let primary = primary.map(|look| look.rollout);
-    Ok(Look { rollout: whole(&stand, &binding.namespace, target.rollout, primary, remarks), date })
+    let target = Arc::unwrap_or_clone(target.rollout);
+    let rollout = whole(&stand, &binding.namespace, target, primary.as_deref(), remarks);
+    Ok(Look { rollout: Arc::new(rollout), date })
 }
 
 /// What an operator should know of the way.
@@ -101,12 +105,12 @@ fn whole(
     stand: &Stand<'_>,
     namespace: &str,
     target: Rollout,
-    primary: Option<Rollout>,
+    primary: Option<&Rollout>,
     more: Vec<SafeText>,
 ) -> Rollout {
     let phase = stand.phase();
     let name = &stand.canary.meta.name;
-    let serving = primary.as_ref().map(|p| p.target.clone());
+    let serving = primary.map(|p| p.target.clone());
     let rest = matches!(phase, Phase::Done | Phase::RolledBack | Phase::ScaledToZero);
     let mut asked = target.target;
     if let Some(same) = serving.as_ref().filter(|s| s.same_as(&asked)) {
@@ -115,14 +119,14 @@ fn whole(
     let (mut running, mut replicas) = (Vec::new(), target.replicas);
     let (mut remarks, mut signs) = (more, target.signs);
     if let Some(primary) = primary {
-        running = primary.running;
+        running.clone_from(&primary.running);
         replicas = Replicas {
             updated: if rest { primary.replicas.updated } else { target.replicas.available },
             total: primary.replicas.total.saturating_add(target.replicas.total),
             restarts: primary.replicas.restarts.saturating_add(target.replicas.restarts),
             ..primary.replicas
         };
-        remarks.extend(primary.remarks);
+        remarks.extend(primary.remarks.iter().cloned());
         signs.extend(primary.signs.iter().map(|sign| SafeText::new(&format!("primary: {sign}"))));
     }
     // Of as many replicas on both sides, what has the traffic comes first.

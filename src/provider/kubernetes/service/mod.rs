@@ -51,7 +51,7 @@ pub(super) async fn look(
     let seen = Seen { service: &service.found, binding, colours: &colours, rollouts, pods };
     let mut rollout = seen.rollout(link.place(), &endpoints, slices.known());
     rollout.remarks.extend(service.remark.into_iter().chain(slices.remark));
-    Ok(Look { rollout, date })
+    Ok(Look { rollout: Arc::new(rollout), date })
 }
 
 /// Whether the endpoints are known.
@@ -68,7 +68,7 @@ struct Seen<'a> {
     service: &'a Service,
     binding: &'a Binding,
     colours: &'a Colours,
-    rollouts: BTreeMap<String, Rollout>,
+    rollouts: BTreeMap<String, Arc<Rollout>>,
     pods: Vec<Arc<Pod>>,
 }
 
@@ -152,7 +152,7 @@ impl Seen<'_> {
     fn rollout(&self, host: SafeText, endpoints: &[Option<String>], known: Known) -> Rollout {
         let traffic = self.traffic(endpoints);
         let Colours { switch, live, .. } = self.colours;
-        let serving = self.rollouts.get(live);
+        let serving = self.rollouts.get(live).map(Arc::as_ref);
         let phase = self.phase(serving, &traffic, known);
         let name = &self.service.meta.name;
         let replicas = serving.map_or_else(Replicas::default, |serving| Replicas {
@@ -160,7 +160,7 @@ impl Seen<'_> {
             available: traffic.running.iter().map(|r| r.ready).sum(),
             ..serving.replicas
         });
-        let beside = |(value, rollout): (&String, &Rollout)| {
+        let beside = |(value, rollout): (&String, &Arc<Rollout>)| {
             let (ready, desired) = (rollout.replicas.available, rollout.replicas.desired);
             SafeText::new(&format!(
                 "{switch}={value} stands beside it with {}: {ready} of {desired} ready",
