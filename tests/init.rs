@@ -312,3 +312,31 @@ fn a_file_of_circleci_or_jenkins_becomes_a_source_or_a_comment_that_could_be_one
     assert_eq!(sources(&loaded(&text)), ["git"]);
     assert!(text.contains("circleci/ORG-ID/PROJECT-ID") && !text.contains("example.test:"), "{text}");
 }
+
+#[test]
+fn what_the_programs_of_other_tools_are_told_by_the_environment_becomes_a_source() {
+    let desk = Desk::new();
+    desk.repository("git@example.test:acme/checkout.git", &[]);
+    let env = [
+        ("ARGOCD_SERVER", "argo.acme.test"),
+        ("ARGOCD_AUTH_TOKEN", "secret-a"),
+        ("CONTROLLER_HOST", "https://awx.acme.test/"),
+        ("TF_TOKEN_app_terraform_io", "secret-t"),
+        ("TF_CLOUD_ORGANIZATION", "acme\"\nkind = \"x"),
+        ("TF_WORKSPACE", "network-production"),
+    ];
+    let text = desk.printed(&env);
+    let config = loaded(&text);
+    let named = sources(&config);
+    assert!(["argocd", "terraform-cloud"].iter().all(|name| named.contains(&(*name).to_owned())), "{text}");
+    assert!(!named.contains(&"awx".to_owned()), "without a token it is a comment: {text}");
+    for line in [
+        "url = \"https://argo.acme.test\"\ntoken = { env = \"ARGOCD_AUTH_TOKEN\" }",
+        "# url = \"https://awx.acme.test/api/v2\"\n# token = { env = \"CONTROLLER_OAUTH_TOKEN\" }",
+        "# owner = { source = \"argocd\", application = \"checkout\", project = \"default\" }",
+        "# pipeline = { source = \"terraform-cloud\", project = \"acme/network-production\" }",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("secret-"), "{text}");
+}

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use super::tools::{self, Tool};
 use crate::domain::SafeText;
 use crate::provider::http::{Endpoint, EndpointSpec, Limits, Read};
 use crate::provider::login::{Login, Logins, is_host, logins};
@@ -50,6 +51,8 @@ pub(super) struct Found {
     pub(super) prometheus: Option<Place>,
     /// Alertmanager, likewise.
     pub(super) alertmanager: Option<Place>,
+    /// What the variables of other tools name.
+    pub(super) tools: Vec<Tool>,
 }
 
 /// A repository.
@@ -106,6 +109,7 @@ impl Found {
             && !self.docker.as_ref().is_some_and(|docker| docker.answers)
             && self.prometheus.is_none()
             && self.alertmanager.is_none()
+            && self.tools.is_empty()
     }
 
     /// The login that a remote's host may be asked with.
@@ -141,6 +145,7 @@ pub(super) async fn look(start: &Path, env: &Env) -> Found {
         docker,
         prometheus,
         alertmanager,
+        tools: tools::found(env),
     }
 }
 

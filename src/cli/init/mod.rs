@@ -4,6 +4,7 @@
 
 mod found;
 mod pipelines;
+mod tools;
 mod write;
 
 use std::collections::BTreeMap;
@@ -170,6 +171,7 @@ fn told(found: &Found) -> Vec<String> {
     lines.extend(place("docker", &found.docker));
     lines.extend(place("prometheus", &found.prometheus));
     lines.extend(place("alertmanager", &found.alertmanager));
+    lines.extend(found.tools.iter().map(tools::Tool::told));
     lines
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::found::{Checkout, Found, Hub, Place, is_name};
 use super::pipelines::{self, Part};
+use super::tools::Tool;
 
 /// What the operator chose, or what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,6 +101,7 @@ fn sources(text: &mut String, found: &Found, choice: &Choice) {
     docker(text, found.docker.as_ref());
     measured(text, "prometheus", found.prometheus.as_ref());
     measured(text, "alertmanager", found.alertmanager.as_ref());
+    text.extend(found.tools.iter().map(Tool::source));
 }
 
 /// Whether a remote's host is GitHub's, or one that `gh` is logged in to: nobody else is asked, let alone with a token.
@@ -205,6 +207,9 @@ fn service(text: &mut String, found: &Found, checkout: &Checkout, choice: &Choic
         let dash = if chosen == Some(part.ci.name()) { "" } else { "# " };
         line(text, format_args!("{dash}{}", part.pipeline));
     }
+    for pipeline in found.tools.iter().filter_map(|tool| tool.pipeline.as_ref()) {
+        line(text, format_args!("# {pipeline}"));
+    }
     environments(text, found, checkout, choice, chosen);
 }
 
@@ -237,6 +242,8 @@ fn environments(
     if !known {
         text.push_str("\n  # Where it runs, in the order of promotion.");
     }
+    let owners = found.tools.iter().filter_map(|tool| tool.owner(&choice.service));
+    let owner: String = owners.map(|owner| format!("# {owner}\n  ")).collect();
     for name in shown {
         let policy = if is_production(name) { dash } else { "# " };
         let name = quoted(name);
@@ -250,7 +257,7 @@ fn environments(
             text,
             format_args!(
                 "  # deploy = {{ source = \"cluster\", namespace = {namespace}, workload = {workload} }}\n  \
-                 # health = {{ signals = [\"error-rate\"], alerts = {{ source = \"alertmanager\" }} }}\n  \
+                 {owner}# health = {{ signals = [\"error-rate\"], alerts = {{ source = \"alertmanager\" }} }}\n  \
                  {policy}policy = \"production\""
             ),
         );
