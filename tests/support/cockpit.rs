@@ -32,6 +32,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// How often a waiting test looks around when no message comes.
 const GLANCE: Duration = Duration::from_millis(15);
 
+/// After so many glances without a message the world passes more slowly: nothing is under way there any more, and what
+/// is waited for is a provider's own deadline.
+const HURRY: u32 = 300;
+
 /// More cockpits at once than this, and their evidence grows stale before a small machine gets round to them.
 static ROOM: Semaphore = Semaphore::const_new(5);
 
@@ -138,6 +142,8 @@ pub(crate) struct Cockpit {
     pub(crate) providers: BTreeMap<SourceName, Arc<dyn Provider>>,
     pub(crate) journal: PathBuf,
     pub(crate) flow: Flow,
+    /// How often nothing had come.
+    glances: u32,
     /// Leaps of the model's clock: when (engine time), how far.
     leaps: Vec<(Duration, Duration)>,
     /// The folder of the journal, and the room: shared by all who sit at the same world.
@@ -230,8 +236,8 @@ impl Cockpit {
         let clock = Clock::start();
         let model = Model::new(setup, actor.into(), clock.now(), (160, 50));
         let engine = Engine::start(sources, recorder, manner.process, clock);
-        let (flow, leaps) = (Flow::Still, Vec::new());
-        Self { sandbox, model, engine, instants, providers, journal, flow, leaps, state, room }
+        let (flow, glances, leaps) = (Flow::Still, 0, Vec::new());
+        Self { sandbox, model, engine, instants, providers, journal, flow, glances, leaps, state, room }
     }
 
     /// Providers of another cockpit at the same world: connections and memories of their own, and nobody who polls.
@@ -320,7 +326,9 @@ impl Cockpit {
             Ok(Some(msg)) => self.take(msg),
             Ok(None) => panic!("the engine has ended"),
             Err(_) => {
-                if self.flow == Flow::Passing {
+                self.glances += 1;
+                let slower = self.glances > HURRY && !self.glances.is_multiple_of(4);
+                if self.flow == Flow::Passing && !slower {
                     self.sandbox.world().advance(Duration::from_secs(1));
                 }
                 let now = self.leapt(self.engine.clock.now());

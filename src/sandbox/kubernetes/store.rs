@@ -308,12 +308,24 @@ pub(super) fn key_of(resource: &Resource, object: &Value) -> Key {
 
 /// A string in an object; empty when absent.
 pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    at(object, pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What stands at a pointer of plain names. The controllers ask at every tick; to look for escapes in each name, as a
+/// JSON pointer must, would cost more than all the rest of it.
+fn at<'a>(object: &'a Value, pointer: &str) -> Option<&'a Value> {
+    if pointer.contains('~') {
+        return object.pointer(pointer);
+    }
+    pointer.split('/').skip(1).try_fold(object, |at, name| match at {
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        other => other.get(name),
+    })
 }
 
 /// A number in an object; 0 when absent, as Go leaves out zeros.
 pub(super) fn number(object: &Value, pointer: &str) -> i64 {
-    object.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+    at(object, pointer).and_then(Value::as_i64).unwrap_or_default()
 }
 
 /// An annotation; empty when absent.
