@@ -1,5 +1,5 @@
-//! R4 for rollouts in steps: going on, aborting, retrying and promoting fully are only said to be done when a later
-//! look proved it, however the server answered.
+//! R4 for rollouts in steps: going on, aborting, retrying, promoting fully and restarting are only said to be done when a
+//! later look proved it, however the server answered.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -136,7 +136,8 @@ fn provider(folder: &Path, cluster: &Cluster, url: &str) -> Arc<dyn Provider> {
 
 impl Day {
     async fn start() -> Self {
-        let now: Timestamp = "2026-11-20T14:00:00Z".parse().unwrap();
+        // Shortly before the desk opens: a restart that is asked for in the future waits for its time.
+        let now: Timestamp = "2026-11-21T08:58:00Z".parse().unwrap();
         let cluster = Cluster::new(now);
         for tag in ["v1", "v2"] {
             let digest = format!("sha256:{}", tag.trim_start_matches('v').repeat(64));
@@ -215,10 +216,15 @@ impl Day {
     }
 }
 
-fn verbs() -> [OfVerb; 6] {
+fn verbs() -> [OfVerb; 7] {
     let aborted = |day: &Day| {
         day.after(&json!({"abort": true}), 20);
         assert_eq!(day.status()["phase"], "Degraded");
+    };
+    // Only what is over may be restarted.
+    let over = |day: &Day| {
+        day.after(&json!({"promoteFull": true}), 60);
+        assert_eq!(day.status()["phase"], "Healthy");
     };
     // It measures, and will come to the next pause of its steps by itself.
     let going = |day: &Day| {
@@ -232,17 +238,18 @@ fn verbs() -> [OfVerb; 6] {
     };
     let inconclusive = json!({"status": {
         "currentStepIndex": 2, "controllerPause": true,
-        "pauseConditions": [{"reason": "InconclusiveAnalysisRun", "startTime": "2026-11-20T14:00:40Z"}]
+        "pauseConditions": [{"reason": "InconclusiveAnalysisRun", "startTime": "2026-11-21T08:58:40Z"}]
     }});
     let held = json!({"status": {
         "currentStepIndex": 1, "controllerPause": true,
-        "pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-11-20T14:00:10Z"}]
+        "pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-11-21T08:58:10Z"}]
     }});
     [
         ('R', |_: &Day| {}, held),
         ('R', unclear, inconclusive),
         ('P', going, json!({"spec": {"paused": false}})),
         ('X', |_: &Day| {}, json!({"status": {"abort": null, "abortedAt": null}})),
+        ('B', over, json!({"spec": {"restartAt": null}})),
         ('T', aborted, json!({"status": {"abort": true}})),
         (
             'S',
