@@ -90,23 +90,33 @@ fn argocd(env: &Env) -> Option<Tool> {
     })
 }
 
+/// A host and the token of the same names, never of others: the token of one host is for that host alone.
 fn awx(env: &Env) -> Option<Tool> {
-    let host = host(text(env, &["CONTROLLER_HOST", "TOWER_HOST"])?)?;
+    let pairs = [("CONTROLLER_HOST", "CONTROLLER_OAUTH_TOKEN"), ("TOWER_HOST", "TOWER_OAUTH_TOKEN")];
+    let (value, usual) = pairs.into_iter().find_map(|(host, token)| Some((text(env, &[host])?, token)))?;
+    let host = host(value)?;
     Some(Tool {
         name: "awx",
         url: Some(format!("https://{host}/api/v2")),
-        token: set(env, &["CONTROLLER_OAUTH_TOKEN", "TOWER_OAUTH_TOKEN"]),
-        usual: "CONTROLLER_OAUTH_TOKEN",
+        token: set(env, &[usual]),
+        usual,
         pipeline: Some("pipeline = { source = \"awx\", template = \"Release\" }".to_owned()),
     })
 }
 
+/// `TFE_TOKEN` is for the one host that `TFE_ADDRESS` or `TFE_HOSTNAME` names, or for the public one; the other variable has
+/// its host in its name. Where they leave a doubt, no token is written.
 fn terraform(env: &Env) -> Option<Tool> {
+    const PUBLIC: &str = "app.terraform.io";
     let token = set(env, &["TFE_TOKEN", "TF_TOKEN_app_terraform_io"])?;
-    let own = text(env, &["TFE_ADDRESS", "TF_CLOUD_HOSTNAME"]).and_then(host);
-    // The token of one host is for that host alone.
-    let elsewhere = own.filter(|host| *host != "app.terraform.io");
-    let is_theirs = token == "TFE_TOKEN" || elsewhere.is_none();
+    let named = ["TFE_ADDRESS", "TFE_HOSTNAME", "TF_CLOUD_HOSTNAME"].map(|name| text(env, &[name]));
+    let hosts: Vec<&str> = named.into_iter().flatten().map(host).collect::<Option<_>>()?;
+    let first = hosts.first().copied().unwrap_or(PUBLIC);
+    let [address, hostname, _] = named;
+    let told = address.is_some() || hostname.is_some() || first == PUBLIC;
+    let is_theirs =
+        hosts.iter().all(|host| *host == first) && if token == "TFE_TOKEN" { told } else { first == PUBLIC };
+    let elsewhere = Some(first).filter(|host| *host != PUBLIC);
     let part = |name: &str| text(env, &[name]).filter(|value| is_name(value));
     let organization = part("TF_CLOUD_ORGANIZATION").unwrap_or("acme");
     let project = format!("{organization}/{}", part("TF_WORKSPACE").unwrap_or("network"));
@@ -154,6 +164,14 @@ mod tests {
             (vec![hosted], true, "TF_TOKEN_app_terraform_io"),
             (vec![("TFE_TOKEN", "secret-2"), own], true, "TFE_TOKEN"),
             (vec![hosted, own], false, "TFE_TOKEN"),
+            (vec![("TFE_TOKEN", "secret-4"), ("TFE_HOSTNAME", "tfe.acme.test")], true, "TFE_TOKEN"),
+            (vec![("TFE_TOKEN", "secret-5"), ("TF_CLOUD_HOSTNAME", "tfe.acme.test")], false, "TFE_TOKEN"),
+            (vec![("TFE_TOKEN", "secret-6"), own, ("TFE_HOSTNAME", "tfe.other.test")], false, "TFE_TOKEN"),
+            (
+                vec![("CONTROLLER_HOST", "awx.acme.test"), ("TOWER_OAUTH_TOKEN", "secret-7")],
+                false,
+                "CONTROLLER_OAUTH_TOKEN",
+            ),
             (vec![("CONTROLLER_HOST", "https://awx.acme.test")], false, "CONTROLLER_OAUTH_TOKEN"),
             (
                 vec![("TOWER_HOST", "awx.acme.test"), ("TOWER_OAUTH_TOKEN", "secret-3")],
@@ -168,5 +186,12 @@ mod tests {
             assert!(!format!("{source}{}", tools[0].told()).contains("secret"), "{source}");
         }
         assert_eq!(of(&[]), []);
+        // An address that cannot be used is not the public one.
+        assert_eq!(of(&[("TFE_TOKEN", "secret-8"), ("TFE_ADDRESS", "http://tfe.acme.test")]), []);
+        assert!(
+            of(&[("TFE_TOKEN", "secret-9"), own])[0]
+                .source()
+                .contains("\nurl = \"https://tfe.acme.test/api/v2\"")
+        );
     }
 }
