@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use rustix::fs::{Mode, OFlags};
 
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -131,7 +132,21 @@ impl Terminal {
     pub(crate) fn press(&mut self, key: &[u8]) {
         // One enter soon after another is a held key.
         std::thread::park_timeout(Duration::from_millis(if key == b"\r" { 400 } else { 120 }));
+        // Escape and another key that are read in one go are one key with Alt.
+        let end = Instant::now() + PATIENCE;
+        while self.unread() > 0 {
+            assert!(Instant::now() < end, "no key is read any more\n{}", self.contents());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
         self.send(key);
+    }
+
+    /// How many bytes of what was pressed the program has not read yet.
+    fn unread(&self) -> u64 {
+        let name = self.master.as_ref().unwrap().tty_name().unwrap();
+        let (flags, mode) = (OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty());
+        let other_side = rustix::fs::open(&name, flags, mode).unwrap();
+        rustix::io::ioctl_fionread(&other_side).unwrap()
     }
 
     /// Takes the time that a person takes to read a plan: keys that come sooner confirm nothing.
