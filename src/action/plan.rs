@@ -36,6 +36,9 @@ pub struct Plan {
     pub title: SafeText,
     /// The requests, what they rest on, the promise.
     pub prepared: Prepared,
+    /// What really runs, where that is not just what is asked for.
+    #[serde(default)]
+    pub runs: Option<SafeText>,
     /// Everything that could go wrong, worst first.
     pub hazards: Vec<Hazard>,
     /// What would ship, or be taken back.
@@ -66,6 +69,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What the two artifacts of the plan are: before, and after.
+    #[must_use]
+    pub const fn sides(&self) -> [&'static str; 2] {
+        match (&self.runs, self.intent.target.sides()) {
+            (Some(_), [_, then]) => ["asked for", then],
+            (None, sides) => sides,
+        }
+    }
+
     /// Whether the plan is too old to be confirmed.
     #[must_use]
     pub fn stale(&self, now: Now) -> bool {
@@ -154,9 +166,17 @@ pub fn plan(
         max_age: policy.max_age,
         fingerprint,
         intent: intent.clone(),
+        runs: halfway(intent, around),
         hazards,
         prepared,
     })
+}
+
+/// What really runs in the place, if that is not just what is asked for.
+fn halfway(intent: &Intent, around: Surroundings<'_>) -> Option<SafeText> {
+    let environment = around.service.environment(&intent.place.as_ref()?.environment)?;
+    let rollout = around.world.rollout(around.service, environment)?.value;
+    (intent.target.runs() && rollout.halfway()).then(|| SafeText::new(&rollout.runs()))
 }
 
 /// The rules in the way: none, or overridden because the glass is broken.

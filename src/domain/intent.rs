@@ -84,6 +84,12 @@ impl Target {
         }
     }
 
+    /// Whether it changes what is asked to run, rather than what Git or a GitOps controller says.
+    #[must_use]
+    pub const fn runs(&self) -> bool {
+        !matches!(self, Self::Revert { .. } | Self::Deployed { .. } | Self::Application)
+    }
+
     /// The id of the revision that it goes back to, if it goes back.
     #[must_use]
     pub const fn revision(&self) -> Option<&SafeText> {

@@ -348,6 +348,22 @@ pub struct Rollout {
 }
 
 impl Rollout {
+    /// What really runs: `3 × v2.14.1, 1 × v2.15.0`.
+    #[must_use]
+    pub fn runs(&self) -> String {
+        let ready = self.running.iter().filter(|r| r.ready > 0);
+        let each: Vec<String> = ready.map(|r| format!("{} × {}", r.ready, r.artifact.label())).collect();
+        if each.is_empty() { "nothing that is ready".to_owned() } else { each.join(", ") }
+    }
+
+    /// Whether something else than what is asked for is ready, or nothing is.
+    #[must_use]
+    pub fn halfway(&self) -> bool {
+        let mut ready = self.running.iter().filter(|r| r.ready > 0).peekable();
+        let none = ready.peek().is_none() && self.replicas.desired > 0;
+        none || ready.any(|r| !r.artifact.same_as(&self.target))
+    }
+
     /// The revision that a roll back goes to unless another is chosen: the one that ran last among those older than
     /// the present one, whose artifact differs. Never one that was left by going back.
     #[must_use]

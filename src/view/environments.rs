@@ -203,12 +203,8 @@ fn details(
     };
     lines.push(words.within(room));
     if rollout.running.len() > 1 {
-        let ready = rollout.running.iter().filter(|r| r.ready > 0);
-        let each: Vec<String> = ready.map(|r| format!("{} × {}", r.ready, r.artifact.label())).collect();
-        let each = if each.is_empty() { vec!["nothing that is ready".to_owned()] } else { each };
-        lines.push(
-            scene.words().gap(3).say(Role::Muted, "runs ").say(Role::Base, each.join(", ")).within(room),
-        );
+        let words = scene.words().gap(3).say(Role::Muted, "runs ").say(Role::Base, rollout.runs());
+        lines.push(words.within(room));
     }
     let application = scene.model.world.application(service, environment);
     if let Some(app) = application {

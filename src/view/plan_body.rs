@@ -127,7 +127,10 @@ fn hazards(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'sta
 
 fn versions(scene: Scene<'_>, plan: &Plan, room: usize, lines: &mut Vec<Line<'static>>) {
     let prepared = &plan.prepared;
-    let [now, then] = plan.intent.target.sides();
+    let [now, then] = plan.sides();
+    if let Some(runs) = &plan.runs {
+        lines.extend(labelled(scene, "runs now", Role::Base, runs.as_str(), room));
+    }
     let sides = [(now, Role::Base, &prepared.from), (then, Role::Accent, &prepared.to)];
     for (label, role, artifact) in sides {
         let Some(artifact) = artifact else { continue };

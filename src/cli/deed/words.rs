@@ -20,7 +20,8 @@ pub(in crate::cli) fn plan(plan: &Plan) -> Vec<String> {
         };
         format!("{word}: {}", hazard.text)
     }));
-    let [now, then] = plan.intent.target.sides();
+    lines.extend(plan.runs.as_ref().map(|runs| format!("runs now: {runs}")));
+    let [now, then] = plan.sides();
     for (label, artifact) in [(now, &prepared.from), (then, &prepared.to)] {
         lines.extend(artifact.as_ref().map(|a| format!("{label}: {}", identified(a))));
     }

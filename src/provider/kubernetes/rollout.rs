@@ -364,6 +364,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stateful_sets_ready_pods_are_available_unless_they_must_stay_so_for_a_while() {
+        let status = json!({
+            "observedGeneration": 7, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2,
+            "currentRevision": "web-2", "updateRevision": "web-2"
+        });
+        let set = fixture::deployment().set("/kind", "StatefulSet".into()).set("/status", status);
+        let slow = |available: u32| {
+            let set = set.clone().set("/spec/minReadySeconds", 30.into());
+            set.set("/status/availableReplicas", available.into()).cut()
+        };
+        assert_eq!(phase(&set.cut()), Phase::Done, "an old server does not count what is available");
+        assert_eq!(phase(&slow(1)), Phase::Progressing(SafeText::new("1 of 2 pods are available")));
+        assert_eq!(phase(&slow(2)), Phase::Done);
+    }
+
+    #[test]
     fn a_look_shows_what_runs_what_comes_and_what_was() {
         let deployment = fixture::deployment()
             .image("r.test/web:v2")

@@ -99,6 +99,8 @@ struct SpecWire {
     paused: Option<bool>,
     progress_deadline_seconds: Option<u64>,
     #[serde(default, deserialize_with = "absent")]
+    min_ready_seconds: u32,
+    #[serde(default, deserialize_with = "absent")]
     selector: Selector,
     template: Option<TemplateWire>,
     #[serde(default, deserialize_with = "absent")]
@@ -187,12 +189,18 @@ impl SpecWire {
 }
 
 impl StatusWire {
-    fn status(self, species: Species) -> Status {
+    fn status(self, species: Species, min_ready_seconds: u32) -> Status {
+        // Servers before 1.22 do not count what is available of a StatefulSet, and know no such seconds: without them
+        // a ready pod is an available one.
+        let available = match species {
+            Species::StatefulSet if min_ready_seconds == 0 => self.ready_replicas,
+            _ => self.available_replicas,
+        };
         let common = Status {
             observed_generation: self.observed_generation,
             replicas: self.replicas,
             updated_replicas: self.updated_replicas,
-            available_replicas: self.available_replicas,
+            available_replicas: available,
             ready_replicas: self.ready_replicas,
             conditions: snug(self.conditions),
             update_revision: self.update_revision,
@@ -228,6 +236,7 @@ impl Watched for Workload {
             Species::DaemonSet => wire.status.desired_number_scheduled,
             _ => wire.spec.replicas.unwrap_or(1),
         };
+        let min_ready_seconds = wire.spec.min_ready_seconds;
         let asked = wire.spec.template.take().unwrap_or_default();
         Ok(Self {
             species,
@@ -247,7 +256,7 @@ impl Watched for Workload {
             },
             template_written: template_written(object),
             argo_wrote: wrote(object, "argocd-controller"),
-            status: wire.status.status(species),
+            status: wire.status.status(species, min_ready_seconds),
             argo,
         })
     }
