@@ -186,8 +186,7 @@ impl Case {
             std::thread::park_timeout(Duration::from_millis(50));
         }
         terminal.press(b"\x1b");
-        terminal.press(b"q");
-        terminal.end(pty::PATIENCE);
+        terminal.quit();
         before
     }
 }

@@ -300,6 +300,70 @@ async fn a_version_goes_out_and_comes_back_and_each_is_verified() {
 }
 
 #[tokio::test]
+async fn a_container_that_is_started_anew_stays_what_it_is() {
+    let mut stage = Stage::plain().await;
+    let before = stage.rollout().await;
+    let provider = Arc::clone(&stage.provider);
+    let mut desk = Desk::open(&provider, &[]).await;
+    let plan = desk.ask('B').await.unwrap().prepared;
+    assert_eq!((plan.from.clone(), plan.to.clone()), (Some(artifact(1)), Some(artifact(1))));
+    says(&plan.promise, "every replica is new, runs v1 as before");
+    says(&texts(&plan, Severity::Warning)[0], "Nothing serves between the stop of web and its start");
+    stage.pass(1);
+    desk.confirm().await;
+    let outcome = desk.follow(|| stage.pass(1)).await;
+    assert!(matches!(&outcome, Outcome::Verified(_)), "{outcome:?}");
+    assert_eq!(stage.writes(), [("restart".into(), 204)]);
+    let after = stage.rollout().await;
+    assert_eq!((after.target, after.running), (before.target, before.running));
+    assert_eq!(after.revisions[0].id, before.revisions[0].id, "the very container");
+    assert!(after.restart.unwrap().mark.as_str() > before.restart.unwrap().mark.as_str());
+}
+
+#[tokio::test]
+async fn all_replicas_are_started_anew_one_after_the_other() {
+    let mut stage = Stage::of(&[("project", "shop"), ("compose_service", "web")], Manner::Honest).await;
+    for name in ["shop-web-1", "shop-web-2"] {
+        stage.engine.add_container(&labelled(name, 1, &COMPOSE));
+    }
+    let provider = Arc::clone(&stage.provider);
+    let mut desk = Desk::open(&provider, &[]).await;
+    let plan = desk.ask('B').await.unwrap().prepared;
+    assert_eq!(plan.steps.len(), 2);
+    says(&texts(&plan, Severity::Warning)[0], "2 containers are started anew one after the other");
+    stage.pass(1);
+    desk.confirm().await;
+    let outcome = desk.follow(|| stage.pass(1)).await;
+    says(outcome.text(), "2 of 2 replicas run v1, each of them new");
+    assert_eq!(stage.writes(), [("restart".into(), 204), ("restart".into(), 204)]);
+
+    // One of them anew is not all of them.
+    stage.pass(1);
+    let half = stage.prepare(Verb::Restart, Target::Replicas { at: stage.now }).await.unwrap();
+    assert_ne!(half.basis, plan.basis, "both were started since");
+    stage.provider.perform(&half.steps[1]).await.unwrap();
+    assert_ne!(
+        half.basis,
+        stage.prepare(Verb::Restart, Target::Replicas { at: stage.now }).await.unwrap().basis,
+        "the other one was started by somebody else"
+    );
+}
+
+#[tokio::test]
+async fn what_does_not_run_or_is_swarms_is_not_started_anew() {
+    let stage = Stage::of(&[("container", "web")], Manner::Honest).await;
+    stage.engine.add_container(&ContainerSeed { state: ContainerState::Exited(0), ..web() });
+    let at = stage.now;
+    let fault = stage.prepare(Verb::Restart, Target::Replicas { at }).await.unwrap_err();
+    assert_eq!(fault.cause, Cause::Refused);
+    says(&fault, "nothing of container web runs");
+    let stage = Stage::of(&[("container", "web")], Manner::Honest).await;
+    stage.engine.add_container(&labelled("web", 1, &[("com.docker.swarm.service.name", "shop_web")]));
+    let fault = stage.prepare(Verb::Restart, Target::Replicas { at }).await.unwrap_err();
+    says(&fault, "Swarm service shop_web, which would replace it");
+}
+
+#[tokio::test]
 async fn a_tag_is_pinned_to_the_digest_that_the_engine_holds() {
     let stage = Stage::plain().await;
     let tag = Artifact::from_reference(&image(2));
@@ -429,11 +493,13 @@ async fn an_engine_that_answers_and_does_nothing_is_never_believed() {
     };
     stage.engine.add_container(&kept);
     let provider = Arc::clone(&stage.provider);
-    let mut desk = Desk::open(&provider, &[]).await;
-    desk.ask('r').await.unwrap();
-    desk.confirm().await;
-    let outcome = desk.follow(|| stage.pass(1)).await;
-    assert!(!matches!(&outcome, Outcome::Verified(_)), "{outcome:?}");
-    says(outcome.text(), "v1 is still asked for there");
+    for (key, told) in [('r', "v1 is still asked for there"), ('B', "everything runs since before")] {
+        let mut desk = Desk::open(&provider, &[]).await;
+        desk.ask(key).await.unwrap();
+        desk.confirm().await;
+        let outcome = desk.follow(|| stage.pass(1)).await;
+        assert!(!matches!(&outcome, Outcome::Verified(_)), "{outcome:?}");
+        says(outcome.text(), told);
+    }
     assert_eq!(stage.writes(), [], "the engine never saw them");
 }

@@ -19,8 +19,7 @@ fn drill(scenario: &str, speed: &str) -> (tempfile::TempDir, Terminal) {
 }
 
 fn review(mut terminal: Terminal) -> String {
-    terminal.press(b"q");
-    assert_eq!(terminal.end(SOON).exit_code(), 0);
+    assert_eq!(terminal.quit().exit_code(), 0);
     terminal.contents()
 }
 

@@ -472,6 +472,8 @@ async fn orders_for_a_container() -> BTreeSet<&'static str> {
     let back = Target::Revision { id: kept.id.clone(), artifact: kept.artifact.clone() };
     let plan = provider.prepare(&intent(Verb::RollBack, back)).await.unwrap();
     used.extend(compared("docker", Verb::RollBack, &plan));
+    let plan = provider.prepare(&intent(Verb::Restart, Target::Replicas { at: now })).await.unwrap();
+    used.extend(compared("docker", Verb::Restart, &plan));
     server.abort();
     used
 }

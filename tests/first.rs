@@ -61,8 +61,7 @@ fn the_demo_begins_with_one_key_and_takes_keys_of_its_own() {
     terminal.press(b"?");
     terminal.wait_for("keys");
     terminal.press(b"\x1b");
-    terminal.press(b"q");
-    assert_eq!(terminal.end(PATIENCE).exit_code(), 0);
+    assert_eq!(terminal.quit().exit_code(), 0);
     assert!(terminal.as_before());
 }
 

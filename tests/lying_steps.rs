@@ -194,9 +194,11 @@ impl Day {
     async fn told(&self, manner: Manner, key: char, back: &Value) -> Outcome {
         let mut desk = Desk::open(&self.provider, &[]).await;
         *self.server.manner.lock().unwrap() = manner;
-        desk.ask(key).await.unwrap();
-        if key == 'S' {
-            desk.type_name("web");
+        let plan = desk.ask(key).await.unwrap();
+        match key {
+            'S' => desk.type_name("web"),
+            'X' => assert_eq!(plan.title, "Abort v2 for web in production", "what comes, not what stays"),
+            _ => {}
         }
         desk.confirm().await;
         desk.follow(|| self.pass(back)).await

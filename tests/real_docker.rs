@@ -22,6 +22,7 @@ use gonogo::domain::{
     ServiceName, Severity, SourceName, Target,
 };
 use gonogo::provider::{Provider, SourceSpec, kind};
+use jiff::Timestamp;
 
 /// How long a rollout of two replicas may take here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -364,6 +365,7 @@ async fn a_plain_container_and_one_of_compose_go_forward_and_back_on_a_real_engi
     for name in ["plain", "compose", "networked"] {
         there_and_back_again(&stage, name).await;
     }
+    what_is_started_anew_is_the_same_container(&stage).await;
     what_the_engine_says_to_a_step_that_comes_twice(&stage).await;
 }
 
@@ -451,6 +453,22 @@ async fn there_and_back_again(stage: &Stage, name: &str) {
     }
     let (rollout, _) = stage.until(name, "v1 runs again", |r| r.phase == Phase::Done && kept(r, &v1)).await;
     assert_eq!(rollout.previous(), None, "v2 was left by going back");
+}
+
+async fn what_is_started_anew_is_the_same_container(stage: &Stage) {
+    let before = stage.rollout("compose").await;
+    let at = "2026-11-20T14:00:00Z".parse().unwrap();
+    let plan = stage.prepare("compose", Verb::Restart, Target::Replicas { at }).await.unwrap();
+    assert_eq!(blocking(&plan), Vec::<String>::new());
+    let Promise::Renewed { after, .. } = plan.promise else { panic!("{:?}", plan.promise) };
+    assert_eq!(before.restart.as_ref().unwrap().mark.as_str().parse::<Timestamp>().unwrap(), after);
+    assert_eq!(stage.provider.perform(&plan.steps[0]).await.unwrap().status, 204);
+    let newer = |r: &Rollout| {
+        r.restart.as_ref().is_some_and(|r| r.mark.as_str().parse().is_ok_and(|m: Timestamp| m > after))
+    };
+    let (rollout, _) = stage.until("compose", "started anew", |r| r.phase == Phase::Done && newer(r)).await;
+    assert_eq!(rollout.revisions[0].id, before.revisions[0].id);
+    assert_eq!(rollout.running, before.running);
 }
 
 async fn what_the_engine_says_to_a_step_that_comes_twice(stage: &Stage) {

@@ -370,8 +370,7 @@ fn a_release_day_on_real_servers() {
     terminal.press(b"\r");
     terminal.wait_until("the approval is verified", ACT, |s| s.contains("verified: approved by"));
     terminal.press(b"\x1b");
-    terminal.press(b"q");
-    assert_eq!(terminal.end(Duration::from_secs(5)).exit_code(), 0);
+    assert_eq!(terminal.quit().exit_code(), 0);
 
     the_journal_tells_the_story(&day);
 }

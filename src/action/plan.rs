@@ -233,7 +233,9 @@ fn who(prepared: &Prepared) -> &str {
 fn title(intent: &Intent, prepared: &Prepared) -> SafeText {
     let verb = intent.verb.word();
     let place = intent.place.as_ref().map_or_else(|| intent.service.to_string(), ToString::to_string);
-    let to = prepared.to.as_ref().map(|to| to.label().to_owned());
+    // What is aborted is what comes, not what is left.
+    let subject = if intent.verb == Verb::Abort { &prepared.from } else { &prepared.to };
+    let to = subject.as_ref().map(|to| to.label().to_owned());
     let mut capital = verb.chars();
     let first = capital.next().map(|c| c.to_ascii_uppercase()).unwrap_or_default();
     let rest = capital.as_str();

@@ -62,6 +62,14 @@ pub enum Promise {
         /// [`super::rollout::Restart::mark`].
         mark: SafeText,
     },
+    /// Every replica in the place has been started later than this and runs this, and the rollout is at rest: of a target
+    /// that keeps no mark of a restart.
+    Renewed {
+        /// What.
+        artifact: Artifact,
+        /// The latest start that there was, by the target's own clock.
+        after: Timestamp,
+    },
     /// No door of the rollout is open any more.
     Shut,
     /// The rollout is paused.
@@ -147,7 +155,7 @@ impl std::fmt::Display for Promise {
             Self::WentOn { step } => write!(f, "the rollout is beyond step {}", step + 1),
             Self::Aborted => f.write_str("the rollout is aborted, and the stable revision has all traffic"),
             Self::Retried => f.write_str("the rollout is no longer aborted"),
-            Self::Restarted { artifact, .. } => {
+            Self::Restarted { artifact, .. } | Self::Renewed { artifact, .. } => {
                 write!(
                     f,
                     "every replica is new, runs {} as before, and the rollout is at rest",

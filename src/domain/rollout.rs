@@ -410,7 +410,8 @@ pub enum Stock {
 /// The newest restart that a workload was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restart {
-    /// The target's own mark of it: when it was asked for, or how often.
+    /// The target's own mark of it: when it was asked for, or how often. Of a target that keeps none, since when every
+    /// replica runs.
     pub mark: SafeText,
     /// Ready replicas that are there since before it.
     pub left: u32,

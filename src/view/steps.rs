@@ -89,6 +89,8 @@ fn course(scene: Scene<'_>, steps: &Steps, room: usize) -> Line<'static> {
             std::cmp::Ordering::Greater => Sign::Ahead,
             std::cmp::Ordering::Equal => match steps.course {
                 Course::Held => Sign::Waiting,
+                // Where it was when it was aborted is not told: the controller begins to count anew.
+                Course::Aborted if steps.strategy == Strategy::Canary => Sign::Ahead,
                 Course::Aborted => Sign::Bad,
                 Course::Going | Course::Ordered | Course::Over => Sign::Running,
             },

@@ -338,7 +338,10 @@ async fn a_failed_analysis_aborts_and_the_way_on_is_offered() {
 async fn an_abort_and_the_roll_back_to_what_is_stable_leave_nothing_of_it() {
     let day = Day::start(canary(), "rollout").await;
     day.promote("v3").await;
-    day.see("the pause", |r| matches!(r.phase, Phase::Paused(_))).await;
+    let held = day.see("the pause", |r| matches!(r.phase, Phase::Paused(_))).await;
+    // The server fills in the ReplicaSets' templates and not the Rollout's: they are still its revisions.
+    assert_eq!((held.revisions[0].artifact.label(), held.revisions[0].standing), ("v3", Standing::Current));
+    assert!(held.target.digest.is_some(), "its pods tell: {:?}", held.target);
     let plan = day.act(Verb::Abort, Target::Rollout).await;
     assert_eq!(plan.promise, Promise::Aborted);
     assert!(
@@ -354,6 +357,8 @@ async fn an_abort_and_the_roll_back_to_what_is_stable_leave_nothing_of_it() {
         "the stable revision takes no steps: {:?}",
         plan.promise
     );
+    let changed: Vec<_> = plan.differences.iter().map(|d| d.what.as_str()).collect();
+    assert_eq!(changed, ["image of container web"], "the server's defaults are none");
     let back = day.done("v2").await;
     assert_eq!(back.steps.unwrap().course, Course::Over);
 }

@@ -130,14 +130,14 @@ impl Terminal {
 
     /// Presses one key the way a person does: apart from the one before.
     pub(crate) fn press(&mut self, key: &[u8]) {
-        // One enter soon after another is a held key.
-        std::thread::park_timeout(Duration::from_millis(if key == b"\r" { 400 } else { 120 }));
         // Escape and another key that are read in one go are one key with Alt.
         let end = Instant::now() + PATIENCE;
         while self.unread() > 0 {
             assert!(Instant::now() < end, "no key is read any more\n{}", self.contents());
             std::thread::park_timeout(Duration::from_millis(5));
         }
+        // One enter soon after another is a held key.
+        std::thread::park_timeout(Duration::from_millis(if key == b"\r" { 400 } else { 120 }));
         self.send(key);
     }
 
@@ -211,10 +211,8 @@ impl Terminal {
     /// Waits for the program's end, and until all that it wrote has been read: that is later.
     pub(crate) fn end(&mut self, patience: Duration) -> ExitStatus {
         let end = Instant::now() + patience;
-        let mut ended = None;
         loop {
-            ended = ended.or_else(|| self.child.try_wait().unwrap());
-            let heard_out = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+            let (ended, heard_out) = self.ended();
             if let (Some(status), true) = (&ended, heard_out) {
                 return status.clone();
             }
@@ -222,6 +220,28 @@ impl Terminal {
             assert!(Instant::now() < end, "still {still} after {patience:?}\n{}", self.contents());
             std::thread::park_timeout(Duration::from_millis(10));
         }
+    }
+
+    /// Leaves the cockpit with `q`: pressed again after a while, for on a crowded machine an escape before it may be
+    /// read so late that both are one key.
+    pub(crate) fn quit(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            self.press(b"q");
+            let soon = Instant::now() + Duration::from_secs(5);
+            while Instant::now() < soon {
+                if let (Some(_), _) = self.ended() {
+                    return self.end(PATIENCE);
+                }
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+        }
+        self.end(Duration::ZERO)
+    }
+
+    /// How the program ended, and whether all that it wrote has been read.
+    fn ended(&mut self) -> (Option<ExitStatus>, bool) {
+        (self.child.try_wait().unwrap(), self.reader.as_ref().is_none_or(JoinHandle::is_finished))
     }
 }
 

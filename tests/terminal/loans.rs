@@ -68,8 +68,7 @@ fn a_reason_is_written_in_ones_own_editor_and_the_terminal_comes_back_clean() {
     assert!(!screen.contains("THESE ACT NOW"), "{screen}");
     terminal.press(b"\x1b");
     terminal.wait_gone("[ Approve ]");
-    terminal.press(b"q");
-    assert_eq!(terminal.end(SOON).exit_code(), 0);
+    assert_eq!(terminal.quit().exit_code(), 0);
     restored(&terminal);
     assert_eq!(turns(&terminal), (2, 2));
 }
@@ -83,8 +82,7 @@ fn an_editor_that_fails_leaves_the_reason_as_it_was_and_that_is_said() {
     assert_eq!(turns(&terminal), (2, 1));
     terminal.press(b"\x1b");
     terminal.wait_gone("[ Approve ]");
-    terminal.press(b"q");
-    assert_eq!(terminal.end(SOON).exit_code(), 0);
+    assert_eq!(terminal.quit().exit_code(), 0);
     // The editor left the line raw: the shell must not find it so.
     restored(&terminal);
 }

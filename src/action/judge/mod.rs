@@ -53,6 +53,7 @@ pub fn judge(intent: &Intent, prepared: &Prepared, sent: Now, service: &Service,
         | Promise::Aborted
         | Promise::Retried
         | Promise::Restarted { .. }
+        | Promise::Renewed { .. }
         | Promise::Shut
         | Promise::Paused
         | Promise::Resumed => {

@@ -1,5 +1,7 @@
 //! What a look at a rollout says about a promise.
 
+use jiff::Timestamp;
+
 use super::{Judgement, broken, holds, pending, untouched};
 use crate::domain::rollout::{
     Ajar, Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY, UNREAD,
@@ -13,6 +15,7 @@ pub(super) fn judge(prepared: &Prepared, rollout: &Rollout) -> Judgement {
     match &prepared.promise {
         Promise::Runs { artifact } => runs(artifact, prepared, rollout),
         Promise::Restarted { artifact, mark } => restarted(artifact, mark, prepared, rollout),
+        Promise::Renewed { artifact, after } => renewed(artifact, *after, prepared, rollout),
         Promise::Shut => shut(rollout),
         Promise::Paused => paused(prepared, rollout),
         _ if unread => pending("its controller has not read the newest order yet"),
@@ -110,6 +113,20 @@ fn restarted(artifact: &Artifact, mark: &SafeText, prepared: &Prepared, rollout:
         Judgement::Holds(_) if left > 0 => pending(&format!("{left} replicas are still the old ones")),
         Judgement::Holds(text) => holds(&format!("{text}, each of them new")),
         other => other,
+    }
+}
+
+/// A restart of which the target keeps no mark: everything must run since later than anything did.
+fn renewed(artifact: &Artifact, after: Timestamp, prepared: &Prepared, rollout: &Rollout) -> Judgement {
+    let mark = rollout.restart.as_ref().map(|restart| restart.mark.as_str());
+    let since = mark.and_then(|mark| mark.parse::<Timestamp>().ok());
+    match (since, runs(artifact, prepared, rollout)) {
+        (Some(since), Judgement::Holds(text)) if since > after => holds(&format!("{text}, each of them new")),
+        (_, Judgement::Holds(_)) if mark == basis(prepared, LAST_RESTART) => {
+            untouched("everything runs since before")
+        }
+        (_, Judgement::Holds(_)) => pending("not every replica has been started anew"),
+        (_, other) => other,
     }
 }
 

@@ -396,6 +396,44 @@ fn restarts() {
 }
 
 #[test]
+fn restarts_of_which_no_mark_is_kept() {
+    use Word::{Broken, Holds, Pending, Untouched};
+    const BEFORE: &str = "2026-11-21T08:00:00Z";
+    let after = "2026-11-21T08:30:00Z".parse().unwrap();
+    let promise = || Promise::Renewed { artifact: artifact("v1"), after };
+    let basis = || vec![Basis::new(LAST_RESTART, BEFORE), Basis::new(LEAST_REPLICAS, "2")];
+    let look = |since: Option<&str>, desired, phase: Phase, tag: &'static str| {
+        let mark = since.map(SafeText::new);
+        Seen::rollout(move |r| {
+            r.restart = mark.map(|mark| Restart { mark, left: 0 });
+            (r.phase, r.target) = (phase, artifact(tag));
+            r.running = vec![Running { artifact: artifact(tag), ready: desired }];
+            r.replicas.desired = desired;
+        })
+    };
+    let (late, early) = (Some("2026-11-21T09:00:00.000000001Z"), Some("2026-11-21T08:20:00Z"));
+    let moving = || Phase::Progressing("1 of 2 ready".into());
+    table(vec![
+        ("all of them new", promise(), basis(), look(late, 2, Phase::Done, "v1"), Holds),
+        ("as before", promise(), basis(), look(Some(BEFORE), 2, Phase::Done, "v1"), Untouched),
+        ("one of them new, the older one", promise(), basis(), look(early, 2, Phase::Done, "v1"), Pending),
+        (
+            "since the latest start before",
+            promise(),
+            basis(),
+            look(Some("2026-11-21T08:30:00Z"), 2, Phase::Done, "v1"),
+            Pending,
+        ),
+        ("nobody says since when", promise(), basis(), look(None, 2, Phase::Done, "v1"), Pending),
+        ("never started", promise(), basis(), look(Some("never"), 2, Phase::Done, "v1"), Pending),
+        ("one of them is gone", promise(), basis(), look(late, 1, Phase::Done, "v1"), Pending),
+        ("under way", promise(), basis(), look(late, 2, moving(), "v1"), Pending),
+        ("it ended", promise(), basis(), look(late, 2, Phase::Failed("x".into()), "v1"), Broken),
+        ("another artifact", promise(), basis(), look(late, 2, Phase::Done, "v3"), Broken),
+    ]);
+}
+
+#[test]
 fn a_source_that_cannot_be_seen_proves_nothing() {
     let mut cockpit = Cockpit::at_the_gate(Access::ReadWrite);
     cockpit.see(CI, Err(Fault::new(Cause::Tls, "expired")));

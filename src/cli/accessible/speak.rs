@@ -156,7 +156,7 @@ pub(super) fn changes(model: &Model) -> Vec<String> {
     let Some((place, changes)) =
         model.selected_place().and_then(|p| Some((p.clone(), model.changes.get(&p)?)))
     else {
-        return vec!["No change set is known here.".to_owned()];
+        return vec![unknown_changes(model)];
     };
     let mut lines = vec![format!("To {place}: {}.", words::change_set(changes))];
     lines.extend(changes.of_kind(FileKind::Migration).map(|file| format!("Migration {}.", file.path)));
@@ -172,6 +172,17 @@ pub(super) fn changes(model: &Model) -> Vec<String> {
         lines.push(format!("And {more} more."));
     }
     lines
+}
+
+/// Why there is no change set.
+fn unknown_changes(model: &Model) -> String {
+    let code = model.selected().and_then(|(service, _)| service.code.as_ref());
+    match code {
+        Some(code) if model.world.source(code).is_none_or(|state| state.seen.is_none()) => {
+            format!("What would ship is not known yet: {code} has not answered.")
+        }
+        _ => "No change set is known here.".to_owned(),
+    }
 }
 
 /// How every source is.

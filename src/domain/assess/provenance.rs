@@ -3,7 +3,7 @@
 
 use super::super::code::Sha;
 use super::super::pipeline::{Decision, Pipeline, RunState};
-use super::super::rollout::{Artifact, Rollout};
+use super::super::rollout::{Artifact, Phase, Rollout, Running, Strategy};
 use super::super::service::{Environment, Service};
 use super::super::text::SafeText;
 use super::super::world::World;
@@ -62,7 +62,12 @@ fn short(digest: &SafeText) -> &str {
 }
 
 fn replicas(rollout: &Rollout) -> Proof {
-    let ready = || rollout.running.iter().filter(|running| running.ready > 0);
+    // After a switch the other colour is kept for a while, without traffic.
+    let colours = rollout.steps.as_ref().is_some_and(|steps| steps.strategy == Strategy::BlueGreen);
+    let kept = |running: &Running| {
+        colours && rollout.phase == Phase::Done && running.artifact.image != rollout.target.image
+    };
+    let ready = || rollout.running.iter().filter(|running| running.ready > 0 && !kept(running));
     let silent: u32 = ready().filter(|r| r.artifact.digest.is_none()).map(|r| r.ready).sum();
     let all: u32 = ready().map(|r| r.ready).sum();
     if silent > 0 {

@@ -57,6 +57,15 @@ pub(super) const FACTS: Enforcement = Enforcement {
             needs: NEEDS,
             proof: "as for promote of a container",
         },
+        VerbFacts {
+            verb: Verb::Restart,
+            request: "POST /{version}/containers/{id}/restart",
+            guard: AGAIN,
+            remains: "for each container that runs, one after the other: as for a roll back",
+            needs: NEEDS,
+            proof: "each container that runs was started later than any did before, runs the digest as before, and its health \
+                    check, if it has one, succeeds",
+        },
     ],
     enforced: &[
         Enforced { what: "permission", by: By::Nobody, how: "the engine tells only when it is tried" },

@@ -292,7 +292,8 @@ impl Engine {
         if step.source != self.source {
             return Err(Fault::new(Cause::Local, format!("the step is for source {}", step.source)));
         }
-        let stops = step.path.contains("/containers/") && step.path.ends_with("/stop");
+        let stops = step.path.contains("/containers/")
+            && ["/stop", "/restart"].iter().any(|what| step.path.ends_with(what));
         let endpoint = if stops { &self.patient } else { &self.endpoint };
         let answer = endpoint.write(step, &[]).await?;
         // The engine's word for a container that runs or stands still already.

@@ -245,11 +245,7 @@ impl Docker {
                 return match wanted {
                     Wanted::Run(artifact) => containers::promote(scene, artifact).await,
                     Wanted::GoBack { id, artifact } => containers::roll_back(scene, id, artifact).await,
-                    Wanted::Restart => Err(Fault::new(
-                Cause::Refused,
-                "the engine keeps no mark of a container's restart: that it took place could not be proved",
-            )
-            .with_hint("docker restart NAME")),
+                    Wanted::Restart => containers::restart(scene).await,
                 };
             }
         };

@@ -45,6 +45,8 @@ pub(super) struct Fresh {
     pub(super) least_replicas: u32,
     /// Who says how many there are.
     pub(super) scale: Scale,
+    /// The template with the server's defaults, of a workload into which it does not write them.
+    pub(super) filled: Option<Value>,
 }
 
 impl Fresh {
@@ -85,6 +87,7 @@ impl Fresh {
             generation,
             least_replicas: workload.replicas,
             scale: Scale::Own,
+            filled: None,
             workload,
         })
     }
@@ -324,7 +327,7 @@ pub(super) fn roll_back(
             ),
         )],
         basis,
-        differences: differences(fresh.template(), &template),
+        differences: differences(fresh.filled.as_ref().unwrap_or(fresh.template()), &template),
         hazards,
         promise: outcome(fresh, &to, cut.meta.label(super::wire::ROLLOUT_HASH)),
         deadline: fresh.deadline(),

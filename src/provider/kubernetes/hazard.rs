@@ -287,7 +287,7 @@ pub(super) fn of_way_back(
     manifest: &Manifest,
 ) -> Vec<Hazard> {
     let mut hazards = Vec::new();
-    if set.template == fresh.workload.template {
+    if super::history::is_asked(&fresh.workload, set) {
         hazards.push(Hazard::new(
             Severity::Blocking,
             format!("{} is what is asked for already: nothing would change", to.label()),

@@ -34,9 +34,8 @@ pub(super) fn owns(workload: &Workload, set: &Remembered) -> bool {
 /// The revision of the template that is asked for now, as the controller chooses: of ReplicaSets the oldest with an
 /// equal template, of ControllerRevisions the one with the highest number. None until the controller has made it.
 pub(super) fn current<'a>(workload: &Workload, owned: &'a [Arc<Remembered>]) -> Option<&'a Arc<Remembered>> {
-    if let Some(argo) = workload.argo.as_ref().filter(|argo| argo.reference.is_some()) {
-        // The template stands elsewhere: only the controller knows which it is.
-        return owned.iter().find(|set| set.meta.label(ROLLOUT_HASH) == Some(argo.current.as_str()));
+    if let Some(hash) = named_current(workload) {
+        return owned.iter().find(|set| set.meta.label(ROLLOUT_HASH) == Some(hash));
     }
     let mut equal = owned.iter().filter(|set| set.template == workload.template);
     if workload.species.memory() == Resource::ControllerRevisions {
@@ -47,6 +46,22 @@ pub(super) fn current<'a>(workload: &Workload, owned: &'a [Arc<Remembered>]) -> 
         let key = |set: &Remembered| (set.meta.creation_timestamp, set.meta.name.clone());
         if key(b) < key(a) { b } else { a }
     }))
+}
+
+/// What Argo Rollouts calls the present revision, if it has read what is asked for. The server fills the defaults into a
+/// ReplicaSet's template and not into a Rollout's, so that the two need not be equal; and a template that stands elsewhere
+/// only the controller knows.
+fn named_current(workload: &Workload) -> Option<&str> {
+    let argo = workload.argo.as_ref()?;
+    let read =
+        workload.meta.generation.is_some() && workload.meta.generation == workload.status.observed_generation;
+    ((read && !argo.current.is_empty()) || argo.reference.is_some()).then_some(argo.current.as_str())
+}
+
+/// Whether this revision is what is asked for.
+pub(super) fn is_asked(workload: &Workload, set: &Remembered) -> bool {
+    let named = named_current(workload).is_some_and(|hash| set.meta.label(ROLLOUT_HASH) == Some(hash));
+    named || set.template == workload.template
 }
 
 /// The revision that Argo Rollouts calls stable.

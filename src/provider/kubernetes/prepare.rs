@@ -14,12 +14,14 @@ use super::config;
 use super::flagger;
 use super::front::Front;
 use super::hazard;
+use super::history;
 use super::link::Link;
 use super::look;
 use super::remembered::Remembered;
 use super::service;
 use super::species::{Resource, Species};
 use super::steer;
+use super::wire::Watched as _;
 use super::{Binding, MANAGER, Open, is_name, local};
 use crate::domain::{
     Artifact, Cause, Fault, Guard, Hazard, Intent, Permission, Prepared, Promise, Receipt, SafeText,
@@ -82,6 +84,9 @@ pub(super) async fn workload(
         Some(namespace) => look::asked(namespace, &fresh.workload, &fresh.container),
         None => fresh.asked(),
     };
+    if intent.verb == Verb::RollBack {
+        fresh.filled = filled(link, binding, &fresh).await;
+    }
     let mut edit = edit(open, binding, &fresh, &from, intent).await?;
     edit.hazards.extend(autoscaler.and_then(|a| a.hazard(asked)));
     edit.hazards.extend(hazard::of_sameness(&fresh, intent.verb, &from, &edit.to));
@@ -122,6 +127,15 @@ pub(super) async fn workload(
         people: None,
         form: Vec::new(),
     })
+}
+
+/// The template that a Rollout asks for as the server fills it in: as its ReplicaSet has it. What it differs in from
+/// another one is then a difference and no default. Without it the Rollout's own is compared.
+async fn filled(link: &Link, binding: &Binding, fresh: &Fresh) -> Option<Value> {
+    let argo = fresh.workload.argo.as_ref().filter(|argo| is_name(&argo.current))?;
+    let set = revision(link, binding, &format!("{}-{}", binding.name, argo.current)).await.ok()?;
+    let cut = Remembered::cut(&set, binding.species.memory()).ok()?;
+    history::is_asked(&fresh.workload, &cut).then(|| Remembered::template(&set))
 }
 
 /// One request as it is sent.

@@ -242,6 +242,18 @@ impl State {
         Ok(())
     }
 
+    /// `POST /containers/{id}/restart`: a container that stands still is only started.
+    pub(super) fn restart_container(&mut self, reference: &str) -> Result<(), Refusal> {
+        let at = self.plain_at(reference)?;
+        if self.plain.get(at).is_some_and(Plain::runs) {
+            self.stop_container(reference)?;
+        }
+        self.start_container(reference)?;
+        let id = self.plain.get(at).map(|container| container.id.clone()).unwrap_or_default();
+        self.event("container", "restart", &id, &json!({}));
+        Ok(())
+    }
+
     /// `POST /networks/{id}/connect`.
     pub(super) fn connect_container(&mut self, network: &str, body: &[u8]) -> Result<(), Refusal> {
         if !self.has_network(network) {

@@ -245,6 +245,7 @@ fn write_container(state: &mut State, call: &Call, segments: &[&str]) -> Result<
             Answer::Made(state.create_container(call.query("name"), &call.body, version(&call.path))?)
         }
         ["containers", reference, "start"] => state.start_container(reference).map(|()| Answer::Done)?,
+        ["containers", reference, "restart"] => state.restart_container(reference).map(|()| Answer::Done)?,
         ["containers", reference, "stop"] => state.stop_container(reference).map(|()| Answer::Done)?,
         ["networks", network, "connect"] => {
             state.connect_container(network, &call.body)?;

@@ -54,7 +54,8 @@ fn deployment(object: &mut Value) {
     template(object);
 }
 
-fn pod_template(template: &mut Value) {
+/// Fills a pod template's absent fields.
+pub(super) fn pod_template(template: &mut Value) {
     if !template.is_object() {
         return;
     }

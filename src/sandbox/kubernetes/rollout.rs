@@ -1,6 +1,7 @@
 //! The controller of Argo Rollouts: its ReplicaSets, its status, and the orders that it reads from there, where its
 //! kubectl plugin writes them. Where it goes next is `steer`'s.
 
+use super::defaults;
 use super::fields::Writer;
 use super::hash;
 use super::resource::{REPLICASETS, ROLLOUTS};
@@ -84,7 +85,9 @@ impl State {
     }
 
     fn view(&mut self, found: &Arc<Value>) -> View {
-        let template = found.pointer("/spec/template").cloned().unwrap_or_default();
+        // The server fills in a ReplicaSet's template and not a Rollout's; the controller compares them filled in.
+        let mut template = found.pointer("/spec/template").cloned().unwrap_or_default();
+        defaults::pod_template(&mut template);
         let hash = hash::template_hash(&template);
         let mut status = found.get("status").cloned().unwrap_or_else(|| json!({}));
         let before = text(&status, "/currentPodHash").to_owned();

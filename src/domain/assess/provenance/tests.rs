@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::super::code::{Reader, Tag};
 use super::super::super::pipeline::{Review, Run, RunKey};
-use super::super::super::rollout::{Phase, Replicas, Running};
+use super::super::super::rollout::{Course, Phase, Replicas, Running, Steps, Strategy};
 use super::super::super::service::Policy;
 use super::super::super::*;
 use super::*;
@@ -176,6 +176,31 @@ fn replicas_match_only_by_one_digest() {
         let world = world(rollout(phase, running), None, Vec::new());
         assert_eq!(said(&of(&world).replicas), expected);
     }
+}
+
+#[test]
+fn the_other_colour_is_kept_for_a_while_after_the_switch() {
+    let kept = [("r/web:v2@sha256:aa", 2), ("r/web:v1@sha256:bb", 2)];
+    let colours = |strategy, phase, running: &[(&str, u32)]| {
+        let steps = Steps {
+            strategy,
+            words: Vec::new(),
+            at: 2,
+            weight: Some(100),
+            stable: None,
+            course: Course::Over,
+            analyses: Vec::new(),
+            skips: true,
+            doors: Vec::new(),
+        };
+        of(&world(Rollout { steps: Some(steps), ..rollout(phase, running) }, None, vec![])).replicas
+    };
+    assert!(matches!(colours(Strategy::BlueGreen, Phase::Done, &kept), Proof::Match(_)));
+    assert!(matches!(colours(Strategy::Canary, Phase::Done, &kept), Proof::Mismatch(_)));
+    let other = [("r/web:v2@sha256:aa", 2), ("r/web:v2@sha256:bb", 2)];
+    assert!(matches!(colours(Strategy::BlueGreen, Phase::Done, &other), Proof::Mismatch(_)), "of one tag");
+    let going = colours(Strategy::BlueGreen, Phase::Progressing("1 of 2".into()), &kept);
+    assert!(matches!(going, Proof::Unproved(_)));
 }
 
 #[test]

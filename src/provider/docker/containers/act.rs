@@ -11,12 +11,15 @@ use super::group::{Look, look};
 use super::wire::Container;
 use super::{difference, hazard};
 use crate::domain::intent::Difference;
+use crate::domain::rollout::{LAST_RESTART, LEAST_REPLICAS};
 use crate::domain::{
     Artifact, Basis, Cause, Fault, Guard, Hazard, Permission, Prepared, Promise, SafeText, SourceName, Step,
 };
 
 /// How long the start may take until it is proved.
 const DEADLINE: Duration = Duration::from_secs(300);
+/// On every container that a Swarm runs.
+const SWARM: &str = "com.docker.swarm.service.name";
 
 /// Where a plan is made.
 #[derive(Clone, Copy)]
@@ -95,6 +98,64 @@ pub(in super::super) async fn roll_back(
     }))
 }
 
+/// Starts every container anew that runs, one after the other.
+///
+/// # Errors
+/// [`Cause::Refused`] when none runs, or Swarm keeps them.
+pub(in super::super) async fn restart(scene: Scene<'_>) -> Result<Prepared, Fault> {
+    let look = look(scene.engine, scene.prefix, scene.group).await?;
+    let title = scene.group.title();
+    let going = look.going();
+    let (Some(present), Some(after)) = (going.first(), going.iter().filter_map(|c| c.started()).max()) else {
+        return Err(Fault::new(
+            Cause::Refused,
+            format!("nothing of {title} runs, so nothing is started anew"),
+        )
+        .with_hint("roll back to a kept one, or start it with docker compose up or docker start"));
+    };
+    refuse_swarm(present)?;
+    if look.more > 0 {
+        let text = format!("more containers of {title} run than are looked at");
+        return Err(Fault::new(Cause::Refused, text).with_hint("docker compose restart"));
+    }
+    let runs = look.artifact(present);
+    let mut basis = scene.basis(&look, Some(present));
+    let others = going.iter().skip(1);
+    basis.extend(others.map(|c| Basis::new(c.name(), format!("{} since {}", c.id, at(c.started())))));
+    basis.push(Basis::new(LAST_RESTART, since(&going)));
+    basis.push(Basis::new(LEAST_REPLICAS, going.len().to_string()));
+    let mut hazards: Vec<Hazard> = going.iter().filter_map(|c| hazard::restarting(c)).collect();
+    hazards.push(hazard::interruption(&going));
+    let patience = going.iter().map(|c| hazard::stop_time(c)).fold(Duration::ZERO, Duration::saturating_add);
+    let mut prepared = scene.prepared(Parts {
+        basis,
+        steps: going.iter().map(|c| scene.restart(c)).collect(),
+        from: Some(runs.clone()),
+        to: runs.clone(),
+        differences: Vec::new(),
+        hazards,
+        way_back: "nothing to take back: the same containers run".to_owned(),
+        patience,
+    });
+    prepared.promise = Promise::Renewed { artifact: runs, after };
+    Ok(prepared)
+}
+
+/// Since when all of these run: the oldest of their starts.
+pub(super) fn since(going: &[&Container]) -> String {
+    at(going.iter().map(|c| c.started()).min().flatten())
+}
+
+/// A container of a Swarm service is Swarm's: it would replace it.
+///
+/// # Errors
+/// [`Cause::Refused`] when it is one.
+pub(super) fn refuse_swarm(present: &Container) -> Result<(), Fault> {
+    let Some(service) = present.label(SWARM) else { return Ok(()) };
+    let text = format!("{} is run by the Swarm service {service}, which would replace it", present.name());
+    Err(Fault::new(Cause::Refused, text).with_hint("bind service = \"..\" instead"))
+}
+
 /// The one container of the group that runs; none if none does.
 ///
 /// # Errors
@@ -152,6 +213,15 @@ impl Scene<'_> {
             hazard::stop_time(container).as_secs()
         );
         self.post(format!("/containers/{}/stop", container.id), None, effect)
+    }
+
+    fn restart(&self, container: &Container) -> Step {
+        let effect = format!(
+            "stops {} and starts it again; it has {} s to end by itself",
+            container.name(),
+            hazard::stop_time(container).as_secs()
+        );
+        self.post(format!("/containers/{}/restart", container.id), None, effect)
     }
 
     /// What a plan rests on, of the container that runs and of the others that could be started.

@@ -54,6 +54,23 @@ pub(super) fn stopping(present: &Container) -> Vec<Hazard> {
     hazards
 }
 
+/// What keeps a container from being started anew.
+pub(super) fn restarting(container: &Container) -> Option<Hazard> {
+    stopping(container).into_iter().find(|hazard| hazard.severity == Severity::Blocking)
+}
+
+/// What it means that these are started anew.
+pub(super) fn interruption(going: &[&Container]) -> Hazard {
+    match going {
+        [one] => warning(format!("Nothing serves between the stop of {} and its start.", one.name())),
+        all => warning(format!(
+            "{} containers are started anew one after the other, and the next one is not kept back until the one before is \
+             healthy.",
+            all.len()
+        )),
+    }
+}
+
 /// Compose does not know what is done here.
 pub(super) fn owned(group: &Group) -> Option<Hazard> {
     let project = group.project()?;

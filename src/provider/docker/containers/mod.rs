@@ -16,7 +16,7 @@ mod observe;
 mod promote;
 mod wire;
 
-pub(super) use act::{Scene, roll_back};
+pub(super) use act::{Scene, restart, roll_back};
 pub(super) use binding::{COLOUR, Group, Unit};
 pub(super) use group::look;
 pub(super) use observe::rollout;

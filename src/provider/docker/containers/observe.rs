@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::act::since;
 use super::binding::Group;
 use super::group::Look;
 use super::wire::Container;
-use crate::domain::rollout::{Running, Standing};
+use crate::domain::rollout::{Restart, Running, Standing};
 use crate::domain::{Artifact, Cause, Fault, Owner, Phase, Replicas, Revision, Rollout, SafeText};
 
 /// After this long a container that is still not ready counts as stuck.
@@ -38,7 +39,8 @@ pub(in super::super) fn rollout(group: &Group, look: &Look, host: &SafeText) -> 
         took: None,
         steps: None,
         patience: Some(PATIENCE),
-        restart: None,
+        restart: (!going.is_empty())
+            .then(|| Restart { mark: SafeText::new(&since(&going)), left: 0 }),
         signs: signs(&going, present),
         owner: group.project().map(|project| Owner {
             tool: "Docker Compose".into(),

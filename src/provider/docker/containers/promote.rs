@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::super::act::Found;
 use super::super::engine::Patience;
 use super::super::{differ, wire};
-use super::act::{Parts, Scene, only_one};
+use super::act::{Parts, Scene, only_one, refuse_swarm};
 use super::binding::filter;
 use super::carry::{AtOnce, Carried, New, carry};
 use super::difference;
@@ -16,8 +16,6 @@ use super::wire::{Container, Image, Row};
 use crate::domain::{Artifact, Basis, Cause, Fault, Hazard, Prepared, SafeText};
 use crate::provider::http::query;
 
-/// On every container that a Swarm runs.
-const SWARM: &str = "com.docker.swarm.service.name";
 /// How many names are tried for the new container.
 const NAMES: usize = 9;
 
@@ -33,11 +31,7 @@ pub(in super::super) async fn promote(scene: Scene<'_>, wanted: &Artifact) -> Re
         return Err(Fault::new(Cause::Refused, text)
             .with_hint("roll back to a kept one, or start it with docker compose up or docker start"));
     };
-    if let Some(service) = present.label(SWARM) {
-        let text =
-            format!("{} is run by the Swarm service {service}, which would replace it", present.name());
-        return Err(Fault::new(Cause::Refused, text).with_hint("bind service = \"..\" instead"));
-    }
+    refuse_swarm(present)?;
     let from = look.artifact(present);
     let (to, image, mut hazards) = resolve(scene, wanted).await?;
     if from.digest.is_some() && from.same_as(&to) {
