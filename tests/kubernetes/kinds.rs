@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Server, intent, kubeconfig, observe, provider_of, until, web, write};
 
-const IMAGE: &str = "127.0.0.1:1/shop/web";
+pub(super) const IMAGE: &str = "127.0.0.1:1/shop/web";
 
 /// A cluster that runs `web` v2 after v1 in some shape, and the provider of it.
 pub(super) struct Day {

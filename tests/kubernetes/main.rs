@@ -11,6 +11,7 @@
 
 mod cluster;
 mod cost;
+mod elsewhere;
 mod flagger;
 #[path = "../support/fleet.rs"]
 mod fleet;

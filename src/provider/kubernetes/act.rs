@@ -45,28 +45,41 @@ pub(super) struct Fresh {
     pub(super) least_replicas: u32,
     /// Who says how many there are.
     pub(super) scale: Scale,
+    /// Whether its template stands in another workload: what is tested is then the revision that its controller has read.
+    elsewhere: bool,
     /// The template with the server's defaults, of a workload into which it does not write them.
     pub(super) filled: Option<Value>,
 }
 
 impl Fresh {
-    /// Reads what a plan needs.
+    /// Reads what a plan needs. `template` is the one that stands elsewhere, as its revision has it.
     pub(super) fn read(
         raw: Value,
+        template: Option<Value>,
         species: Species,
         namespace: &str,
         container: Option<&str>,
     ) -> Result<Self, Fault> {
-        let workload = Workload::of(&raw, species)?;
-        if let Some(elsewhere) = workload.argo.as_ref().and_then(|argo| argo.reference.as_ref()) {
-            return Err(Fault::new(
-                Cause::Refused,
-                format!(
-                    "{} takes its template from {elsewhere}, which is not changed from here",
+        let mut workload = Workload::of(&raw, species)?;
+        let reference = workload.argo.as_ref().and_then(|argo| argo.reference.as_ref());
+        let elsewhere = reference.is_some();
+        match (reference, template) {
+            (Some(_), Some(template)) => {
+                let mut whole = raw.clone();
+                if let Some(spec) = whole.get_mut("spec").and_then(Value::as_object_mut) {
+                    spec.insert("template".to_owned(), template);
+                }
+                workload = Workload::of(&whole, species)?;
+            }
+            (Some(reference), None) => {
+                let text = format!(
+                    "{} takes its template from {reference}, which is not changed from here",
                     workload.named()
-                ),
-            )
-            .with_hint("change it with kubectl argo rollouts, or in Git"));
+                );
+                return Err(Fault::new(Cause::Refused, text)
+                    .with_hint("change it there: kubectl set image, or in Git"));
+            }
+            (None, _) => {}
         }
         let index = chosen(&workload.containers, container, &workload.meta.name)?;
         let Some(found) = workload.containers.get(index).cloned() else {
@@ -87,6 +100,7 @@ impl Fresh {
             generation,
             least_replicas: workload.replicas,
             scale: Scale::Own,
+            elsewhere,
             filled: None,
             workload,
         })
@@ -103,13 +117,31 @@ impl Fresh {
 
     /// The tests that open every patch: the very object, unchanged, with the container that was meant.
     pub(super) fn tests(&self) -> Vec<Value> {
-        let container = format!("/spec/template/spec/containers/{}", self.index);
-        vec![
+        let mut tests = vec![
             test("/metadata/uid", json!(self.workload.meta.uid)),
             test("/metadata/generation", json!(self.generation)),
-            test(&format!("{container}/name"), json!(self.container)),
-            test(&format!("{container}/image"), json!(self.image)),
-        ]
+        ];
+        match &self.workload.argo {
+            Some(argo) if self.elsewhere => {
+                tests.push(test("/status/currentPodHash", json!(argo.current)));
+            }
+            _ => {
+                let container = format!("/spec/template/spec/containers/{}", self.index);
+                tests.push(test(&format!("{container}/name"), json!(self.container)));
+                tests.push(test(&format!("{container}/image"), json!(self.image)));
+            }
+        }
+        tests
+    }
+
+    /// What the tests of a plan tie it to, in words.
+    pub(super) const fn tied(&self, steered: bool) -> &'static str {
+        match (self.elsewhere, steered) {
+            (true, false) => "JSON-Patch test of uid, generation and the coming revision",
+            (true, true) => "JSON-Patch test of uid, generation, the coming revision and its step",
+            (false, true) => "JSON-Patch test of uid, generation, image, the coming revision and its step",
+            (false, false) => "JSON-Patch test of uid, generation and image",
+        }
     }
 
     pub(super) fn basis(&self, cluster: &SafeText) -> Vec<Basis> {

@@ -4,6 +4,8 @@
 //!
 //! Source: the Argo Rollouts documentation ("Specification", "Analysis") and the phase that its kubectl plugin shows.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,6 +25,8 @@ pub(super) struct Argo {
     weights: Vec<u32>,
     /// The workload that the template is taken from, if it is not the Rollout's own.
     pub(super) reference: Option<String>,
+    /// Whether the controller has yet to read that workload's newest template.
+    behind: bool,
     phase: String,
     message: String,
     /// Why it is paused, as the controller writes it.
@@ -49,8 +53,19 @@ struct Summary {
     message: String,
 }
 
+/// Where the controller writes down which generation of the other workload is asked for.
+const WORKLOAD_GENERATION: &str = "rollout.argoproj.io/workload-generation";
+
+#[derive(Default, Deserialize)]
+struct MetaWire {
+    #[serde(default, deserialize_with = "absent")]
+    annotations: BTreeMap<String, String>,
+}
+
 #[derive(Deserialize)]
 struct Wire {
+    #[serde(default, deserialize_with = "absent")]
+    metadata: MetaWire,
     spec: SpecWire,
     #[serde(default, deserialize_with = "absent")]
     status: StatusWire,
@@ -90,6 +105,7 @@ struct StatusWire {
     phase: String,
     #[serde(default, deserialize_with = "absent")]
     message: String,
+    workload_observed_generation: Option<String>,
     #[serde(default, deserialize_with = "absent")]
     pause_conditions: Vec<PauseWire>,
     #[serde(default, deserialize_with = "absent")]
@@ -143,7 +159,7 @@ struct BlueGreenStatusWire {
 impl Argo {
     /// A Rollout's own part of the object.
     pub(super) fn cut(object: &Value) -> Result<Self, Fault> {
-        let Wire { spec, status } = read(object, "Rollout")?;
+        let Wire { metadata, spec, status } = read(object, "Rollout")?;
         let strategy = match spec.strategy.blue_green {
             Some(_) => Strategy::BlueGreen,
             None => Strategy::Canary,
@@ -165,6 +181,9 @@ impl Argo {
             strategy,
             steps: words,
             weights,
+            behind: metadata.annotations.get(WORKLOAD_GENERATION).is_some_and(|asked| {
+                status.workload_observed_generation.as_deref().is_some_and(|observed| observed != asked)
+            }),
             reference: spec.workload_ref.map(|r| format!("{}/{}", r.kind.to_lowercase(), r.name)),
             phase: status.phase,
             message: status.message,
@@ -276,7 +295,7 @@ impl Argo {
 /// The state of a Rollout, in the order in which Argo Rollouts' own plugin decides.
 pub(super) fn phase(workload: &Workload, argo: &Argo) -> Phase {
     let (asked, observed) = (workload.meta.generation, workload.status.observed_generation);
-    if asked.is_none() || asked != observed {
+    if asked.is_none() || asked != observed || argo.behind {
         return Phase::Progressing(UNREAD.into());
     }
     if !workload.paused && argo.unread() {

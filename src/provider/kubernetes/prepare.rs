@@ -71,8 +71,10 @@ pub(super) async fn workload(
     let link = &open.link;
     let path = binding.path();
     let (object, autoscaler) = tokio::join!(link.get(&path), Autoscaler::of(link, binding));
+    let raw: Value = object?.json()?;
+    let template = elsewhere(link, binding, &raw, intent.verb).await?;
     let mut fresh =
-        Fresh::read(object?.json()?, binding.species, &binding.namespace, binding.container.as_deref())?;
+        Fresh::read(raw, template, binding.species, &binding.namespace, binding.container.as_deref())?;
     fresh.scale = scale;
     let asked = fresh.workload.replicas;
     let autoscaler = autoscaler.filter(|_| scale == Scale::Own);
@@ -99,11 +101,7 @@ pub(super) async fn workload(
         // With the digest that the pods of it run: the name alone may mean something else by now.
         edit.promise = Promise::Runs { artifact: from.clone() };
     }
-    let guard = if edit.requests.iter().any(|request| request.part == Part::Status) {
-        "JSON-Patch test of uid, generation, image, the coming revision and its step"
-    } else {
-        "JSON-Patch test of uid, generation and image"
-    };
+    let guard = fresh.tied(edit.requests.iter().any(|request| request.part == Part::Status));
     let mut permission = permission(link, binding, &edit.requests).await;
     if let Some(objection) = link.trust.objection() {
         permission = Permission::Denied(SafeText::new(objection));
@@ -127,6 +125,20 @@ pub(super) async fn workload(
         people: None,
         form: Vec::new(),
     })
+}
+
+/// The template of a Rollout that takes it from another workload, as the coming revision has it. Only for what leaves the
+/// template as it is.
+async fn elsewhere(link: &Link, binding: &Binding, raw: &Value, verb: Verb) -> Result<Option<Value>, Fault> {
+    let there = raw.pointer("/spec/workloadRef").is_some_and(|reference| !reference.is_null());
+    let hash = raw.pointer("/status/currentPodHash").and_then(Value::as_str).filter(|hash| is_name(hash));
+    match hash {
+        Some(hash) if there && !matches!(verb, Verb::Promote | Verb::RollBack) => {
+            let set = revision(link, binding, &format!("{}-{hash}", binding.name)).await?;
+            Ok(Some(Remembered::template(&set)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The template that a Rollout asks for as the server fills it in: as its ReplicaSet has it. What it differs in from

@@ -40,7 +40,10 @@ struct Order<'a> {
 impl<'a> Order<'a> {
     fn new(fresh: &'a Fresh, argo: &'a Argo) -> Self {
         let mut operations = fresh.tests();
-        operations.push(test("/status/currentPodHash", json!(argo.current)));
+        let revision = test("/status/currentPodHash", json!(argo.current));
+        if !operations.contains(&revision) {
+            operations.push(revision);
+        }
         if let Some(at) = argo.at {
             operations.push(test("/status/currentStepIndex", json!(at)));
         }

@@ -30,7 +30,7 @@ fn intent(verb: Verb, target: Target, reason: Option<&str>) -> Intent {
 
 fn fresh(object: Object) -> Fresh {
     let species = object.species();
-    Fresh::read(object.0, species, "shop", None).unwrap()
+    Fresh::read(object.0, None, species, "shop", None).unwrap()
 }
 
 fn cluster() -> SafeText {

@@ -4,13 +4,14 @@
 use super::defaults;
 use super::fields::Writer;
 use super::hash;
-use super::resource::{REPLICASETS, ROLLOUTS};
+use super::resource::{DEPLOYMENTS, REPLICASETS, ROLLOUTS};
 use super::store::{State, annotate, annotation, controlled_by, controller_reference, number, set, text};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 const REVISION: &str = "rollout.argoproj.io/revision";
 const HISTORY: &str = "rollout.argoproj.io/revision-history";
+const WORKLOAD_GENERATION: &str = "rollout.argoproj.io/workload-generation";
 /// The label by which ReplicaSets and pods are told apart.
 pub(super) const HASH: &str = "rollouts-pod-template-hash";
 const CAUSE: &str = "kubernetes.io/change-cause";
@@ -86,7 +87,9 @@ impl State {
 
     fn view(&mut self, found: &Arc<Value>) -> View {
         // The server fills in a ReplicaSet's template and not a Rollout's; the controller compares them filled in.
-        let mut template = found.pointer("/spec/template").cloned().unwrap_or_default();
+        let elsewhere = self.referenced(found);
+        let asked = elsewhere.as_deref().unwrap_or(found);
+        let mut template = asked.pointer("/spec/template").cloned().unwrap_or_default();
         defaults::pod_template(&mut template);
         let hash = hash::template_hash(&template);
         let mut status = found.get("status").cloned().unwrap_or_else(|| json!({}));
@@ -119,7 +122,18 @@ impl State {
         view.put("currentPodHash", view.hash.clone().into());
         let generation = number(found, "/metadata/generation");
         view.put("observedGeneration", generation.to_string().into());
+        if let Some(elsewhere) = elsewhere {
+            let generation = number(&elsewhere, "/metadata/generation").to_string();
+            annotate(&mut view.rollout, WORKLOAD_GENERATION, &generation);
+            view.put("workloadObservedGeneration", generation.into());
+        }
         view
+    }
+
+    /// The Deployment that a Rollout takes its template from.
+    fn referenced(&self, found: &Value) -> Option<Arc<Value>> {
+        let name = text(found, "/spec/workloadRef/name");
+        self.get(&DEPLOYMENTS, text(found, "/metadata/namespace"), name).cloned()
     }
 
     fn split(&self, found: &Value, hash: &str) -> (Option<Arc<Value>>, Vec<Arc<Value>>) {
@@ -216,6 +230,10 @@ impl State {
         if let Some(now) = self.get(&ROLLOUTS, &namespace, &name) {
             let mut now = (**now).clone();
             set(&mut now, &["status"], view.status.clone());
+            let generation = annotation(&view.rollout, WORKLOAD_GENERATION);
+            if !generation.is_empty() {
+                annotate(&mut now, WORKLOAD_GENERATION, generation);
+            }
             self.update(&ROLLOUTS, now, STATUS);
         }
     }
