@@ -308,6 +308,9 @@ pub const UNDER_WAY: &str = "under way";
 /// The name of the basis that holds the mark of the last restart: [`Restart::mark`], or `none`.
 pub const LAST_RESTART: &str = "last restart";
 
+/// The name of the basis that holds how often the target itself has restarted what runs: [`Replicas::restarts`].
+pub const OWN_RESTARTS: &str = "restarts by the target";
+
 /// One look at a workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Judgement, broken, holds, pending, untouched};
 use crate::domain::rollout::{
-    Ajar, Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Strategy, UNDER_WAY, UNREAD,
+    Ajar, Course, LAST_RESTART, LEAST_REPLICAS, OWN_RESTARTS, PAUSED_BY, Strategy, UNDER_WAY, UNREAD,
 };
 use crate::domain::{Artifact, Phase, Prepared, Promise, Rollout, SafeText};
 
@@ -116,11 +116,17 @@ fn restarted(artifact: &Artifact, mark: &SafeText, prepared: &Prepared, rollout:
     }
 }
 
-/// A restart of which the target keeps no mark: everything must run since later than anything did.
+/// A restart of which the target keeps no mark: everything must run since later than anything did, and not because it
+/// ended and was started again by the target itself. One that is asked for sets that counter back or leaves it.
 fn renewed(artifact: &Artifact, after: Timestamp, prepared: &Prepared, rollout: &Rollout) -> Judgement {
     let mark = rollout.restart.as_ref().map(|restart| restart.mark.as_str());
     let since = mark.and_then(|mark| mark.parse::<Timestamp>().ok());
+    let own = basis(prepared, OWN_RESTARTS).and_then(|count| count.parse::<u32>().ok());
+    let by_itself = own.is_none_or(|before| rollout.replicas.restarts > before);
     match (since, runs(artifact, prepared, rollout)) {
+        (Some(since), Judgement::Holds(_)) if since > after && by_itself => {
+            pending("it ended, and the target itself started it anew: no proof of this restart")
+        }
         (Some(since), Judgement::Holds(text)) if since > after => holds(&format!("{text}, each of them new")),
         (_, Judgement::Holds(_)) if mark == basis(prepared, LAST_RESTART) => {
             untouched("everything runs since before")

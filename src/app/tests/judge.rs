@@ -3,7 +3,8 @@
 use super::*;
 use crate::action::{Judgement, judge};
 use crate::domain::rollout::{
-    Course, LAST_RESTART, LEAST_REPLICAS, PAUSED_BY, Restart, Steps, Strategy, UNDER_WAY, UNREAD,
+    Course, LAST_RESTART, LEAST_REPLICAS, OWN_RESTARTS, PAUSED_BY, Restart, Steps, Strategy, UNDER_WAY,
+    UNREAD,
 };
 
 /// What is judged, in a word.
@@ -401,7 +402,9 @@ fn restarts_of_which_no_mark_is_kept() {
     const BEFORE: &str = "2026-11-21T08:00:00Z";
     let after = "2026-11-21T08:30:00Z".parse().unwrap();
     let promise = || Promise::Renewed { artifact: artifact("v1"), after };
-    let basis = || vec![Basis::new(LAST_RESTART, BEFORE), Basis::new(LEAST_REPLICAS, "2")];
+    let basis = || {
+        vec![Basis::new(LAST_RESTART, BEFORE), Basis::new(LEAST_REPLICAS, "2"), Basis::new(OWN_RESTARTS, "1")]
+    };
     let look = |since: Option<&str>, desired, phase: Phase, tag: &'static str| {
         let mark = since.map(SafeText::new);
         Seen::rollout(move |r| {
@@ -430,6 +433,20 @@ fn restarts_of_which_no_mark_is_kept() {
         ("under way", promise(), basis(), look(late, 2, moving(), "v1"), Pending),
         ("it ended", promise(), basis(), look(late, 2, Phase::Failed("x".into()), "v1"), Broken),
         ("another artifact", promise(), basis(), look(late, 2, Phase::Done, "v3"), Broken),
+    ]);
+    let restarted = |count| {
+        Seen::rollout(move |r: &mut Rollout| {
+            r.restart = Some(Restart { mark: "2026-11-21T09:00:00Z".into(), left: 0 });
+            r.running = vec![Running { artifact: artifact("v1"), ready: 2 }];
+            (r.phase, r.target, r.replicas.desired) = (Phase::Done, artifact("v1"), 2);
+            r.replicas.restarts = count;
+        })
+    };
+    table(vec![
+        ("the counter was set back", promise(), basis(), restarted(0), Holds),
+        ("the counter was left", promise(), basis(), restarted(1), Holds),
+        ("it ended and came back by itself", promise(), basis(), restarted(2), Pending),
+        ("nobody counted before", promise(), vec![], restarted(0), Pending),
     ]);
 }
 

@@ -64,9 +64,11 @@ fn short(digest: &SafeText) -> &str {
 fn replicas(rollout: &Rollout) -> Proof {
     // After a switch the other colour is kept for a while, without traffic.
     let colours = rollout.steps.as_ref().is_some_and(|steps| steps.strategy == Strategy::BlueGreen);
-    let kept = |running: &Running| {
-        colours && rollout.phase == Phase::Done && running.artifact.image != rollout.target.image
-    };
+    let asked_for = |running: &Running| running.artifact.image == rollout.target.image;
+    let switched = colours
+        && rollout.phase == Phase::Done
+        && rollout.running.iter().any(|running| running.ready > 0 && asked_for(running));
+    let kept = |running: &Running| switched && !asked_for(running);
     let ready = || rollout.running.iter().filter(|running| running.ready > 0 && !kept(running));
     let silent: u32 = ready().filter(|r| r.artifact.digest.is_none()).map(|r| r.ready).sum();
     let all: u32 = ready().map(|r| r.ready).sum();

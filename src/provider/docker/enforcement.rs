@@ -63,8 +63,8 @@ pub(super) const FACTS: Enforcement = Enforcement {
             guard: AGAIN,
             remains: "for each container that runs, one after the other: as for a roll back",
             needs: NEEDS,
-            proof: "each container that runs was started later than any did before, runs the digest as before, and its health \
-                    check, if it has one, succeeds",
+            proof: "each container that runs was started later than any did before, and not by the engine itself; it runs the \
+                    digest as before, and its health check, if it has one, succeeds",
         },
     ],
     enforced: &[

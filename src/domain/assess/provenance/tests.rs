@@ -199,6 +199,10 @@ fn the_other_colour_is_kept_for_a_while_after_the_switch() {
     assert!(matches!(colours(Strategy::Canary, Phase::Done, &kept), Proof::Mismatch(_)));
     let other = [("r/web:v2@sha256:aa", 2), ("r/web:v2@sha256:bb", 2)];
     assert!(matches!(colours(Strategy::BlueGreen, Phase::Done, &other), Proof::Mismatch(_)), "of one tag");
+    let foreign = [("r/web:v1@sha256:bb", 2)];
+    assert!(!matches!(colours(Strategy::BlueGreen, Phase::Done, &foreign), Proof::Match(_)));
+    let said = said(&colours(Strategy::BlueGreen, Phase::Done, &foreign));
+    assert!(said.contains("is asked for"), "what runs alone is not left out: {said}");
     let going = colours(Strategy::BlueGreen, Phase::Progressing("1 of 2".into()), &kept);
     assert!(matches!(going, Proof::Unproved(_)));
 }

@@ -11,7 +11,7 @@ use super::group::{Look, look};
 use super::wire::Container;
 use super::{difference, hazard};
 use crate::domain::intent::Difference;
-use crate::domain::rollout::{LAST_RESTART, LEAST_REPLICAS};
+use crate::domain::rollout::{LAST_RESTART, LEAST_REPLICAS, OWN_RESTARTS};
 use crate::domain::{
     Artifact, Basis, Cause, Fault, Guard, Hazard, Permission, Prepared, Promise, SafeText, SourceName, Step,
 };
@@ -124,6 +124,8 @@ pub(in super::super) async fn restart(scene: Scene<'_>) -> Result<Prepared, Faul
     basis.extend(others.map(|c| Basis::new(c.name(), format!("{} since {}", c.id, at(c.started())))));
     basis.push(Basis::new(LAST_RESTART, since(&going)));
     basis.push(Basis::new(LEAST_REPLICAS, going.len().to_string()));
+    let own = going.iter().map(|c| c.restart_count).fold(0, u32::saturating_add);
+    basis.push(Basis::new(OWN_RESTARTS, own.to_string()));
     let mut hazards: Vec<Hazard> = going.iter().filter_map(|c| hazard::restarting(c)).collect();
     hazards.push(hazard::interruption(&going));
     let patience = going.iter().map(|c| hazard::stop_time(c)).fold(Duration::ZERO, Duration::saturating_add);
